@@ -1,0 +1,25 @@
+//! Handles in the form in which the directory keeps them: devices and servers make it alike.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The directory's form of a handle as typed: trimmed, NFKC (UAX #15), lower case, NFKC again.
+///
+/// Says nothing about whether it is permitted: that is the server's to judge.
+pub fn normal_form(typed: &str) -> String {
+    let folded: String = typed.trim().nfkc().flat_map(char::to_lowercase).collect();
+    folded.nfkc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_handle_has_one_form() {
+        assert_eq!(normal_form("  Ada "), "ada");
+        assert_eq!(normal_form("ÉVA"), normal_form("e\u{301}va"));
+        assert_eq!(normal_form("ａｄａ"), "ada");
+        let once = normal_form("İstanbul");
+        assert_eq!(normal_form(&once), once);
+    }
+}

@@ -1,0 +1,86 @@
+//! The limits that devices and servers keep, each with its reason. All sizes in bytes.
+
+use std::time::Duration;
+
+/// One WebSocket message. A commit that brings a group of [`MAX_ROSTER`] hybrid leaves together must fit.
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// The body of a Send: a long text, sealed and padded. What is larger is a file.
+pub const MAX_SEND_BODY: usize = 128 * 1024;
+
+/// A text as a person types it (UTF-8). Sealed and padded it stays well under [`MAX_SEND_BODY`].
+pub const MAX_TEXT: usize = 64 * 1024;
+
+/// The body of a Commit: 1.2 MB measured for 1,000 hybrid leaves without filled parents.
+pub const MAX_COMMIT_BODY: usize = 4 * 1024 * 1024;
+
+/// The part that all welcomes of a request share: the sealed ratchet tree, about 2 KB a hybrid leaf.
+pub const MAX_GROUP_INFO: usize = 8 * 1024 * 1024;
+
+/// One joiner's part of a welcome: a hybrid HPKE ciphertext is about 1.3 KB.
+pub const MAX_WELCOME_SECRETS: usize = 4 * 1024;
+
+/// Leaves of a group, hence addresses of a roster. Beyond it a commit outgrows a frame.
+pub const MAX_ROSTER: usize = 2_048;
+
+/// A delivery address: key id, nonce, sealed mailbox and serial make 56; the rest is room for later forms.
+pub const MAX_ADDRESS: usize = 128;
+
+/// An encoded device certificate: keys, ids, a handle and a list of suites make about 350.
+pub const MAX_CERTIFICATE: usize = 2 * 1024;
+
+/// A key package: a hybrid one with certificate and address is about 3 KB.
+pub const MAX_KEY_PACKAGE: usize = 16 * 1024;
+
+/// One-time key packages that the directory keeps per device and suite.
+pub const MAX_ONE_TIME_KEY_PACKAGES: usize = 100;
+
+/// Key packages in one request: two suites, one-time and last-resort ones, with room.
+pub const MAX_KEY_PACKAGES_AT_ONCE: usize = 2 * MAX_ONE_TIME_KEY_PACKAGES + 2;
+
+/// The server tells a device to publish more below this many one-time key packages of a suite.
+pub const LOW_KEY_PACKAGES: usize = 5;
+
+/// Addresses taken in one request.
+pub const MAX_ADDRESSES_AT_ONCE: usize = 256;
+
+/// Serials revoked in one request.
+pub const MAX_REVOKED_AT_ONCE: usize = 1_024;
+
+/// Devices of an account: what a person has, with room; each is a leaf in all of the account's groups.
+pub const MAX_DEVICES: usize = 10;
+
+/// A handle as typed, in bytes of UTF-8; the server's handle rules are stricter.
+pub const MAX_HANDLE: usize = 128;
+
+/// An invitation code.
+pub const MAX_INVITATION: usize = 64;
+
+/// Cipher suites listed in a certificate.
+pub const MAX_SUITES: usize = 16;
+
+/// Items in one push.
+pub const MAX_ITEMS_PER_PUSH: usize = 256;
+
+/// Bytes of items in one push, unless a single item is larger.
+pub const MAX_PUSH_BYTES: usize = 512 * 1024;
+
+/// Items pushed and not yet acknowledged; beyond it the server waits for the device.
+pub const MAX_UNACKNOWLEDGED: usize = 2_048;
+
+/// Requests of one socket that wait for an answer; beyond it the server stops reading.
+pub const MAX_PIPELINED: usize = 128;
+
+/// How long a Send for the epoch before the current one is still taken, unless the commit removed somebody.
+pub const EPOCH_GRACE: Duration = Duration::from_mins(1);
+
+/// How long an undelivered item is kept.
+pub const ITEM_RETENTION: Duration = Duration::from_secs(30 * DAY);
+
+/// How long message ids are kept. Twice the retention, so that no retry within it can double a message.
+pub const MESSAGE_ID_RETENTION: Duration = Duration::from_secs(60 * DAY);
+
+/// A conversation without any request for this long is deleted: longer than any member may be silent (60 days).
+pub const CONVERSATION_RETENTION: Duration = Duration::from_secs(400 * DAY);
+
+const DAY: u64 = 24 * 60 * 60;
