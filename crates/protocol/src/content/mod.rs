@@ -1,0 +1,290 @@
+//! Messages as MIMI content (draft-ietf-mimi-content-08): text, leaving, and whatever a later version says.
+//!
+//! What arrives is [`Unverified`]; only [`Unverified::verify`] makes a [`Content`] of it. What this version does not know is
+//! kept byte for byte ([`Content::encoded`]) and said so ([`Content::needs_newer_version`]), so that a later version can show it.
+
+mod compose;
+mod id;
+mod mimi;
+#[cfg(test)]
+mod tests;
+
+use keyfold_wire::ids::ConversationId;
+use keyfold_wire::limits::MAX_TEXT;
+use minicbor::Decoder;
+
+pub use compose::{Composed, leaving, text};
+pub use id::{Author, ContentId};
+use mimi::{Key, Mimi, Part, Semantics};
+
+use crate::cbor::{self, Malformed};
+use crate::leave::LeaveProof;
+use crate::limits::MAX_CONTENT;
+use crate::rules::LeafView;
+
+/// The media type of a text: GitHub Flavored Markdown, the subset of MIMI.
+pub const MARKDOWN: &str = "text/markdown;variant=GFM-MIMI";
+/// The extension with the sender's counter, an unsigned integer.
+pub const EXTENSION_COUNTER: &str = "keyfold.counter";
+/// The extension with the signature of a leave proof, 64 bytes.
+pub const EXTENSION_LEAVE: &str = "keyfold.leave";
+
+/// The registered extensions that repeat author and room.
+const EXTENSION_SENDER_URI: i128 = 1;
+const EXTENSION_ROOM_URI: i128 = 2;
+
+/// Why a message was not written or is not acceptable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// Not MIMI content.
+    #[error("the message is malformed")]
+    Malformed,
+    /// Over `MAX_CONTENT`, or with an extension over its limit.
+    #[error("the message is over {MAX_CONTENT} bytes, or carries too much beside its text")]
+    TooLarge,
+    /// Over `MAX_TEXT`.
+    #[error("the text is over {MAX_TEXT} bytes: send it in parts or as a file")]
+    TextTooLong,
+    /// Nothing to send.
+    #[error("there is no text to send")]
+    Empty,
+    /// Parts nest too deeply.
+    #[error("the message's parts nest too deeply")]
+    TooDeep,
+    /// Too many parts.
+    #[error("the message has too many parts")]
+    TooManyParts,
+    /// The message claims another author or room than it came from.
+    #[error("the message claims to be by somebody else or for another conversation")]
+    WrongAuthor,
+    /// The leave proof does not verify.
+    #[error("the message says that somebody leaves, but they did not sign it")]
+    LeaveProofInvalid,
+}
+
+impl From<Malformed> for ContentError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl From<minicbor::decode::Error> for ContentError {
+    fn from(_: minicbor::decode::Error) -> Self {
+        Self::Malformed
+    }
+}
+
+/// The plaintext of an application message, not yet looked at.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unverified(Vec<u8>);
+
+/// A message that may be shown and stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Its id, the same however often it was encrypted. A second one of the same author is dropped.
+    pub id: ContentId,
+    /// The how-manyth message of its device in the conversation, from 1: a gap is a withheld message.
+    pub counter: u64,
+    /// The message that it answers.
+    pub in_reply_to: Option<ContentId>,
+    /// What it says.
+    pub body: Body,
+    unknown: bool,
+    encoded: Vec<u8>,
+}
+
+/// What a message says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A text.
+    Text(Text),
+    /// The sender's account leaves; the proof has been verified.
+    Leaving(LeaveProof),
+    /// Something that takes a newer version.
+    Unsupported,
+}
+
+/// A text and how it is marked up.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Text {
+    /// At most `MAX_TEXT` bytes.
+    pub text: String,
+    /// How to read it.
+    pub format: TextFormat,
+}
+
+/// How a text is marked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// Not at all.
+    Plain,
+    /// Markdown.
+    Markdown,
+}
+
+impl Unverified {
+    /// What MLS decrypted.
+    pub fn new(plaintext: Vec<u8>) -> Self {
+        Self(plaintext)
+    }
+
+    /// Checks the message as one of this conversation and group, sent by this leaf (of the epoch that it was sent in).
+    ///
+    /// # Errors
+    /// [`ContentError`]: it must not be shown. What is merely unknown is not an error.
+    pub fn verify(
+        self,
+        conversation: ConversationId,
+        group_id: &[u8],
+        leaf: &LeafView,
+    ) -> Result<Content, ContentError> {
+        let mimi = Mimi::decode(&self.0)?;
+        let author = Author::new(leaf, conversation);
+        check_author(&mimi, &author)?;
+        Ok(Content {
+            id: ContentId::of(&author, &self.0, &mimi.salt),
+            counter: counter(&mimi)?,
+            in_reply_to: mimi.in_reply_to,
+            body: body(&mimi, group_id, leaf)?,
+            unknown: mimi.later_fields || mimi.extensions.iter().any(|one| !is_known(&one.key)),
+            encoded: self.0,
+        })
+    }
+}
+
+/// The text of a message that was verified when it came and kept since. `None`: it takes a newer version to show it.
+///
+/// # Errors
+/// [`ContentError`]: these are not the bytes of [`Content::encoded`].
+pub fn text_of(encoded: &[u8]) -> Result<Option<Text>, ContentError> {
+    let mimi = Mimi::decode(encoded)?;
+    if mimi.replaces.is_some() || mimi.expires.is_some() {
+        return Ok(None);
+    }
+    shown(&mimi.part)
+}
+
+/// Whether a message of one's own says that the account leaves.
+///
+/// # Errors
+/// [`ContentError`]: these are not the bytes of a message.
+pub fn is_leaving(encoded: &[u8]) -> Result<bool, ContentError> {
+    let mimi = Mimi::decode(encoded)?;
+    Ok(mimi.extension(&Key::text(EXTENSION_LEAVE)).is_some())
+}
+
+impl Content {
+    /// The message as it came, byte for byte.
+    pub fn encoded(&self) -> &[u8] {
+        &self.encoded
+    }
+
+    /// Whether it says something that this version cannot show; where there is a text, that is shown all the same.
+    pub fn needs_newer_version(&self) -> bool {
+        self.unknown || self.body == Body::Unsupported
+    }
+}
+
+fn is_known(key: &Key) -> bool {
+    match key {
+        Key::Number(number) => matches!(*number, EXTENSION_SENDER_URI | EXTENSION_ROOM_URI),
+        Key::Text(text) => text == EXTENSION_COUNTER || text == EXTENSION_LEAVE,
+    }
+}
+
+fn check_author(mimi: &Mimi, author: &Author) -> Result<(), ContentError> {
+    let claims = [
+        (EXTENSION_SENDER_URI, author.sender_uri()),
+        (EXTENSION_ROOM_URI, author.room_uri()),
+    ];
+    for (key, truth) in claims {
+        if let Some(value) = mimi.extension(&Key::Number(key))
+            && Decoder::new(value).str()? != truth
+        {
+            return Err(ContentError::WrongAuthor);
+        }
+    }
+    Ok(())
+}
+
+fn counter(mimi: &Mimi) -> Result<u64, ContentError> {
+    let value = mimi
+        .extension(&Key::text(EXTENSION_COUNTER))
+        .ok_or(ContentError::Malformed)?;
+    Ok(Decoder::new(value).u64()?)
+}
+
+fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentError> {
+    if let Some(value) = mimi.extension(&Key::text(EXTENSION_LEAVE)) {
+        let signature = cbor::fixed(&mut Decoder::new(value))?;
+        let proof = LeaveProof::new(leaf.account(), leaf.device(), signature);
+        if mimi.part != Part::Null || !proof.is_valid(group_id, leaf) {
+            return Err(ContentError::LeaveProofInvalid);
+        }
+        return Ok(Body::Leaving(proof));
+    }
+    let text = shown(&mimi.part)?;
+    // Shown as they are, an edit would look like a new message and a fleeting one would stay. So in `text_of`.
+    if mimi.replaces.is_some() || mimi.expires.is_some() {
+        return Ok(Body::Unsupported);
+    }
+    Ok(text.map_or(Body::Unsupported, Body::Text))
+}
+
+/// The text of a part that is to be shown as one.
+fn shown(part: &Part) -> Result<Option<Text>, ContentError> {
+    match part {
+        Part::Single {
+            disposition,
+            media_type,
+            content,
+        } if disposition.is_rendered() => {
+            let Some(format) = text_format(media_type) else {
+                return Ok(None);
+            };
+            if content.len() > MAX_TEXT {
+                return Err(ContentError::TextTooLong);
+            }
+            let text = std::str::from_utf8(content).map_err(|_| ContentError::Malformed)?;
+            Ok(Some(Text {
+                text: text.to_owned(),
+                format,
+            }))
+        }
+        Part::Multi {
+            semantics: Semantics::ChooseOne,
+            parts,
+        } => {
+            for part in parts {
+                if let Some(text) = shown(part)? {
+                    return Ok(Some(text));
+                }
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn text_format(media_type: &str) -> Option<TextFormat> {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("text/plain") {
+        return Some(TextFormat::Plain);
+    }
+    essence
+        .eq_ignore_ascii_case("text/markdown")
+        .then_some(TextFormat::Markdown)
+}
+
+/// What people write does not go into logs.
+macro_rules! hide {
+    ($($type:ident),*) => {$(
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("<secret>")
+            }
+        }
+    )*};
+}
+
+hide!(Unverified, Content, Body, Text, Composed);

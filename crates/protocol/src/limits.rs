@@ -1,0 +1,46 @@
+//! The limits of what only members see, each with its reason. Sizes in bytes. Those that servers see are in `keyfold_wire::limits`.
+
+use std::time::Duration;
+
+/// One encoded content message: the longest text, its frame and extensions. Sealed and padded it stays under
+/// `keyfold_wire::limits::MAX_SEND_BODY`.
+pub const MAX_CONTENT: usize = 96 * 1024;
+
+/// How deep parts may nest: draft-ietf-mimi-content calls more than 4 levels malicious.
+pub const MAX_PART_DEPTH: usize = 4;
+
+/// Parts of one message, nested ones included: draft-ietf-mimi-content calls more than 1,024 malicious.
+pub const MAX_PARTS: usize = 1_024;
+
+/// A topic id: draft-ietf-mimi-content calls a longer one malicious.
+pub const MAX_TOPIC: usize = 4_096;
+
+/// Extensions of one message: far more than all that are registered.
+pub const MAX_EXTENSIONS: usize = 64;
+
+/// The encoded value of one extension (draft-ietf-mimi-content), and of an unknown entry in a conversation's state.
+pub const MAX_EXTENSION_VALUE: usize = 4_096;
+
+/// A text key of an extension (draft-ietf-mimi-content).
+pub const MAX_EXTENSION_KEY: usize = 255;
+
+/// How deep a CBOR value that we only keep may nest. What nests deeper has no honest reason.
+pub const MAX_CBOR_DEPTH: usize = 16;
+
+/// A conversation's name in UTF-8: a line on a screen in any script.
+pub const MAX_NAME: usize = 256;
+
+/// An encoded conversation state: a role for each of `MAX_ROSTER` accounts at 36 bytes is 72 KB, with room.
+pub const MAX_STATE: usize = 128 * 1024;
+
+/// Entries of a conversation's state that this version does not know.
+pub const MAX_UNKNOWN_ENTRIES: usize = 64;
+
+/// Leave proofs in one commit: one for each leaf.
+pub const MAX_LEAVE_PROOFS: usize = keyfold_wire::limits::MAX_ROSTER;
+
+/// A device link request: ids, keys and a list of suites make about 250.
+pub const MAX_LINK_REQUEST: usize = 1_024;
+
+/// How long a device certificate lasts. A lost device that nobody removed cannot be added anywhere after it.
+pub const CERTIFICATE_VALIDITY: Duration = Duration::from_hours(365 * 24);

@@ -1,0 +1,187 @@
+//! Who may change what: the commit as a step from one group to the next.
+
+use std::collections::BTreeSet;
+
+use keyfold_wire::ids::{AccountId, DeviceId};
+
+use super::{CommitFacts, GroupView, LeafIndex, LeafView, Violation};
+use crate::state::{ConversationState, Kind, Role};
+
+pub(super) fn check(
+    group: &GroupView,
+    commit: &CommitFacts,
+    after: &GroupView,
+) -> Result<(), Violation> {
+    if commit.other_proposals {
+        return Err(Violation::ForbiddenProposal);
+    }
+    let committer = group.leaf(commit.committer).ok_or(Violation::NoSuchLeaf)?;
+    check_path(committer, commit)?;
+    let leavers = leavers(group, commit, after)?;
+    check_added(group, committer, commit)?;
+    check_removed(group, committer, commit, &leavers)?;
+    match &commit.new_state {
+        Some(state) => check_state(group, committer.account(), state, after),
+        None => Ok(()),
+    }
+}
+
+fn check_path(committer: &LeafView, commit: &CommitFacts) -> Result<(), Violation> {
+    let Some(path) = &commit.path_leaf else {
+        return Ok(());
+    };
+    let same = path.index == committer.index
+        && path.account() == committer.account()
+        && path.device() == committer.device();
+    if same {
+        Ok(())
+    } else {
+        Err(Violation::PathOfAnother)
+    }
+}
+
+/// The accounts whose leaving is proven; all their leaves must go.
+fn leavers(
+    group: &GroupView,
+    commit: &CommitFacts,
+    after: &GroupView,
+) -> Result<BTreeSet<AccountId>, Violation> {
+    let mut leavers = BTreeSet::new();
+    let stay = if commit.leave_proofs.is_empty() {
+        BTreeSet::new()
+    } else {
+        after.accounts()
+    };
+    for proof in &commit.leave_proofs {
+        let valid = group
+            .leaves
+            .iter()
+            .any(|leaf| proof.is_valid(&group.group_id, leaf));
+        if !valid {
+            return Err(Violation::LeaveProofInvalid);
+        }
+        if stay.contains(&proof.account) {
+            return Err(Violation::LeaverStays);
+        }
+        leavers.insert(proof.account);
+    }
+    Ok(leavers)
+}
+
+fn check_added(
+    group: &GroupView,
+    committer: &LeafView,
+    commit: &CommitFacts,
+) -> Result<(), Violation> {
+    let mut others = commit
+        .added
+        .iter()
+        .filter(|leaf| leaf.account() != committer.account());
+    if others.next().is_some() && !group.may_add(committer.account()) {
+        return Err(Violation::MayNotAdd);
+    }
+    Ok(())
+}
+
+fn check_removed(
+    group: &GroupView,
+    committer: &LeafView,
+    commit: &CommitFacts,
+    leavers: &BTreeSet<AccountId>,
+) -> Result<(), Violation> {
+    let back: BTreeSet<(AccountId, DeviceId)> = commit
+        .added
+        .iter()
+        .map(|leaf| (leaf.account(), leaf.device()))
+        .collect();
+    let mut seen: BTreeSet<LeafIndex> = BTreeSet::new();
+    for index in &commit.removed {
+        let leaf = group.leaf(*index).ok_or(Violation::NoSuchLeaf)?;
+        if !seen.insert(*index) || *index == committer.index {
+            return Err(Violation::Contradiction);
+        }
+        let own = leaf.account() == committer.account();
+        let permitted = own
+            || leavers.contains(&leaf.account())
+            || back.contains(&(leaf.account(), leaf.device()))
+            || group.may_remove(committer.account(), leaf.account());
+        if !permitted {
+            return Err(Violation::MayNotRemove);
+        }
+    }
+    Ok(())
+}
+
+fn check_state(
+    group: &GroupView,
+    actor: AccountId,
+    new: &ConversationState,
+    after: &GroupView,
+) -> Result<(), Violation> {
+    let old = &group.state;
+    check_immutable(old, new)?;
+    let settings =
+        old.name != new.name || old.add_policy != new.add_policy || !old.same_unknown(new);
+    if settings && group.authority(actor) < Role::Admin {
+        return Err(Violation::MayNotChangeSettings);
+    }
+    check_roles(group, actor, new, after)
+}
+
+fn check_immutable(old: &ConversationState, new: &ConversationState) -> Result<(), Violation> {
+    let what = if old.id != new.id {
+        "id"
+    } else if old.kind != new.kind {
+        "kind"
+    } else if old.handle != new.handle {
+        "handle"
+    } else if old.moves != new.moves {
+        "move counter"
+    } else if matches!(old.kind, Kind::Direct(_)) && old != new {
+        "settings"
+    } else {
+        return Ok(());
+    };
+    Err(Violation::Immutable(what))
+}
+
+fn check_roles(
+    group: &GroupView,
+    actor: AccountId,
+    new: &ConversationState,
+    after: &GroupView,
+) -> Result<(), Violation> {
+    let named: BTreeSet<AccountId> = group
+        .state
+        .roles()
+        .chain(new.roles())
+        .map(|(account, _)| account)
+        .collect();
+    let members = after.accounts();
+    for account in named {
+        let (before, now) = (group.state.role(account), new.role(account));
+        let gone = now == Role::Member && !members.contains(&account);
+        if before != now && !gone && !may_change_role(group, actor, account, before, now) {
+            return Err(Violation::MayNotChangeRole);
+        }
+    }
+    Ok(())
+}
+
+/// The owner may change any role; an admin may make members admins and step down itself.
+fn may_change_role(
+    group: &GroupView,
+    actor: AccountId,
+    account: AccountId,
+    before: Role,
+    now: Role,
+) -> bool {
+    match group.authority(actor) {
+        Role::Owner => true,
+        Role::Admin => {
+            (before, now) == (Role::Member, Role::Admin)
+                || (account == actor && (before, now) == (Role::Admin, Role::Member))
+        }
+        Role::Member => false,
+    }
+}

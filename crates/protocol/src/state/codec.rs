@@ -1,0 +1,282 @@
+//! The conversation state in CBOR: one encoding for each state (RFC 8949 section 4.2.1), unknown entries kept byte for byte.
+
+use std::collections::BTreeMap;
+
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
+use keyfold_wire::limits::MAX_ROSTER;
+use minicbor::Decoder;
+use minicbor::data::Type;
+use minicbor::encode::Error;
+
+use super::{AddPolicy, ConversationState, Kind, Name, NameError, Role};
+use crate::cbor::{self, Malformed};
+use crate::limits::{MAX_EXTENSION_VALUE, MAX_STATE, MAX_UNKNOWN_ENTRIES};
+
+const VERSION: u8 = 1;
+
+const KEY_VERSION: u64 = 0;
+const KEY_ID: u64 = 1;
+const KEY_KIND: u64 = 2;
+const KEY_NAME: u64 = 3;
+const KEY_HANDLE: u64 = 4;
+const KEY_ROLES: u64 = 5;
+const KEY_ADD_POLICY: u64 = 6;
+const KEY_MOVES: u64 = 7;
+const KEY_ACCOUNTS: u64 = 8;
+
+const KIND_DIRECT: u8 = 0;
+const KIND_GROUP: u8 = 1;
+
+/// Why bytes are not a conversation's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Not such CBOR, or not in its one encoding.
+    #[error("the conversation's settings are malformed")]
+    Malformed,
+    /// Over a limit.
+    #[error("the conversation's settings are too large")]
+    TooLarge,
+    /// Of a later version, or with a role or policy that this one does not know.
+    #[error("the conversation needs a newer version of Keyfold: update it")]
+    NewerVersion,
+    /// The name is not acceptable.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl From<Malformed> for StateError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl From<minicbor::decode::Error> for StateError {
+    fn from(_: minicbor::decode::Error) -> Self {
+        Self::Malformed
+    }
+}
+
+impl ConversationState {
+    /// The state's one encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut entries: Vec<(Vec<u8>, Vec<u8>)> = self.unknown.clone();
+        entries.extend(self.known());
+        entries.sort();
+        let mut encoded = cbor::encode(|e| e.map(entries.len() as u64)?.ok());
+        for (key, value) in entries {
+            encoded.extend(key);
+            encoded.extend(value);
+        }
+        encoded
+    }
+
+    fn known(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut entries = vec![
+            entry(KEY_VERSION, |e| e.u8(VERSION)?.ok()),
+            entry(KEY_ID, |e| e.bytes(self.id.as_bytes())?.ok()),
+            entry(KEY_KIND, |e| e.u8(kind_number(&self.kind))?.ok()),
+            entry(KEY_NAME, |e| e.str(self.name.as_str())?.ok()),
+            entry(KEY_HANDLE, |e| e.bytes(self.handle.as_bytes())?.ok()),
+            entry(KEY_ROLES, |e| {
+                e.map(self.roles.len() as u64)?;
+                for (account, role) in &self.roles {
+                    e.bytes(account.as_bytes())?.u8(role.number())?;
+                }
+                e.ok()
+            }),
+            entry(KEY_ADD_POLICY, |e| e.u8(self.add_policy.number())?.ok()),
+            entry(KEY_MOVES, |e| e.u64(self.moves)?.ok()),
+        ];
+        if let Kind::Direct([one, other]) = &self.kind {
+            entries.push(entry(KEY_ACCOUNTS, |e| {
+                e.array(2)?
+                    .bytes(one.as_bytes())?
+                    .bytes(other.as_bytes())?
+                    .ok()
+            }));
+        }
+        entries
+    }
+
+    /// Reads a state.
+    ///
+    /// # Errors
+    /// [`StateError`]: anything that [`ConversationState::encode`] would not have written exactly so is malformed.
+    pub fn decode(encoded: &[u8]) -> Result<Self, StateError> {
+        if encoded.len() > MAX_STATE {
+            return Err(StateError::TooLarge);
+        }
+        let mut d = Decoder::new(encoded);
+        let mut fields = Fields::default();
+        for _ in 0..cbor::map(&mut d)? {
+            fields.read(&mut d)?;
+        }
+        cbor::end(&d)?;
+        let state = fields.finish()?;
+        if state.encode() != encoded {
+            return Err(StateError::Malformed);
+        }
+        Ok(state)
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    version: Option<u8>,
+    id: Option<[u8; 16]>,
+    kind: Option<u8>,
+    name: Option<Name>,
+    handle: Option<[u8; 32]>,
+    roles: BTreeMap<AccountId, Role>,
+    add_policy: Option<AddPolicy>,
+    moves: u64,
+    accounts: Option<[AccountId; 2]>,
+    unknown: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Fields {
+    fn read(&mut self, d: &mut Decoder<'_>) -> Result<(), StateError> {
+        let key = cbor::any(d)?;
+        match Decoder::new(key).u64().ok() {
+            Some(KEY_VERSION) => self.version = Some(d.u8()?),
+            Some(KEY_ID) => self.id = Some(cbor::fixed(d)?),
+            Some(KEY_KIND) => self.kind = Some(d.u8()?),
+            Some(KEY_NAME) => self.name = Some(Name::new(d.str()?)?),
+            Some(KEY_HANDLE) => self.handle = Some(cbor::fixed(d)?),
+            Some(KEY_ROLES) => self.roles = roles(d)?,
+            Some(KEY_ADD_POLICY) => self.add_policy = Some(AddPolicy::from_number(d.u8()?)?),
+            Some(KEY_MOVES) => self.moves = d.u64()?,
+            Some(KEY_ACCOUNTS) => self.accounts = Some(accounts(d)?),
+            _ => self.keep(key, cbor::any(d)?)?,
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, key: &[u8], value: &[u8]) -> Result<(), StateError> {
+        if self.unknown.len() == MAX_UNKNOWN_ENTRIES
+            || key.len() + value.len() > MAX_EXTENSION_VALUE
+        {
+            return Err(StateError::TooLarge);
+        }
+        if canonical_key(key)? != key || self.unknown.iter().any(|(known, _)| known == key) {
+            return Err(StateError::Malformed);
+        }
+        self.unknown.push((key.to_vec(), value.to_vec()));
+        Ok(())
+    }
+
+    fn finish(self) -> Result<ConversationState, StateError> {
+        if self.version.ok_or(StateError::Malformed)? != VERSION {
+            return Err(StateError::NewerVersion);
+        }
+        let kind = match (self.kind.ok_or(StateError::Malformed)?, self.accounts) {
+            (KIND_DIRECT, Some(accounts)) => Kind::Direct(accounts),
+            (KIND_GROUP, None) => Kind::Group,
+            (KIND_DIRECT | KIND_GROUP, _) => return Err(StateError::Malformed),
+            _ => return Err(StateError::NewerVersion),
+        };
+        Ok(ConversationState {
+            id: ConversationId::new(self.id.ok_or(StateError::Malformed)?),
+            kind,
+            name: self.name.ok_or(StateError::Malformed)?,
+            handle: ConversationHandle::new(self.handle.ok_or(StateError::Malformed)?),
+            add_policy: self.add_policy.ok_or(StateError::Malformed)?,
+            moves: self.moves,
+            roles: self.roles,
+            unknown: sorted(self.unknown),
+        })
+    }
+}
+
+/// The one encoding of a key, which is a number or a text.
+fn canonical_key(key: &[u8]) -> Result<Vec<u8>, StateError> {
+    let mut d = Decoder::new(key);
+    if d.datatype()? == Type::String {
+        let text = d.str()?;
+        return Ok(cbor::encode(|e| e.str(text)?.ok()));
+    }
+    let number = d.int()?;
+    Ok(cbor::encode(|e| e.int(number)?.ok()))
+}
+
+fn roles(d: &mut Decoder<'_>) -> Result<BTreeMap<AccountId, Role>, StateError> {
+    let count = cbor::map(d)?;
+    if count > MAX_ROSTER as u64 {
+        return Err(StateError::TooLarge);
+    }
+    let mut roles = BTreeMap::new();
+    for _ in 0..count {
+        roles.insert(AccountId::new(cbor::fixed(d)?), Role::from_number(d.u8()?)?);
+    }
+    Ok(roles)
+}
+
+fn accounts(d: &mut Decoder<'_>) -> Result<[AccountId; 2], StateError> {
+    if cbor::array(d)? != 2 {
+        return Err(StateError::Malformed);
+    }
+    let accounts = [
+        AccountId::new(cbor::fixed(d)?),
+        AccountId::new(cbor::fixed(d)?),
+    ];
+    let [one, other] = &accounts;
+    if one >= other {
+        return Err(StateError::Malformed);
+    }
+    Ok(accounts)
+}
+
+impl Role {
+    fn number(self) -> u8 {
+        match self {
+            Self::Member => 0,
+            Self::Admin => 1,
+            Self::Owner => 2,
+        }
+    }
+
+    fn from_number(number: u8) -> Result<Self, StateError> {
+        match number {
+            0 => Err(StateError::Malformed),
+            1 => Ok(Self::Admin),
+            2 => Ok(Self::Owner),
+            _ => Err(StateError::NewerVersion),
+        }
+    }
+}
+
+impl AddPolicy {
+    fn number(self) -> u8 {
+        match self {
+            Self::Admins => 0,
+            Self::Everyone => 1,
+        }
+    }
+
+    fn from_number(number: u8) -> Result<Self, StateError> {
+        match number {
+            0 => Ok(Self::Admins),
+            1 => Ok(Self::Everyone),
+            _ => Err(StateError::NewerVersion),
+        }
+    }
+}
+
+fn kind_number(kind: &Kind) -> u8 {
+    match kind {
+        Kind::Direct(_) => KIND_DIRECT,
+        Kind::Group => KIND_GROUP,
+    }
+}
+
+fn sorted(mut entries: Vec<(Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    entries.sort();
+    entries
+}
+
+fn entry(
+    key: u64,
+    value: impl FnOnce(&mut minicbor::Encoder<Vec<u8>>) -> Result<(), Error<core::convert::Infallible>>,
+) -> (Vec<u8>, Vec<u8>) {
+    (cbor::encode(|e| e.u64(key)?.ok()), cbor::encode(value))
+}

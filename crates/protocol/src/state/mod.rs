@@ -1,0 +1,162 @@
+//! What all members of a conversation agree on: the group context extension of type [`EXTENSION_TYPE`], in CBOR.
+//!
+//! Who may change what is in [`crate::rules`].
+
+mod codec;
+mod name;
+
+use std::collections::BTreeMap;
+
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
+use serde::{Deserialize, Serialize};
+
+pub use codec::StateError;
+pub use name::{Name, NameError};
+
+/// The MLS extension type of the state, for private use (RFC 9420 section 17.3).
+pub const EXTENSION_TYPE: u16 = 0xF0F1;
+
+/// Whether a conversation is between two people or a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Of these two accounts, the smaller id first. For good.
+    Direct([AccountId; 2]),
+    /// Of any number of people, even of one.
+    Group,
+}
+
+/// What an account may do in a group. Ordered: who is more may more.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub enum Role {
+    /// Reads and writes.
+    #[default]
+    Member,
+    /// Also adds and removes members, names the group, makes admins.
+    Admin,
+    /// Also removes and demotes admins, and hands the group over. At most one.
+    Owner,
+}
+
+/// Who may add people to a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum AddPolicy {
+    /// Admins and the owner.
+    #[default]
+    Admins,
+    /// Every member.
+    Everyone,
+}
+
+/// The agreed state of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+pub struct ConversationState {
+    /// The conversation, also after it moves to another handle or group.
+    pub id: ConversationId,
+    /// One to one or a group.
+    pub kind: Kind,
+    /// Its name; empty in a direct conversation.
+    pub name: Name,
+    /// Where it is at the server.
+    pub handle: ConversationHandle,
+    /// Who may add people; without effect in a direct conversation.
+    pub add_policy: AddPolicy,
+    /// How often it has moved to another handle.
+    pub moves: u64,
+    roles: BTreeMap<AccountId, Role>,
+    /// Entries of a later version: encoded key and value, sorted.
+    unknown: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Two accounts of a direct conversation must be two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a direct conversation needs another person than oneself: make a group instead")]
+pub struct SameAccount;
+
+impl ConversationState {
+    /// A new direct conversation of two accounts, in whichever order.
+    ///
+    /// # Errors
+    /// [`SameAccount`] when they are one.
+    pub fn direct(
+        id: ConversationId,
+        handle: ConversationHandle,
+        one: AccountId,
+        other: AccountId,
+    ) -> Result<Self, SameAccount> {
+        if one == other {
+            return Err(SameAccount);
+        }
+        let accounts = [one.min(other), one.max(other)];
+        Ok(Self::new(
+            id,
+            handle,
+            Kind::Direct(accounts),
+            Name::default(),
+        ))
+    }
+
+    /// A new group with its owner.
+    pub fn group(
+        id: ConversationId,
+        handle: ConversationHandle,
+        name: Name,
+        owner: AccountId,
+    ) -> Self {
+        let mut state = Self::new(id, handle, Kind::Group, name);
+        state.set_role(owner, Role::Owner);
+        state
+    }
+
+    fn new(id: ConversationId, handle: ConversationHandle, kind: Kind, name: Name) -> Self {
+        Self {
+            id,
+            kind,
+            name,
+            handle,
+            add_policy: AddPolicy::default(),
+            moves: 0,
+            roles: BTreeMap::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// The role that is written down for an account; see `GroupView::authority` for what it may do.
+    pub fn role(&self, account: AccountId) -> Role {
+        self.roles.get(&account).copied().unwrap_or_default()
+    }
+
+    /// Writes down a role.
+    pub fn set_role(&mut self, account: AccountId, role: Role) {
+        match role {
+            Role::Member => self.roles.remove(&account),
+            Role::Admin | Role::Owner => self.roles.insert(account, role),
+        };
+    }
+
+    /// All admins and the owner.
+    pub fn roles(&self) -> impl Iterator<Item = (AccountId, Role)> {
+        self.roles.iter().map(|(account, role)| (*account, *role))
+    }
+
+    /// Whether both have the same entries of a later version.
+    pub(crate) fn same_unknown(&self, other: &Self) -> bool {
+        self.unknown == other.unknown
+    }
+}
+
+impl TryFrom<Vec<u8>> for ConversationState {
+    type Error = StateError;
+
+    fn try_from(encoded: Vec<u8>) -> Result<Self, StateError> {
+        Self::decode(&encoded)
+    }
+}
+
+impl From<ConversationState> for Vec<u8> {
+    fn from(state: ConversationState) -> Self {
+        state.encode()
+    }
+}

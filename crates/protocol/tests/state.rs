@@ -1,0 +1,287 @@
+//! A conversation's state: one encoding, limits, names, and what a later version wrote.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod people;
+
+use keyfold_protocol::leave::LeaveProof;
+use keyfold_protocol::limits::{
+    MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_NAME, MAX_UNKNOWN_ENTRIES,
+};
+use keyfold_protocol::state::{
+    AddPolicy, ConversationState, Name, NameError, Role, SameAccount, StateError,
+};
+use keyfold_wire::ids::{AccountId, DeviceId};
+use keyfold_wire::limits::MAX_ROSTER;
+use people::{HANDLE, ID};
+use proptest::prelude::*;
+
+fn account(byte: u8) -> AccountId {
+    AccountId::new([byte; 32])
+}
+
+fn climbing() -> ConversationState {
+    let mut state =
+        ConversationState::group(ID, HANDLE, Name::new("climbing").unwrap(), account(3));
+    state.set_role(account(1), Role::Admin);
+    state
+}
+
+/// The state with one more entry at the end: key (as encoded) and value.
+fn with_entry(state: &ConversationState, key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut encoded = state.encode();
+    encoded[0] += 1;
+    [encoded.as_slice(), key, value].concat()
+}
+
+#[test]
+fn a_state_has_the_documented_encoding() {
+    let state = ConversationState::direct(ID, HANDLE, account(4), account(3)).unwrap();
+    let expected = [
+        b"\xa9\x00\x01\x01\x50".as_slice(),
+        &[1; 16],
+        b"\x02\x00\x03\x60\x04\x58\x20",
+        &[2; 32],
+        b"\x05\xa0\x06\x00\x07\x00\x08\x82\x58\x20",
+        &[3; 32],
+        b"\x58\x20",
+        &[4; 32],
+    ]
+    .concat();
+    assert_eq!(state.encode(), expected);
+    assert_eq!(ConversationState::decode(&expected), Ok(state));
+    assert_eq!(
+        ConversationState::direct(ID, HANDLE, account(4), account(4)),
+        Err(SameAccount)
+    );
+}
+
+#[test]
+fn a_state_reads_what_it_writes() {
+    let mut state = climbing();
+    state.add_policy = AddPolicy::Everyone;
+    state.moves = 70_000;
+    assert_eq!(
+        ConversationState::decode(&state.encode()),
+        Ok(state.clone())
+    );
+    assert_eq!(
+        state.roles().collect::<Vec<_>>(),
+        [(account(1), Role::Admin), (account(3), Role::Owner)]
+    );
+    state.set_role(account(1), Role::Member);
+    assert_eq!(state.roles().count(), 1);
+    let stored: Vec<u8> = state.clone().into();
+    assert_eq!(ConversationState::try_from(stored), Ok(state));
+}
+
+#[test]
+fn what_a_later_version_wrote_is_kept_byte_for_byte() {
+    let encoded = with_entry(&climbing(), &[0x18, 40], b"\x83\x01\x02\x43abc");
+    let mut state = ConversationState::decode(&encoded).unwrap();
+    assert_eq!(state.encode(), encoded);
+    state.name = Name::new("bouldering").unwrap();
+    let changed = state.encode();
+    assert!(changed.ends_with(b"\x18\x28\x83\x01\x02\x43abc"));
+    assert_ne!(state, climbing());
+}
+
+/// Two more entries at the end.
+fn with_entries(state: &ConversationState, first: &[u8], second: &[u8]) -> Vec<u8> {
+    let mut encoded = with_entry(state, first, &[0]);
+    encoded[0] += 1;
+    [encoded.as_slice(), second, &[0]].concat()
+}
+
+#[test]
+fn only_the_one_encoding_is_read() {
+    let state = climbing();
+    let trailing = [state.encode().as_slice(), b"\x00"].concat();
+    let accounts = [
+        &[0x82_u8, 0x58, 0x20][..],
+        &[1; 32],
+        &[0x58, 0x20],
+        &[2; 32],
+    ]
+    .concat();
+    let cases = [
+        ("empty", Vec::new()),
+        ("trailing bytes", trailing),
+        (
+            "a longer number than needed",
+            with_entry(&state, &[0x18, 9], b"\x01"),
+        ),
+        (
+            "a key that is no number or text",
+            with_entry(&state, &[0xf5], b"\x01"),
+        ),
+        ("a key twice", with_entry(&state, &[0x07], &[0x00])),
+        ("an unknown key twice", with_entries(&state, &[9], &[9])),
+        ("keys out of order", with_entries(&state, &[0x18, 40], &[9])),
+        (
+            "accounts in a group",
+            with_entry(&state, &[0x08], &accounts),
+        ),
+        ("nothing in it", vec![0xa0]),
+        ("endless", vec![0xbf, 0xff]),
+        (
+            "a lie about its size",
+            vec![0xbb, 255, 255, 255, 255, 255, 255, 255, 255],
+        ),
+    ];
+    for (what, encoded) in cases {
+        let read = ConversationState::decode(&encoded);
+        assert_eq!(read, Err(StateError::Malformed), "{what}");
+    }
+    let mut later = state.encode();
+    later[2] = 2;
+    assert_eq!(
+        ConversationState::decode(&later),
+        Err(StateError::NewerVersion)
+    );
+}
+
+#[test]
+fn unknown_roles_and_policies_need_a_newer_version() {
+    let state = climbing();
+    let good = state.encode();
+    let role = good.iter().rposition(|byte| *byte == 2).unwrap();
+    for (place, value, error) in [
+        (role, 3, StateError::NewerVersion),
+        (role, 0, StateError::Malformed),
+    ] {
+        let mut changed = good.clone();
+        changed[place] = value;
+        assert_eq!(ConversationState::decode(&changed), Err(error));
+    }
+}
+
+#[test]
+fn limits_hold_at_them_and_one_past() {
+    let state = climbing();
+    let value = |length: usize| {
+        let mut value = vec![0x59];
+        value.extend(u16::try_from(length).unwrap().to_be_bytes());
+        value.resize(3 + length, 7);
+        value
+    };
+    let at = with_entry(&state, &[0x09], &value(MAX_EXTENSION_VALUE - 4));
+    let past = with_entry(&state, &[0x09], &value(MAX_EXTENSION_VALUE - 3));
+    assert!(ConversationState::decode(&at).is_ok());
+    assert_eq!(ConversationState::decode(&past), Err(StateError::TooLarge));
+
+    let unknown = |count: usize| {
+        let known = state.encode();
+        let mut encoded = vec![0xb8, u8::try_from(8 + count).unwrap()];
+        encoded.extend(&known[1..]);
+        for key in 0..count {
+            encoded.extend([0x18, u8::try_from(100 + key).unwrap(), 0]);
+        }
+        ConversationState::decode(&encoded)
+    };
+    assert!(unknown(MAX_UNKNOWN_ENTRIES).is_ok());
+    assert_eq!(unknown(MAX_UNKNOWN_ENTRIES + 1), Err(StateError::TooLarge));
+
+    let mut crowded = state;
+    for place in 2..u16::try_from(MAX_ROSTER).unwrap() {
+        let mut id = [9; 32];
+        id[..2].copy_from_slice(&place.to_be_bytes());
+        crowded.set_role(AccountId::new(id), Role::Admin);
+    }
+    assert!(ConversationState::decode(&crowded.encode()).is_ok());
+    crowded.set_role(account(200), Role::Admin);
+    assert_eq!(
+        ConversationState::decode(&crowded.encode()),
+        Err(StateError::TooLarge)
+    );
+}
+
+#[test]
+fn a_name_is_one_harmless_line() {
+    for good in ["", "climbing", "клуб 🧗", "שלום", &"x".repeat(MAX_NAME)] {
+        assert_eq!(Name::new(good).unwrap().as_str(), good);
+    }
+    assert_eq!(
+        Name::new(&"x".repeat(MAX_NAME + 1)),
+        Err(NameError::TooLong)
+    );
+    assert_eq!(
+        Name::new(&"é".repeat(MAX_NAME / 2 + 1)),
+        Err(NameError::TooLong)
+    );
+    assert_eq!(format!("{:?}", Name::new("climbing").unwrap()), "<secret>");
+    for bad in [
+        "a\nb",
+        "a\0",
+        "\u{7f}",
+        "\u{85}",
+        "a\u{202E}b",
+        "\u{2066}",
+        "\u{2069}",
+        "\u{2028}",
+    ] {
+        assert_eq!(Name::new(bad), Err(NameError::Character), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_bad_name_in_a_state_is_refused() {
+    let encoded = climbing().encode();
+    let place = encoded
+        .windows(8)
+        .position(|window| window == b"climbing")
+        .unwrap();
+    let mut bad = encoded;
+    bad[place] = b'\n';
+    assert_eq!(
+        ConversationState::decode(&bad),
+        Err(StateError::Name(NameError::Character))
+    );
+}
+
+#[test]
+fn leave_proofs_travel_in_a_list() {
+    let proof = |byte: u8| LeaveProof::new(account(byte), DeviceId::new([byte; 16]), [byte; 64]);
+    assert_eq!(
+        LeaveProof::decode_list(&LeaveProof::encode_list(&[])),
+        Ok(Vec::new())
+    );
+    let two = [proof(1), proof(2)];
+    let encoded = LeaveProof::encode_list(&two);
+    assert_eq!(LeaveProof::decode_list(&encoded), Ok(two.to_vec()));
+    assert!(LeaveProof::decode_list(&encoded[..encoded.len() - 1]).is_err());
+    assert!(LeaveProof::decode_list(&[encoded.as_slice(), &[0]].concat()).is_err());
+    assert!(
+        LeaveProof::decode_list(&[0x80]).is_err(),
+        "no list is the empty list"
+    );
+    let stored: Vec<u8> = proof(1).into();
+    assert_eq!(LeaveProof::try_from(stored), Ok(proof(1)));
+    let many = LeaveProof::encode_list(&vec![proof(1); MAX_LEAVE_PROOFS]);
+    assert!(LeaveProof::decode_list(&many).is_ok());
+    let more = LeaveProof::encode_list(&vec![proof(1); MAX_LEAVE_PROOFS + 1]);
+    assert!(LeaveProof::decode_list(&more).is_err());
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_are_no_state(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = LeaveProof::decode_list(&bytes);
+        if let Ok(state) = ConversationState::decode(&bytes) {
+            prop_assert_eq!(state.encode(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_never_reads_as_the_same_state(place in any::<prop::sample::Index>(), flip in 1..=255_u8) {
+        let good = climbing();
+        let mut bytes = good.encode();
+        let place = place.index(bytes.len());
+        bytes[place] ^= flip;
+        prop_assert_ne!(ConversationState::decode(&bytes), Ok(good));
+    }
+}
