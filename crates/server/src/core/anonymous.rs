@@ -1,0 +1,286 @@
+//! Requests of nobody: the directory's answers, and everything on conversations.
+//!
+//! A roster is opened here, in memory, for the one request that brings its key, and forgotten with it.
+
+use bytes::Bytes;
+use keyfold_wire::ids::{Epoch, Timestamp};
+use keyfold_wire::roster::{self, RosterKey};
+use keyfold_wire::v1::server_frame::Content;
+use keyfold_wire::{limits, v1};
+use sha2::{Digest as _, Sha256};
+
+use super::{Core, Lane};
+use crate::clock::Clock;
+use crate::directory::Handle;
+use crate::refusal::Refusal;
+use crate::request::{AnonymousRequest, Commit, Create, Grace, Send, WelcomeItem};
+use crate::seal::{self, Target};
+use crate::store::operation::{Advance, Append, NewConversation, Welcomes};
+use crate::store::{Account, ConversationKey, OnceKey, Operation, Outcome, Store};
+
+impl<S: Store, C: Clock> Core<S, C> {
+    /// A request of somebody who has shown nothing but what is in it.
+    ///
+    /// # Errors
+    /// Whatever the request can meet.
+    pub async fn anonymous(&self, request: AnonymousRequest) -> Result<Content, Refusal> {
+        self.anonymous_in(&Lane::default(), request).await
+    }
+
+    /// The same for one of many requests of a socket: those of one lane that append reach the queue in the order in
+    /// which they are first polled.
+    ///
+    /// # Errors
+    /// Whatever the request can meet.
+    pub async fn anonymous_in(
+        &self,
+        lane: &Lane,
+        request: AnonymousRequest,
+    ) -> Result<Content, Refusal> {
+        match request {
+            AnonymousRequest::Send(send) => self.send(lane, send).await.map(accepted),
+            AnonymousRequest::Commit(commit) => self.commit(lane, commit).await.map(accepted),
+            AnonymousRequest::Create(create) => self.create(create).await.map(accepted),
+            AnonymousRequest::LookupHandle(typed) => {
+                let handle = Handle::parse(&typed).map_err(|_| Refusal::NotFound)?;
+                found(self.store.account_by_handle(handle.normal()).await?)
+            }
+            AnonymousRequest::LookupAccount(account) => found(self.store.account(account).await?),
+            AnonymousRequest::FetchKeyPackages { account, suite } => {
+                match self
+                    .store(Operation::FetchKeyPackages { account, suite })
+                    .await?
+                {
+                    Outcome::KeyPackages { devices, .. } => {
+                        Ok(Content::KeyPackages(v1::KeyPackages { devices }))
+                    }
+                    _ => Err(Refusal::Unavailable),
+                }
+            }
+        }
+    }
+
+    async fn send(&self, lane: &Lane, send: Send) -> Result<Timestamp, Refusal> {
+        let turn = lane.turn().await;
+        let key = ConversationKey::of(&send.handle);
+        let once = OnceKey::new(&send.handle, &send.message_id, send.digest());
+        let conversation = self
+            .store
+            .conversation(key)
+            .await?
+            .ok_or(Refusal::NotFound)?;
+        let sealed = match conversation.roster_for_send(send.epoch, self.clock.now()) {
+            Ok(sealed) => sealed,
+            Err(refusal) => return self.repeat_or(key, once, refusal).await,
+        };
+        let targets = self.open(&send.roster_key, sealed)?;
+        let append = Append {
+            key,
+            conversation: conversation.id,
+            once,
+            epoch: send.epoch,
+            message_id: send.message_id,
+            body: send.body,
+            targets,
+        };
+        appended(
+            self.store_in_turn(turn, Operation::Send(Box::new(append)))
+                .await?,
+        )
+    }
+
+    async fn commit(&self, lane: &Lane, commit: Commit) -> Result<Timestamp, Refusal> {
+        let turn = lane.turn().await;
+        let key = ConversationKey::of(&commit.handle);
+        let once = OnceKey::new(&commit.handle, &commit.message_id, commit.digest());
+        let conversation = self
+            .store
+            .conversation(key)
+            .await?
+            .ok_or(Refusal::NotFound)?;
+        let sealed = match conversation.roster_for_commit(commit.epoch) {
+            Ok(sealed) => sealed,
+            Err(refusal) => return self.repeat_or(key, once, refusal).await,
+        };
+        let targets = self.open(&commit.roster_key, sealed)?;
+        let next_roster = self.seal(&commit.next_roster_key, &commit.next_roster)?;
+        let check = v1::CommitCheck {
+            roster_hash: copy(roster::hash(&commit.next_roster)),
+            roster_key_hash: copy(roster::key_hash(&commit.next_roster_key)),
+        };
+        let advance = Advance {
+            append: Append {
+                key,
+                conversation: conversation.id,
+                once,
+                epoch: commit.epoch,
+                message_id: commit.message_id,
+                body: commit.body,
+                targets,
+            },
+            check,
+            next_roster,
+            welcomes: self.welcomes(commit.welcomes, commit.group_info)?,
+            grace: commit.grace,
+        };
+        appended(
+            self.store_in_turn(turn, Operation::Commit(Box::new(advance)))
+                .await?,
+        )
+    }
+
+    async fn create(&self, create: Create) -> Result<Timestamp, Refusal> {
+        let new = NewConversation {
+            key: ConversationKey::of(&create.handle),
+            once: OnceKey::new(&create.handle, &create.message_id, create.digest()),
+            epoch: create.epoch,
+            roster: self.seal(&create.roster_key, &create.roster)?,
+            welcomes: self.welcomes(create.welcomes, create.group_info)?,
+        };
+        appended(self.store(Operation::Create(Box::new(new))).await?)
+    }
+
+    /// An exact repeat gets its first answer, whatever has become of the epoch since.
+    async fn repeat_or(
+        &self,
+        key: ConversationKey,
+        once: OnceKey,
+        refusal: Refusal,
+    ) -> Result<Timestamp, Refusal> {
+        self.store.accepted(key, once).await?.ok_or(refusal)
+    }
+
+    fn open(&self, key: &RosterKey, sealed: &Bytes) -> Result<Vec<Target>, Refusal> {
+        let mut targets = Vec::with_capacity(sealed.len() / limits::MAX_ADDRESS + 2);
+        // An address under a former key of the server leads nowhere.
+        seal::open_roster(key, sealed, |address| {
+            targets.extend(self.key.open(address));
+        })
+        .map_err(|_| Refusal::Forbidden)?;
+        Ok(targets)
+    }
+
+    /// Seals a roster, when each address in it is the server's own and in it once.
+    fn seal(&self, key: &RosterKey, addresses: &[Bytes]) -> Result<Bytes, Refusal> {
+        let mut targets = std::collections::HashSet::with_capacity(addresses.len());
+        for address in addresses {
+            let target = self.key.open(address).ok_or(Refusal::AddressInvalid)?;
+            if !targets.insert((target.mailbox, target.serial)) {
+                return Err(Refusal::AddressInvalid);
+            }
+        }
+        seal::seal_roster(key, addresses).map_err(|_| Refusal::Unavailable)
+    }
+
+    fn welcomes(&self, items: Vec<WelcomeItem>, group_info: Bytes) -> Result<Welcomes, Refusal> {
+        let joiner = |item: WelcomeItem| {
+            let target = self
+                .key
+                .open(&item.address)
+                .ok_or(Refusal::AddressInvalid)?;
+            Ok((target, item.secrets))
+        };
+        let joiners = items.into_iter().map(joiner).collect::<Result<_, _>>()?;
+        Ok(Welcomes {
+            joiners,
+            group_info,
+        })
+    }
+}
+
+fn appended(outcome: Outcome) -> Result<Timestamp, Refusal> {
+    match outcome {
+        Outcome::Appended(appended) => Ok(appended.received),
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+fn found(account: Option<Account>) -> Result<Content, Refusal> {
+    let account = account.ok_or(Refusal::NotFound)?;
+    Ok(Content::Account(v1::Account {
+        account: account.id.to_wire(),
+        handle: account.handle,
+        account_key: copy(account.account_key),
+        device_certificates: account.certificates,
+    }))
+}
+
+fn accepted(received: Timestamp) -> Content {
+    Content::Accepted(v1::Accepted {
+        received_ms: received.0,
+    })
+}
+
+fn copy(bytes: [u8; 32]) -> Bytes {
+    Bytes::copy_from_slice(&bytes)
+}
+
+/// Hashes everything in a request, so that a repeat is known from another request with the same id.
+struct RequestHash(Sha256);
+
+impl RequestHash {
+    fn new(kind: u8, epoch: Epoch) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update([kind]);
+        hasher.update(epoch.0.to_be_bytes());
+        Self(hasher)
+    }
+
+    fn part(mut self, part: &[u8]) -> Self {
+        self.0.update((part.len() as u64).to_be_bytes());
+        self.0.update(part);
+        self
+    }
+
+    fn addresses(self, addresses: &[Bytes]) -> Self {
+        let counted = self.part(&(addresses.len() as u64).to_be_bytes());
+        addresses
+            .iter()
+            .fold(counted, |hash, address| hash.part(address))
+    }
+
+    fn welcomes(self, items: &[WelcomeItem]) -> Self {
+        let counted = self.part(&(items.len() as u64).to_be_bytes());
+        items.iter().fold(counted, |hash, item| {
+            hash.part(&item.address).part(&item.secrets)
+        })
+    }
+
+    fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+impl Send {
+    fn digest(&self) -> [u8; 32] {
+        RequestHash::new(1, self.epoch)
+            .part(self.roster_key.as_bytes())
+            .part(&self.body)
+            .finish()
+    }
+}
+
+impl Commit {
+    fn digest(&self) -> [u8; 32] {
+        RequestHash::new(2, self.epoch)
+            .part(self.roster_key.as_bytes())
+            .part(&self.body)
+            .part(self.next_roster_key.as_bytes())
+            .part(&[u8::from(self.grace == Grace::Granted)])
+            .addresses(&self.next_roster)
+            .welcomes(&self.welcomes)
+            .part(&self.group_info)
+            .finish()
+    }
+}
+
+impl Create {
+    fn digest(&self) -> [u8; 32] {
+        RequestHash::new(3, self.epoch)
+            .part(self.roster_key.as_bytes())
+            .addresses(&self.roster)
+            .welcomes(&self.welcomes)
+            .part(&self.group_info)
+            .finish()
+    }
+}

@@ -1,0 +1,204 @@
+//! Requests of devices: registering, showing a token, key packages, addresses, the account's other devices.
+
+use keyfold_wire::certificate::{Certificate, verify_registration};
+use keyfold_wire::ids::{MailboxId, Sequence};
+use keyfold_wire::v1::server_frame::Content;
+use keyfold_wire::{Message as _, limits, v1};
+use sha2::{Digest as _, Sha256};
+
+use super::{Core, Device, Registration, invitation_hash};
+use crate::clock::Clock;
+use crate::directory::Handle;
+use crate::refusal::Refusal;
+use crate::request::{AddDevice, DeviceRequest};
+use crate::seal::{Target, random};
+use crate::store::operation::{Admission, NewAccount, NewDevice};
+use crate::store::{Operation, Outcome, Store};
+
+impl<S: Store, C: Clock> Core<S, C> {
+    /// A new account with its first device. The same bytes again get the same answer.
+    ///
+    /// # Errors
+    /// [`Refusal::CertificateInvalid`], [`Refusal::HandleInvalid`], [`Refusal::HandleTaken`],
+    /// [`Refusal::RegistrationClosed`], [`Refusal::InvitationInvalid`]; [`Refusal::Conflict`] when the account exists
+    /// with other bytes; [`Refusal::TooLarge`], [`Refusal::Unavailable`], [`Refusal::Busy`].
+    pub async fn register(&self, message: v1::Register) -> Result<(Device, v1::Greeting), Refusal> {
+        let account = self.new_account(message)?;
+        match self.store(Operation::Register(Box::new(account))).await? {
+            Outcome::Device(device) => Ok((device, self.greeting(device.mailbox).await?)),
+            _ => Err(Refusal::Unavailable),
+        }
+    }
+
+    fn new_account(&self, message: v1::Register) -> Result<NewAccount, Refusal> {
+        let is_too_large = message.handle.len() > limits::MAX_HANDLE
+            || message.invitation.len() > limits::MAX_INVITATION;
+        if is_too_large {
+            return Err(Refusal::TooLarge);
+        }
+        let certificate = verify_registration(&message).map_err(|_| Refusal::CertificateInvalid)?;
+        let handle = Handle::parse(&message.handle)?;
+        if certificate.handle != handle.normal() || !certificate.is_valid_at(self.clock.now()) {
+            return Err(Refusal::CertificateInvalid);
+        }
+        Ok(NewAccount {
+            account: certificate.account,
+            handle,
+            account_key: certificate.account_key,
+            recovery_key: fixed(&message.recovery_key)?,
+            digest: Sha256::digest(message.encode_to_vec()).into(),
+            admission: self.admission(&message.invitation),
+            device: NewDevice {
+                id: certificate.device,
+                token_hash: fixed(&message.token_hash)?,
+                certificate: message.device_certificate,
+                mailbox: fresh_mailbox()?,
+            },
+        })
+    }
+
+    fn admission(&self, invitation: &str) -> Admission {
+        match self.settings.registration {
+            Registration::Open => Admission::Free,
+            Registration::Invite => Admission::Invited(invitation_hash(invitation)),
+            Registration::Closed => Admission::Refused(Refusal::RegistrationClosed),
+        }
+    }
+
+    /// A device shows its token, and says how far it has come.
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthenticated`], [`Refusal::Malformed`], [`Refusal::Unavailable`].
+    pub async fn hello(&self, message: v1::Hello) -> Result<(Device, v1::Greeting), Refusal> {
+        if message.token.len() != 32 {
+            return Err(Refusal::Malformed);
+        }
+        let token_hash = Sha256::digest(&message.token).into();
+        let device = self
+            .store
+            .device(token_hash)
+            .await?
+            .ok_or(Refusal::Unauthenticated)?;
+        let greeting = self.greeting(device.mailbox).await?;
+        if message.after > greeting.acknowledged {
+            self.acknowledge(&device, Sequence(message.after));
+        }
+        Ok((device, greeting))
+    }
+
+    async fn greeting(&self, mailbox: MailboxId) -> Result<v1::Greeting, Refusal> {
+        let state = self
+            .store
+            .mailbox(mailbox)
+            .await?
+            .ok_or(Refusal::Unauthenticated)?;
+        Ok(v1::Greeting {
+            acknowledged: state.acknowledged.0,
+            newest: state.newest.0,
+            now_ms: self.clock.now().0,
+            supply: Some(state.supply),
+        })
+    }
+
+    /// A request of a device that has shown its token.
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthenticated`] when the device has been removed meanwhile, and whatever the request can meet.
+    pub async fn device_request(
+        &self,
+        device: &Device,
+        request: DeviceRequest,
+    ) -> Result<Content, Refusal> {
+        let mailbox = device.mailbox;
+        let operation = match request {
+            DeviceRequest::TakeAddresses { count } => return self.take(mailbox, count).await,
+            DeviceRequest::PublishKeyPackages(publish) => Operation::Publish {
+                mailbox,
+                packages: publish.packages,
+                replace: publish.replace,
+            },
+            DeviceRequest::RevokeAddresses(serials) => Operation::Revoke { mailbox, serials },
+            DeviceRequest::AddDevice(add) => return self.add_device(device, *add).await,
+            DeviceRequest::RemoveDevice(id) => {
+                self.confirm(mailbox).await?;
+                Operation::RemoveDevice {
+                    account: device.account,
+                    device: id,
+                }
+            }
+        };
+        self.store(operation).await?;
+        Ok(Content::Done(v1::Done {}))
+    }
+
+    async fn take(&self, mailbox: MailboxId, count: u32) -> Result<Content, Refusal> {
+        let outcome = self
+            .store(Operation::TakeSerials { mailbox, count })
+            .await?;
+        let Outcome::Serials(first) = outcome else {
+            return Err(Refusal::Unavailable);
+        };
+        let address = |serial: u64| {
+            let target = Target {
+                mailbox,
+                serial: keyfold_wire::ids::Serial(serial),
+            };
+            let address = self.key.seal(target).map_err(|_| Refusal::Unavailable)?;
+            Ok(v1::Address { serial, address })
+        };
+        let addresses = (first.0..)
+            .take(count as usize)
+            .map(address)
+            .collect::<Result<_, _>>()?;
+        Ok(Content::Addresses(v1::Addresses { addresses }))
+    }
+
+    async fn add_device(&self, device: &Device, add: AddDevice) -> Result<Content, Refusal> {
+        self.confirm(device.mailbox).await?;
+        let account = self
+            .store
+            .account(device.account)
+            .await?
+            .ok_or(Refusal::Unauthenticated)?;
+        let fits = |certificate: &Certificate| {
+            certificate.account == account.id
+                && certificate.account_key == account.account_key
+                && certificate.handle == account.handle
+                && certificate.is_valid_at(self.clock.now())
+        };
+        if !fits(&add.certificate) {
+            return Err(Refusal::CertificateInvalid);
+        }
+        let new = NewDevice {
+            id: add.certificate.device,
+            certificate: add.encoded,
+            token_hash: add.token_hash,
+            mailbox: fresh_mailbox()?,
+        };
+        self.store(Operation::AddDevice {
+            account: device.account,
+            device: new,
+        })
+        .await?;
+        Ok(Content::Done(v1::Done {}))
+    }
+
+    /// A removed device may still hold its socket for a moment; it may not touch the account any more.
+    async fn confirm(&self, mailbox: MailboxId) -> Result<(), Refusal> {
+        self.store
+            .mailbox(mailbox)
+            .await?
+            .ok_or(Refusal::Unauthenticated)
+            .map(drop)
+    }
+}
+
+fn fresh_mailbox() -> Result<MailboxId, Refusal> {
+    random()
+        .map(MailboxId::new)
+        .map_err(|_| Refusal::Unavailable)
+}
+
+fn fixed(bytes: &[u8]) -> Result<[u8; 32], Refusal> {
+    bytes.try_into().map_err(|_| Refusal::Malformed)
+}

@@ -1,0 +1,72 @@
+//! Group commit: what waits is stored in one transaction; only what is durable is answered and pushed.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::queue::Batch;
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::refusal::Refusal;
+use crate::store::{Answer, Operation, Outcome, Store};
+
+/// Collects waiting operations into transactions. Run it as one task; all that is stored passes through it.
+pub struct Committer<S, C> {
+    core: Arc<Core<S, C>>,
+}
+
+impl<S: Store, C: Clock> Committer<S, C> {
+    pub(crate) fn new(core: Arc<Core<S, C>>) -> Self {
+        Self { core }
+    }
+
+    /// Commits until [`Core::close`] has been called and everything that waited is durable; then ends every feed.
+    pub async fn run(self) {
+        while let Some(batch) = self.core.queue.next().await {
+            self.commit(batch).await;
+        }
+        self.core.hub.end_all(Refusal::Unavailable);
+    }
+
+    async fn commit(&self, batch: Batch) {
+        let core = &self.core;
+        let acknowledged = batch.acknowledged.into_iter();
+        let mut operations: Vec<_> = acknowledged
+            .map(|(mailbox, sequence)| Operation::Acknowledge { mailbox, sequence })
+            .collect();
+        let unanswered = operations.len();
+        let mut waiting = Vec::with_capacity(batch.waiting.len());
+        for one in batch.waiting {
+            operations.push(one.operation);
+            waiting.push(one.answer);
+        }
+        let answers = core.store.transact(core.clock.now(), operations).await;
+        core.counters.batch();
+        for (answer, sender) in answers.into_iter().skip(unanswered).zip(waiting) {
+            self.settle(answer, sender);
+        }
+    }
+
+    /// The answer first, then the pushes: the sender is told as soon as its message is durable.
+    fn settle(&self, mut answer: Answer, sender: oneshot::Sender<Answer>) {
+        let core = &self.core;
+        core.counters.count(&answer);
+        let items = match &mut answer {
+            Ok(Outcome::Appended(appended)) => std::mem::take(&mut appended.items),
+            Ok(Outcome::KeyPackages { low, .. }) => {
+                for (mailbox, supply) in std::mem::take(low) {
+                    core.hub.supply(mailbox, supply);
+                }
+                Vec::new()
+            }
+            Ok(Outcome::Removed(Some(mailbox))) => {
+                core.hub.end(*mailbox, Refusal::Unauthenticated);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        // Whoever asked may have gone; the operation is done all the same.
+        let _ = sender.send(answer);
+        core.hub.push(items);
+    }
+}

@@ -1,0 +1,94 @@
+//! What one connected device is told, in the order of its mailbox.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use keyfold_wire::ids::{MailboxId, Sequence};
+use keyfold_wire::v1::server_frame::Content;
+use keyfold_wire::{limits, v1};
+
+use super::hub::{Slot, Taken};
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::refusal::Refusal;
+use crate::store::Store;
+
+/// Everything for one connected device, in order: what waits in its mailbox, then what comes in.
+pub struct Feed<S: Store, C: Clock> {
+    core: Arc<Core<S, C>>,
+    mailbox: MailboxId,
+    slot: Arc<Slot>,
+    after: Sequence,
+    greeted: bool,
+}
+
+impl<S: Store, C: Clock> Feed<S, C> {
+    pub(crate) fn new(core: Arc<Core<S, C>>, mailbox: MailboxId, after: Sequence) -> Self {
+        let slot = core.hub.connect(mailbox);
+        Self {
+            core,
+            mailbox,
+            slot,
+            after,
+            greeted: false,
+        }
+    }
+
+    /// The next frame: `Deliveries` (at most [`limits::MAX_ITEMS_PER_PUSH`] items and [`limits::MAX_PUSH_BYTES`], or
+    /// one larger item) or `Supply`. Waits while there is none. The first is always a `Deliveries`, empty with
+    /// `caught_up` when nothing waits. Cancel safe.
+    ///
+    /// Stop calling it while [`limits::MAX_UNACKNOWLEDGED`] items are out: what comes in then waits in the store, not
+    /// in memory.
+    ///
+    /// # Errors
+    /// The feed has ended, close the socket: [`Refusal::Unauthenticated`] when the device was removed,
+    /// [`Refusal::Conflict`] when a newer connection of it took over, [`Refusal::Unavailable`] when the store does not
+    /// answer or the server closes.
+    pub async fn next(&mut self) -> Result<Content, Refusal> {
+        loop {
+            match poll_fn(|context| self.slot.poll(context)).await? {
+                Taken::Items(items, more) => return Ok(self.deliver(items, !more)),
+                Taken::Supply(supply) => return Ok(Content::Supply(supply)),
+                Taken::Behind => {
+                    if let Some(content) = self.read().await? {
+                        return Ok(content);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One page out of the store; `None` when there was nothing and the device knows it.
+    async fn read(&mut self) -> Result<Option<Content>, Refusal> {
+        let (items, bytes) = (limits::MAX_ITEMS_PER_PUSH, limits::MAX_PUSH_BYTES);
+        let page = self
+            .core
+            .store
+            .read(self.mailbox, self.after, items, bytes)
+            .await?;
+        let last = page
+            .items
+            .last()
+            .map_or(self.after, |item| Sequence(item.sequence));
+        let caught_up = !page.more && self.slot.keeps_up(last);
+        if page.items.is_empty() && (self.greeted || !caught_up) {
+            return Ok(None);
+        }
+        Ok(Some(self.deliver(page.items, caught_up)))
+    }
+
+    fn deliver(&mut self, items: Vec<v1::Item>, caught_up: bool) -> Content {
+        self.greeted = true;
+        self.after = items
+            .last()
+            .map_or(self.after, |item| Sequence(item.sequence));
+        Content::Deliveries(v1::Deliveries { items, caught_up })
+    }
+}
+
+impl<S: Store, C: Clock> Drop for Feed<S, C> {
+    fn drop(&mut self) {
+        self.core.hub.disconnect(self.mailbox, &self.slot);
+    }
+}

@@ -1,0 +1,305 @@
+//! The mailbox socket: a token first, then requests of that device in, and its items out.
+//!
+//! One task does all of it. While a request waits for the store, nothing is pushed: requests of devices are rare.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use keyfold_wire::close;
+use keyfold_wire::frame::decode_client;
+use keyfold_wire::ids::Sequence;
+use keyfold_wire::v1::{self, client_frame::Request, server_frame::Content};
+
+use super::App;
+use super::beat::Beat;
+use super::socket::{Ending, Socket};
+use super::window::Window;
+use crate::ServerFeed;
+use crate::core::Device;
+use crate::metrics::Kind;
+use crate::network::{COMMIT_COST, Class, Network};
+use crate::refusal::Refusal;
+use crate::request::DeviceRequest;
+
+/// The largest frame that a device can need here: as many of the largest key packages as go into one request, with
+/// room. The limit of all frames is for commits, which come on the other socket.
+pub(super) const MAX_MAILBOX_FRAME: usize = 4 * 1024 * 1024;
+
+/// Serves one mailbox socket until it ends.
+pub(super) async fn serve(app: Arc<App>, mut socket: Socket, network: Network) {
+    let ending = match greet(&app, &mut socket, network).await {
+        Ok(greeted) => {
+            Session::new(&app, &mut socket, network, greeted)
+                .run()
+                .await
+        }
+        Err(ending) => ending,
+    };
+    finish(&app, socket, ending).await;
+}
+
+/// Ends a socket as it has to end.
+pub(super) async fn finish(app: &App, socket: Socket, ending: Ending) {
+    if let Ending::Close(code, reason) = ending {
+        app.metrics.sockets.closed(code);
+        Box::pin(socket.close(code, reason)).await;
+    }
+}
+
+/// A device that was greeted.
+#[derive(Clone, Copy)]
+struct Greeted {
+    device: Device,
+    after: Sequence,
+}
+
+/// Takes the first frame and answers it.
+async fn greet(app: &App, socket: &mut Socket, network: Network) -> Result<Greeted, Ending> {
+    let first = tokio::select! {
+        first = tokio::time::timeout(app.patience.first_frame, socket.next()) => first,
+        () = app.stop.wait() => return Err(GOING_AWAY),
+    };
+    let late = |_| Ending::Close(close::NO_HELLO, "no Hello or Register came in time");
+    let frame = decode(socket, first.map_err(late)??).await?;
+    let (kind, started) = (Kind::of(frame.request.as_ref()), Instant::now());
+    match admit_first(app, network, frame.id, frame.request).await {
+        Ok((greeted, greeting)) => {
+            app.metrics.requests.done(kind, started.elapsed());
+            socket.feed(frame.id, Content::Greeting(greeting)).await?;
+            socket.flush().await?;
+            Ok(greeted)
+        }
+        Err(refusal) => {
+            app.metrics.requests.refused(kind, refusal.code());
+            socket.refuse(frame.id, refusal).await?;
+            Err(refused_first(refusal))
+        }
+    }
+}
+
+async fn admit_first(
+    app: &App,
+    network: Network,
+    id: u64,
+    request: Option<Request>,
+) -> Result<(Greeted, v1::Greeting), Refusal> {
+    if id == 0 {
+        return Err(Refusal::Malformed);
+    }
+    match request {
+        Some(Request::Hello(hello)) => {
+            let after = Sequence(hello.after);
+            let (device, greeting) = Box::pin(app.core.hello(hello)).await?;
+            let durable = after.min(Sequence(greeting.newest));
+            if durable.0 > greeting.acknowledged {
+                app.core.acknowledge(&device, durable);
+            }
+            Ok((Greeted { device, after }, greeting))
+        }
+        Some(Request::Register(register)) => {
+            app.admit(Class::Register, network, 1)?;
+            let (device, greeting) = Box::pin(app.core.register(register)).await?;
+            Ok((
+                Greeted {
+                    device,
+                    after: Sequence(0),
+                },
+                greeting,
+            ))
+        }
+        Some(
+            Request::Lookup(_)
+            | Request::FetchKeyPackages(_)
+            | Request::Create(_)
+            | Request::Send(_)
+            | Request::Commit(_),
+        ) => Err(Refusal::WrongSocket),
+        Some(_) => Err(Refusal::Unauthenticated),
+        None => Err(Refusal::UnknownRequest),
+    }
+}
+
+fn refused_first(refusal: Refusal) -> Ending {
+    match refusal {
+        Refusal::Unauthenticated => {
+            Ending::Close(close::UNAUTHENTICATED, "the token is not known here")
+        }
+        _ => Ending::Close(close::REFUSED, "the first frame was refused"),
+    }
+}
+
+/// Reads a frame; answers what is none before the socket ends.
+pub(super) async fn decode(socket: &mut Socket, bytes: Bytes) -> Result<v1::ClientFrame, Ending> {
+    if let Ok(frame) = decode_client(bytes) {
+        return Ok(frame);
+    }
+    socket.refuse(0, Refusal::Malformed).await?;
+    Err(Ending::Close(
+        close::MALFORMED,
+        "not a frame of this protocol",
+    ))
+}
+
+/// The server goes down.
+pub(super) const GOING_AWAY: Ending = Ending::Close(
+    close::GOING_AWAY,
+    "the server restarts: come back in a moment",
+);
+
+/// A greeted device's socket.
+struct Session<'a> {
+    app: &'a App,
+    socket: &'a mut Socket,
+    network: Network,
+    device: Device,
+    feed: ServerFeed,
+    window: Window,
+    /// Acknowledged by the device and not yet handed to the core: the last of several says it all.
+    acknowledged: Option<Sequence>,
+}
+
+/// What happens next.
+enum Turn {
+    Stop,
+    Look,
+    Frame(Result<Bytes, Ending>),
+    Push(Result<Content, Refusal>),
+}
+
+impl<'a> Session<'a> {
+    fn new(app: &'a App, socket: &'a mut Socket, network: Network, greeted: Greeted) -> Self {
+        let Greeted { device, after } = greeted;
+        let feed = app.core.subscribe(&device, after);
+        Self {
+            app,
+            socket,
+            network,
+            device,
+            feed,
+            window: Window::after(after),
+            acknowledged: None,
+        }
+    }
+
+    async fn run(mut self) -> Ending {
+        let mut beat = Beat::every(self.app.patience.keepalive);
+        let mut stop = pin!(self.app.stop.wait());
+        loop {
+            let turn = tokio::select! {
+                biased;
+                () = &mut stop => Turn::Stop,
+                () = beat.wait() => Turn::Look,
+                frame = self.socket.next() => Turn::Frame(frame),
+                content = self.feed.next(), if self.window.has_room() => Turn::Push(content),
+            };
+            let result = match turn {
+                Turn::Stop => Err(GOING_AWAY),
+                Turn::Look => beat.look_after(self.socket).await,
+                Turn::Frame(frame) => self.take(frame).await,
+                Turn::Push(content) => self.push(content).await,
+            };
+            if let Err(ending) = result {
+                self.hand_on_acknowledgement();
+                return ending;
+            }
+        }
+    }
+
+    /// Takes a frame and whatever has come behind it.
+    async fn take(&mut self, first: Result<Bytes, Ending>) -> Result<(), Ending> {
+        let mut next = Some(first);
+        let mut answered = false;
+        while let Some(bytes) = next {
+            let frame = decode(self.socket, bytes?).await?;
+            answered |= self.answer(frame).await?;
+            next = self.socket.next_now();
+        }
+        self.hand_on_acknowledgement();
+        if answered {
+            self.socket.flush().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Carries out a request. Whether it had an answer.
+    async fn answer(&mut self, frame: v1::ClientFrame) -> Result<bool, Ending> {
+        if let Some(Request::Acknowledge(acknowledge)) = &frame.request {
+            let news = self.window.acknowledged(Sequence(acknowledge.sequence));
+            self.acknowledged = news.or(self.acknowledged);
+            return Ok(false);
+        }
+        self.hand_on_acknowledgement();
+        let (id, kind, started) = (frame.id, Kind::of(frame.request.as_ref()), Instant::now());
+        match Box::pin(self.carry_out(frame)).await {
+            Ok(content) => {
+                self.app.metrics.requests.done(kind, started.elapsed());
+                self.socket.feed(id, content).await?;
+            }
+            Err(refusal) => {
+                self.app.metrics.requests.refused(kind, refusal.code());
+                self.socket.refuse(id, refusal).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn carry_out(&self, frame: v1::ClientFrame) -> Result<Content, Refusal> {
+        if frame.id == 0 {
+            return Err(Refusal::Malformed);
+        }
+        let request = DeviceRequest::parse(frame.request.ok_or(Refusal::UnknownRequest)?)?;
+        self.app
+            .admit(Class::Directory, self.network, cost(&request))?;
+        self.app.core.device_request(&self.device, request).await
+    }
+
+    fn hand_on_acknowledgement(&mut self) {
+        if let Some(sequence) = self.acknowledged.take() {
+            self.app.core.acknowledge(&self.device, sequence);
+        }
+    }
+
+    /// Pushes what the feed has, and what more it has at hand.
+    async fn push(&mut self, first: Result<Content, Refusal>) -> Result<(), Ending> {
+        let mut next = Some(first);
+        while let Some(content) = next {
+            let content = content.map_err(feed_ended)?;
+            if let Content::Deliveries(deliveries) = &content {
+                self.window.pushed(deliveries);
+                self.app.metrics.pushes.pushed(deliveries.items.len());
+            }
+            self.socket.feed(0, content).await?;
+            next = if self.window.has_room() {
+                self.feed.next().now_or_never()
+            } else {
+                None
+            };
+        }
+        self.socket.flush().await
+    }
+}
+
+/// What a device's request costs its network, in lookups: some write a lot.
+fn cost(request: &DeviceRequest) -> u32 {
+    match request {
+        DeviceRequest::TakeAddresses { .. } | DeviceRequest::RevokeAddresses(_) => 1,
+        DeviceRequest::PublishKeyPackages(_)
+        | DeviceRequest::AddDevice(_)
+        | DeviceRequest::RemoveDevice(_) => COMMIT_COST,
+    }
+}
+
+fn feed_ended(refusal: Refusal) -> Ending {
+    match refusal {
+        Refusal::Conflict => Ending::Close(
+            close::REPLACED,
+            "this device has opened another mailbox socket",
+        ),
+        Refusal::Unauthenticated => Ending::Close(close::UNAUTHENTICATED, "the device was removed"),
+        _ => Ending::Close(close::SERVER_FAULT, "the server cannot read its store now"),
+    }
+}

@@ -1,0 +1,386 @@
+//! Cases about conversations and mailboxes.
+
+use super::{
+    AccountId, Append, Bench, Bytes, DAY, DeviceId, Duration, Epoch, Grace, MailboxId, Operation,
+    Outcome, Refusal, Sequence, Serial, Store, Target, Welcomes, at, commit, create, is_new,
+    is_repeat_of, key, limits, once, placed, send, v1,
+};
+
+fn sending(append: Append) -> Operation {
+    Operation::Send(Box::new(append))
+}
+
+fn texts(numbers: &[u8]) -> Vec<Bytes> {
+    numbers
+        .iter()
+        .map(|number| Bytes::from(vec![*number; 100]))
+        .collect()
+}
+
+pub(super) async fn everybody_gets_everything_in_one_order<S: Store>(bench: Bench<S>) {
+    let [ada, bo, cy] = bench.people().await;
+    let both = bench.conversation(1).await;
+    let all = bench.conversation(2).await;
+    let batch = vec![
+        sending(send(1, both, 1, 1, &[ada, bo])),
+        sending(send(2, all, 1, 2, &[bo, ada, cy])),
+        sending(send(1, both, 1, 3, &[ada, bo])),
+    ];
+    let answers = bench.store.transact(bench.now, batch).await;
+    assert!(answers.iter().all(is_new));
+    assert!(bench.bodies(ada).await == texts(&[1, 2, 3]));
+    assert!(bench.bodies(bo).await == texts(&[1, 2, 3]));
+    assert!(bench.bodies(cy).await == texts(&[2]));
+
+    let pushed = answers
+        .into_iter()
+        .flatten()
+        .flat_map(|outcome| match outcome {
+            Outcome::Appended(appended) => appended.items,
+            _ => Vec::new(),
+        });
+    let pushed = pushed
+        .into_iter()
+        .filter(|(mailbox, _)| *mailbox == bo)
+        .map(|(_, item)| item);
+    let page = bench
+        .store
+        .read(bo, Sequence(0), 9, usize::MAX)
+        .await
+        .unwrap_or_default();
+    assert!(
+        page.items == pushed.collect::<Vec<_>>(),
+        "what is pushed and what is read are the same"
+    );
+    assert!(page.items.iter().map(|item| item.sequence).eq(1..=3));
+}
+
+pub(super) async fn a_repeat_gets_its_first_answer<S: Store>(mut bench: Bench<S>) {
+    let people = bench.people::<1>().await;
+    let row = bench.conversation(1).await;
+    let first = bench.now;
+    let once_sent = || send(1, row, 1, 1, &people);
+    assert!(is_new(&bench.run(sending(once_sent())).await));
+    bench.later(DAY);
+    assert!(is_repeat_of(&bench.run(sending(once_sent())).await, first));
+    let other = Append {
+        once: once(1, 1, 99),
+        ..once_sent()
+    };
+    assert!(bench.run(sending(other)).await == Err(Refusal::Conflict));
+    assert!(bench.store.accepted(key(1), once(1, 1, 1)).await == Ok(Some(first)));
+    assert!(bench.store.accepted(key(1), once(1, 1, 99)).await == Err(Refusal::Conflict));
+    assert!(bench.store.accepted(key(1), once(1, 2, 2)).await == Ok(None));
+    assert!(bench.store.accepted(key(2), once(2, 1, 1)).await == Ok(None));
+
+    let creating = bench.now;
+    assert!(
+        is_repeat_of(&bench.run(create(1)).await, first),
+        "so does a creation"
+    );
+    assert!(is_new(&bench.run(create(2)).await));
+    bench.later(DAY);
+    assert!(is_repeat_of(&bench.run(create(2)).await, creating));
+    let Operation::Create(mut other) = create(1) else {
+        unreachable!("as it was made")
+    };
+    other.once = once(1, 77, 77);
+    assert!(bench.run(Operation::Create(other)).await == Err(Refusal::Exists));
+
+    let committed = || commit(send(1, row, 1, 5, &people), Grace::None);
+    let at = bench.now;
+    assert!(is_new(&bench.run(committed()).await));
+    bench.later(DAY);
+    assert!(
+        is_repeat_of(&bench.run(committed()).await, at),
+        "so does a commit, which is stale by now"
+    );
+    assert!(
+        is_repeat_of(&bench.run(sending(once_sent())).await, first),
+        "first the id, then the epoch"
+    );
+    assert!(bench.bodies(MailboxId::new([1; 16])).await == texts(&[1, 5]));
+}
+
+pub(super) async fn one_of_two_commits_wins<S: Store>(bench: Bench<S>) {
+    let [ada, bo] = bench.people().await;
+    let row = bench.conversation(1).await;
+    let batch = vec![
+        commit(send(1, row, 1, 1, &[ada]), Grace::Granted),
+        commit(send(1, row, 1, 2, &[ada]), Grace::Granted),
+    ];
+    let answers = bench.store.transact(bench.now, batch).await;
+    assert!(answers.first().is_some_and(is_new));
+    assert!(answers.get(1) == Some(&Err(Refusal::Stale { current: Epoch(2) })));
+    let found = bench.store.conversation(key(1)).await.ok().flatten();
+    assert!(found.is_some_and(|one| one.epoch == Epoch(2) && *one.roster == *b"sealed at the next epoch"));
+
+    let ahead = bench
+        .run(commit(send(1, row, 3, 3, &[ada]), Grace::Granted))
+        .await;
+    assert!(ahead == Err(Refusal::Ahead { current: Epoch(2) }));
+    let Operation::Commit(mut adds) = commit(send(1, row, 2, 4, &[ada]), Grace::Granted) else {
+        unreachable!("as it was made")
+    };
+    adds.welcomes = Welcomes {
+        joiners: vec![(at(bo), Bytes::from_static(b"for bo"))],
+        group_info: Bytes::from_static(b"for all"),
+    };
+    assert!(placed(&bench.run(Operation::Commit(adds)).await) == (2, 0));
+    assert!(bench.bodies(ada).await == texts(&[1, 4]));
+    assert!(bench.bodies(bo).await == ["for bo"]);
+    let page = bench
+        .store
+        .read(ada, Sequence(0), 1, usize::MAX)
+        .await
+        .unwrap_or_default();
+    let check = page.items.first().and_then(|item| match &item.content {
+        Some(v1::item::Content::Message(message)) => message.commit.clone(),
+        _ => None,
+    });
+    assert!(check.is_some_and(|check| *check.roster_hash == [7; 32] && *check.roster_key_hash == [8; 32]));
+}
+
+pub(super) async fn the_grace_ends_after_a_minute<S: Store>(mut bench: Bench<S>) {
+    let people = bench.people::<1>().await;
+    let row = bench.conversation(1).await;
+    assert!(is_new(
+        &bench
+            .run(commit(send(1, row, 1, 1, &people), Grace::Granted))
+            .await
+    ));
+    let late = |message| sending(send(1, row, 1, message, &people));
+    bench.later(limits::EPOCH_GRACE);
+    assert!(
+        is_new(&bench.run(late(2)).await),
+        "a minute after, it is still taken"
+    );
+    bench.later(Duration::from_millis(1));
+    let stale = Err(Refusal::Stale { current: Epoch(2) });
+    assert!(bench.run(late(3)).await == stale, "and no longer");
+    bench.sweep(100).await;
+    let found = bench.store.conversation(key(1)).await.ok().flatten();
+    assert!(
+        found.is_some_and(|one| one.previous.is_none()),
+        "its roster is deleted"
+    );
+    assert!(bench.run(late(3)).await == stale);
+    assert!(is_new(
+        &bench.run(sending(send(1, row, 2, 4, &people))).await
+    ));
+    let committing = bench
+        .run(commit(send(1, row, 1, 5, &people), Grace::Granted))
+        .await;
+    assert!(committing == stale, "there is no grace for commits");
+}
+
+pub(super) async fn a_removal_has_no_grace<S: Store>(bench: Bench<S>) {
+    let people = bench.people::<1>().await;
+    let row = bench.conversation(1).await;
+    assert!(is_new(
+        &bench
+            .run(commit(send(1, row, 1, 1, &people), Grace::Granted))
+            .await
+    ));
+    assert!(is_new(
+        &bench
+            .run(commit(send(1, row, 2, 2, &people), Grace::None))
+            .await
+    ));
+    let stale = Err(Refusal::Stale { current: Epoch(3) });
+    assert!(bench.run(sending(send(1, row, 2, 3, &people))).await == stale);
+    assert!(
+        bench.run(sending(send(1, row, 1, 4, &people))).await == stale,
+        "nor for the epoch before that"
+    );
+}
+
+pub(super) async fn a_dead_address_costs_nobody_else<S: Store>(bench: Bench<S>) {
+    let people @ [ada, bo, cy] = bench.people::<3>().await;
+    let row = bench.conversation(1).await;
+    for mailbox in [ada, bo, cy] {
+        assert!(
+            bench
+                .run(Operation::TakeSerials { mailbox, count: 2 })
+                .await
+                .is_ok()
+        );
+    }
+    assert!(
+        bench
+            .run(Operation::Revoke {
+                mailbox: bo,
+                serials: vec![Serial(1), Serial(3)]
+            })
+            .await
+            .is_ok()
+    );
+    assert!(placed(&bench.run(sending(send(1, row, 1, 1, &people))).await) == (2, 1));
+    let through_another = Append {
+        targets: vec![Target {
+            mailbox: bo,
+            serial: Serial(2),
+        }],
+        ..send(1, row, 1, 2, &[])
+    };
+    assert!(placed(&bench.run(sending(through_another)).await) == (1, 0));
+    assert!(
+        bench
+            .run(Operation::TakeSerials {
+                mailbox: bo,
+                count: 1
+            })
+            .await
+            == Ok(Outcome::Serials(Serial(3)))
+    );
+    let third = Append {
+        targets: vec![Target {
+            mailbox: bo,
+            serial: Serial(3),
+        }],
+        ..send(1, row, 1, 3, &[])
+    };
+    assert!(
+        placed(&bench.run(sending(third)).await) == (1, 0),
+        "one cannot revoke what was not given"
+    );
+}
+
+pub(super) async fn a_removed_device_costs_nobody_else<S: Store>(bench: Bench<S>) {
+    let people @ [ada, bo, cy] = bench.people::<3>().await;
+    let row = bench.conversation(1).await;
+    assert!(placed(&bench.run(sending(send(1, row, 1, 1, &people))).await) == (3, 0));
+    let removing = Operation::RemoveDevice {
+        account: AccountId::new([3; 32]),
+        device: DeviceId::new([3; 16]),
+    };
+    assert!(bench.run(removing).await.is_ok());
+    assert!(placed(&bench.run(sending(send(1, row, 1, 2, &people))).await) == (2, 1));
+    assert!(bench.bodies(ada).await == texts(&[1, 2]));
+    assert!(bench.bodies(bo).await == texts(&[1, 2]));
+    assert!(
+        bench.bodies(cy).await.is_empty(),
+        "a removed device's mailbox is gone with all that waited"
+    );
+    bench.sweep(2).await;
+    assert!(
+        bench.bodies(ada).await == texts(&[1, 2]),
+        "what others wait for as well stays"
+    );
+    let nobody = bench.run(sending(send(1, row, 1, 3, &[cy]))).await;
+    assert!(
+        placed(&nobody) == (0, 1) && is_new(&nobody),
+        "accepted, and delivered to nobody"
+    );
+}
+
+pub(super) async fn a_refused_operation_costs_only_itself<S: Store>(bench: Bench<S>) {
+    let people = bench.people::<1>().await;
+    let row = bench.conversation(1).await;
+    let batch = vec![
+        sending(send(1, row, 1, 1, &people)),
+        sending(send(1, row, 9, 2, &people)),
+        sending(send(4, row, 1, 3, &people)),
+        sending(send(1, row + 1, 1, 4, &people)),
+        create(1),
+        sending(send(1, row, 1, 5, &people)),
+    ];
+    let answers = bench.store.transact(bench.now, batch).await;
+    let ahead = Err(Refusal::Ahead { current: Epoch(1) });
+    assert!(answers.len() == 6);
+    assert!(answers.first().is_some_and(is_new) && answers.get(5).is_some_and(is_new));
+    assert!(answers.get(1) == Some(&ahead));
+    assert!(
+        answers.get(2) == Some(&Err(Refusal::NotFound)),
+        "no such conversation"
+    );
+    assert!(
+        answers.get(3) == Some(&Err(Refusal::NotFound)),
+        "another one than the one that was opened"
+    );
+    assert!(
+        answers
+            .get(4)
+            .is_some_and(|answer| is_repeat_of(answer, bench.now))
+    );
+    assert!(bench.bodies(MailboxId::new([1; 16])).await == texts(&[1, 5]));
+    assert!(bench.store.transact(bench.now, Vec::new()).await.is_empty());
+}
+
+pub(super) async fn a_mailbox_is_read_in_pages<S: Store>(bench: Bench<S>) {
+    let [ada] = bench.people().await;
+    let row = bench.conversation(1).await;
+    for message in 1..=5 {
+        assert!(is_new(
+            &bench.run(sending(send(1, row, 1, message, &[ada]))).await
+        ));
+    }
+    let read = async |after, items, bytes| {
+        let page = bench
+            .store
+            .read(ada, Sequence(after), items, bytes)
+            .await
+            .unwrap_or_default();
+        (
+            page.items
+                .iter()
+                .map(|item| item.sequence)
+                .collect::<Vec<_>>(),
+            page.more,
+        )
+    };
+    assert!(read(0, 2, usize::MAX).await == (vec![1, 2], true));
+    assert!(read(2, 3, usize::MAX).await == (vec![3, 4, 5], false));
+    assert!(
+        read(0, 9, 350).await == (vec![1, 2], true),
+        "a third would be over the limit"
+    );
+    assert!(read(0, 9, 1).await == (vec![1], true), "one is always read");
+    assert!(read(5, 9, usize::MAX).await == (vec![], false));
+    assert!(read(u64::MAX, 9, usize::MAX).await == (vec![], false));
+}
+
+pub(super) async fn acknowledged_is_gone<S: Store>(bench: Bench<S>) {
+    let people @ [ada, bo] = bench.people::<2>().await;
+    let row = bench.conversation(1).await;
+    for message in 1..=4 {
+        assert!(is_new(
+            &bench.run(sending(send(1, row, 1, message, &people))).await
+        ));
+    }
+    let state = async |mailbox| {
+        let state = bench.store.mailbox(mailbox).await.ok().flatten();
+        state.map(|state| (state.acknowledged.0, state.newest.0))
+    };
+    let acknowledge = |mailbox, sequence| {
+        bench.run(Operation::Acknowledge {
+            mailbox,
+            sequence: Sequence(sequence),
+        })
+    };
+    assert!(acknowledge(ada, 3).await.is_ok());
+    assert!(bench.bodies(ada).await == texts(&[4]));
+    assert!(
+        bench.bodies(bo).await == texts(&[1, 2, 3, 4]),
+        "others still wait for theirs"
+    );
+    assert!(acknowledge(ada, 1).await.is_ok());
+    assert!(
+        state(ada).await == Some((3, 4)),
+        "an older one changes nothing"
+    );
+    assert!(acknowledge(ada, u64::MAX).await.is_ok());
+    assert!(
+        state(ada).await == Some((4, 4)),
+        "nobody acknowledges what is still to come"
+    );
+    assert!(acknowledge(MailboxId::new([9; 16]), 1).await.is_ok());
+    assert!(is_new(
+        &bench.run(sending(send(1, row, 1, 5, &people))).await
+    ));
+    assert!(
+        state(ada).await == Some((4, 5)),
+        "sequences go on where they were"
+    );
+    assert!(bench.bodies(ada).await == texts(&[5]));
+}

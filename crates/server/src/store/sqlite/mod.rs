@@ -1,0 +1,231 @@
+//! The embedded store: one SQLite database, one writer, a few readers.
+//!
+//! Durable means WAL with `synchronous=FULL`: when `transact` answers, the disk has it. Conversations are cached with
+//! their sealed rosters; the writer alone fills the cache, after its commit, so that it is never behind the disk.
+
+mod accounts;
+mod conversations;
+mod packages;
+mod read;
+mod schema;
+mod sweep;
+mod worker;
+mod writer;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
+use rusqlite::Connection;
+
+use super::recent::Recent;
+use super::record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page};
+use super::{Answer, Operation, Store};
+use crate::core::Device;
+use crate::refusal::Refusal;
+pub use schema::OpenError;
+use worker::Worker;
+use writer::Writer;
+
+/// Threads that read.
+const READERS: usize = 2;
+
+/// Memory for sealed rosters of conversations in use.
+const CONVERSATION_CACHE: usize = 64 * 1024 * 1024;
+
+/// Different statements; all of them stay prepared.
+const STATEMENTS: usize = 128;
+
+type ConversationCache = Arc<Mutex<Recent<ConversationKey, Arc<Conversation>>>>;
+
+/// Everything in one SQLite database.
+pub struct SqliteStore {
+    writer: Worker<Writer>,
+    readers: Vec<Worker<Connection>>,
+    turn: AtomicUsize,
+    conversations: ConversationCache,
+    // The last field: given back when the connections are closed.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the database, or makes it where there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`]; whatever it is, the file is left as it is.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = lock(path)?;
+        create_private(path)?;
+        let explain = |error| schema::explain(path, error);
+        let mut db = Connection::open(path).map_err(explain)?;
+        schema::prepare(&mut db, path)?;
+        configure(&db).map_err(explain)?;
+        let readers = (0..READERS)
+            .map(|_| reader(path))
+            .collect::<Result<_, _>>()?;
+        let limit = CONVERSATION_CACHE;
+        let conversations: ConversationCache = Arc::new(Mutex::new(Recent::new(limit)));
+        let writer = Writer::new(db, conversations.clone());
+        let writer = Worker::start("store-writer", writer)
+            .map_err(|error| OpenError::File(path.into(), error))?;
+        Ok(Self {
+            writer,
+            readers,
+            turn: AtomicUsize::new(0),
+            conversations,
+            _lock: lock,
+        })
+    }
+
+    /// Limits the database to this many bytes: beyond it, as on a full disk, nothing is stored.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub async fn limit_bytes(&self, bytes: u64) -> Result<(), Refusal> {
+        self.writer
+            .call(move |writer| writer.limit_bytes(bytes))
+            .await?
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, Refusal> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % READERS;
+        let reader = self.readers.get(turn).ok_or(Refusal::Unavailable)?;
+        reader.call(move |db| job(db)).await?.map_err(|error| {
+            tracing::error!(%error, "the database cannot be read");
+            Refusal::Unavailable
+        })
+    }
+
+    fn cached(&self, key: &ConversationKey) -> Option<Arc<Conversation>> {
+        self.conversations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .peek(key)
+            .cloned()
+    }
+}
+
+/// One server has the data folder. The lock goes with the process, however it ends.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let lock = path.with_extension("lock");
+    let failed = |error| OpenError::File(lock.clone(), error);
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&lock)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.into())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Makes an empty file that only its owner can read; SQLite gives its companions the same mode.
+fn create_private(path: &Path) -> Result<(), OpenError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    if std::fs::metadata(PathBuf::from(wal)).is_ok_and(|metadata| metadata.len() > 0) {
+        return Err(OpenError::Missing(path.into()));
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map(drop)
+        .map_err(|error| OpenError::File(path.into(), error))
+}
+
+fn configure(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "secure_delete", "FAST")?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "cache_size", -64 * 1024)?;
+    db.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    db.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+fn reader(path: &Path) -> Result<Worker<Connection>, OpenError> {
+    let explain = |error| schema::explain(path, error);
+    let db = Connection::open(path).map_err(explain)?;
+    db.pragma_update(None, "query_only", true)
+        .map_err(explain)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Worker::start("store-reader", db).map_err(|error| OpenError::File(path.into(), error))
+}
+
+impl Store for SqliteStore {
+    async fn transact(&self, now: Timestamp, batch: Vec<Operation>) -> Vec<Answer> {
+        let count = batch.len();
+        let answers = self
+            .writer
+            .call(move |writer| writer.transact(now, &batch))
+            .await;
+        answers.unwrap_or_else(|refusal| vec![Err(refusal); count])
+    }
+
+    async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, Refusal> {
+        self.read(move |db| read::device(db, &token_hash)).await
+    }
+
+    async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
+        self.read(move |db| read::mailbox(db, mailbox)).await
+    }
+
+    async fn read(
+        &self,
+        mailbox: MailboxId,
+        after: Sequence,
+        max_items: usize,
+        max_bytes: usize,
+    ) -> Result<Page, Refusal> {
+        self.read(move |db| read::page(db, mailbox, after, max_items, max_bytes))
+            .await
+    }
+
+    async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {
+        let handle = handle.to_owned();
+        self.read(move |db| read::account_by_handle(db, &handle))
+            .await
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Option<Account>, Refusal> {
+        self.read(move |db| read::account(db, account)).await
+    }
+
+    async fn conversation(
+        &self,
+        key: ConversationKey,
+    ) -> Result<Option<Arc<Conversation>>, Refusal> {
+        if let Some(conversation) = self.cached(&key) {
+            return Ok(Some(conversation));
+        }
+        let conversation = self.read(move |db| read::conversation(db, &key)).await?;
+        Ok(conversation.map(Arc::new))
+    }
+
+    async fn accepted(
+        &self,
+        conversation: ConversationKey,
+        once: OnceKey,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        let found = self
+            .read(move |db| read::once(db, &conversation, &once.key))
+            .await?;
+        found
+            .map(|(request, hidden)| once.recognise(&request, hidden))
+            .transpose()
+    }
+}

@@ -1,0 +1,272 @@
+//! Stories of connected devices: what they are told, when they fall behind, and how it ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod core_town;
+
+use std::future::Future as _;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use core_town::{Group, Papers, START, Town, all_of, text};
+use keyfold_server::clock::ManualClock;
+use keyfold_server::delivery::Feed;
+use keyfold_server::seal::AddressKey;
+use keyfold_server::store::Store;
+use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::{Core, Refusal, Settings};
+use keyfold_wire::ids::Timestamp;
+use keyfold_wire::limits;
+use keyfold_wire::v1::client_frame::Request;
+use keyfold_wire::v1::server_frame::Content;
+
+stories![
+    an_empty_mailbox_says_so_at_once,
+    what_waits_comes_in_pages_and_then_what_is_new,
+    who_falls_behind_reads_from_the_store_and_misses_nothing,
+    a_newer_connection_takes_over,
+    a_closing_server_ends_every_feed_after_the_last_answer,
+    a_cancelled_wait_loses_nothing,
+    a_sweep_says_when_to_come_again,
+];
+
+/// Polls once.
+fn now<S: Store>(feed: &mut Feed<S, ManualClock>) -> Poll<Result<Content, Refusal>> {
+    pin!(feed.next()).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+async fn an_empty_mailbox_says_so_at_once<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let mut feed = ada.listens(0);
+    let Ok(Content::Deliveries(first)) = feed.next().await else {
+        panic!("no deliveries")
+    };
+    assert!(first.items.is_empty() && first.caught_up);
+    assert!(now(&mut feed).is_pending());
+    assert_eq!(town.core.stats().feeds, 1);
+    drop(feed);
+    assert_eq!(town.core.stats().feeds, 0);
+}
+
+async fn what_waits_comes_in_pages_and_then_what_is_new<S: Store>(store: S) {
+    let town = Town::new(store);
+    let (ada, bo) = (town.person("ada").await, town.person("bo").await);
+    let group = Group::of("climbing", &[&ada, &bo]).await;
+    let count = limits::MAX_ITEMS_PER_PUSH + 10;
+    for number in 0..count {
+        group.says(&town, &number.to_string()).await.unwrap();
+    }
+    let mut feed = bo.listens(0);
+    let Ok(Content::Deliveries(first)) = feed.next().await else {
+        panic!("no deliveries")
+    };
+    assert_eq!(
+        (first.items.len(), first.caught_up),
+        (limits::MAX_ITEMS_PER_PUSH, false)
+    );
+    group.says(&town, "new").await.unwrap();
+    let rest: Vec<_> = all_of(&mut feed).await.iter().map(text).collect();
+    assert_eq!((rest.len(), rest.last().unwrap().as_str()), (11, "new"));
+    let mut later = bo.listens(u64::try_from(count).unwrap());
+    assert_eq!(
+        all_of(&mut later).await.len(),
+        1,
+        "who has the rest gets the rest only"
+    );
+}
+
+async fn who_falls_behind_reads_from_the_store_and_misses_nothing<S: Store>(store: S) {
+    let town = Town::new(store);
+    let (ada, bo) = (town.person("ada").await, town.person("bo").await);
+    let group = Group::of("climbing", &[&ada, &bo]).await;
+    let mut feed = bo.listens(0);
+    assert!(all_of(&mut feed).await.is_empty());
+    let large = "x".repeat(limits::MAX_SEND_BODY - 8);
+    let mut said = Vec::new();
+    for number in 0..12 {
+        said.push(format!("{large}{number}"));
+        group.says(&town, &said[number]).await.unwrap();
+    }
+    let mut heard: Vec<String> = Vec::new();
+    while heard.len() < said.len() {
+        let Ok(Content::Deliveries(next)) = feed.next().await else {
+            panic!("no deliveries")
+        };
+        let size: usize = next.items.iter().map(|item| text(item).len()).sum();
+        assert!(size <= limits::MAX_PUSH_BYTES, "a push is bounded");
+        heard.extend(next.items.iter().map(text));
+    }
+    assert!(heard == said);
+    group.says(&town, "and now live again").await.unwrap();
+    let Ok(Content::Deliveries(next)) = feed.next().await else {
+        panic!("no deliveries")
+    };
+    assert_eq!(
+        next.items.iter().map(text).collect::<Vec<_>>(),
+        ["and now live again"]
+    );
+}
+
+async fn a_newer_connection_takes_over<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let group = Group::of("notes", &[&ada]).await;
+    let (mut older, mut newer) = (ada.listens(0), ada.listens(0));
+    assert_eq!(older.next().await.err(), Some(Refusal::Conflict));
+    drop(older);
+    assert!(all_of(&mut newer).await.is_empty());
+    group.says(&town, "here").await.unwrap();
+    assert_eq!(
+        all_of(&mut newer).await.len(),
+        1,
+        "the end of the older one does not touch it"
+    );
+}
+
+async fn a_closing_server_ends_every_feed_after_the_last_answer<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let group = Group::of("notes", &[&ada]).await;
+    let mut feed = ada.listens(0);
+    assert!(all_of(&mut feed).await.is_empty());
+    let last = tokio::spawn({
+        let (core, send) = (town.core.clone(), group.send("last"));
+        async move { core_town::ask(&core, Request::Send(send)).await.is_ok() }
+    });
+    while town.core.stats().waiting == 0 && !last.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    town.core.close();
+    assert!(last.await.unwrap(), "what was taken is stored");
+    assert_eq!(
+        group.says(&town, "too late").await,
+        Err(Refusal::Unavailable)
+    );
+    let ended = loop {
+        if let Err(refusal) = feed.next().await {
+            break refusal;
+        }
+    };
+    assert_eq!(ended, Refusal::Unavailable);
+}
+
+async fn a_cancelled_wait_loses_nothing<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let group = Group::of("notes", &[&ada]).await;
+    group.says(&town, "one").await.unwrap();
+    let mut feed = ada.listens(0);
+    let mut heard = Vec::new();
+    for number in 0..50 {
+        if let Poll::Ready(Ok(Content::Deliveries(next))) = now(&mut feed) {
+            heard.extend(next.items.iter().map(text));
+        }
+        group.says(&town, &number.to_string()).await.unwrap();
+    }
+    while heard.len() < 51 {
+        let Ok(Content::Deliveries(next)) = feed.next().await else {
+            panic!("no deliveries")
+        };
+        heard.extend(next.items.iter().map(text));
+    }
+    let said = ["one".to_owned()]
+        .into_iter()
+        .chain((0..50).map(|number| number.to_string()));
+    assert!(said.eq(heard), "each once, in order");
+}
+
+async fn a_sweep_says_when_to_come_again<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let group = Group::of("notes", &[&ada]).await;
+    group.says(&town, "old").await.unwrap();
+    assert_eq!(
+        town.core.sweep().await,
+        Ok(START.after(Duration::from_mins(1)))
+    );
+    town.clock
+        .advance(limits::ITEM_RETENTION + Duration::from_millis(1));
+    while town.core.sweep().await.unwrap() <= Timestamp(START.0) {}
+    assert!(ada.reads().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_full_queue_is_busy_and_what_waits_is_not_lost() {
+    let clock = ManualClock::at(START);
+    let settings = Settings {
+        queue: 3,
+        ..Settings::default()
+    };
+    let key = AddressKey::new(1, &[1; 32]);
+    let (core, committer) = Core::new(MemoryStore::new(), clock, key, settings);
+    let waiting: Vec<_> = ["ada", "bo", "cy"]
+        .map(|name| {
+            let (core, register) = (core.clone(), Papers::of(name).registration());
+            tokio::spawn(async move { core.register(register).await.is_ok() })
+        })
+        .into_iter()
+        .collect();
+    while core.stats().waiting < 3 {
+        tokio::task::yield_now().await;
+    }
+    let refused = core.register(Papers::of("dee").registration()).await.err();
+    assert!(matches!(refused, Some(Refusal::Busy { retry_after }) if !retry_after.is_zero()));
+    tokio::spawn(committer.run());
+    for one in waiting {
+        assert!(one.await.unwrap());
+    }
+    assert!(
+        core.register(Papers::of("dee").registration())
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn a_key_of_the_server_is_made_once_and_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("address.key");
+    let target = keyfold_server::seal::Target {
+        mailbox: keyfold_wire::ids::MailboxId::new([3; 16]),
+        serial: keyfold_wire::ids::Serial(7),
+    };
+    let address = AddressKey::open_or_create(&path)
+        .unwrap()
+        .seal(target)
+        .unwrap();
+    assert!(address.len() <= limits::MAX_ADDRESS);
+    assert_eq!(
+        AddressKey::open_or_create(&path).unwrap().open(&address),
+        Some(target)
+    );
+    assert_eq!(AddressKey::new(0, &[0; 32]).open(&address), None);
+    for length in 0..address.len() {
+        assert_eq!(
+            AddressKey::open_or_create(&path)
+                .unwrap()
+                .open(&address[..length]),
+            None
+        );
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+    std::fs::write(&path, b"short").unwrap();
+    assert!(AddressKey::open_or_create(&path).is_err());
+    assert_eq!(
+        std::fs::read(&path).unwrap(),
+        b"short",
+        "a damaged one is left as it is"
+    );
+}
