@@ -1,0 +1,185 @@
+//! What a person (or a script) asks of the engine, and what it answers at once.
+//!
+//! A command that needs the server becomes an intent: it is durable when `apply` returns, survives restarts and lost
+//! races, and ends in an [`Event`](crate::Event) that says how it went.
+
+use keyfold_protocol::content::ContentId;
+use keyfold_protocol::state::Role;
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
+
+/// Something that a person wants done.
+///
+/// Handles are given as typed (`ada`); the directory finds the account.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Make an account with this device as its first, and register it.
+    Register {
+        /// The handle wished for.
+        handle: String,
+        /// An invitation code, where the server asks for one; else empty.
+        invitation: String,
+        /// The MLS suites that this device speaks, most wanted first.
+        suites: Vec<Suite>,
+    },
+    /// The recovery key has been shown or written down: erase it here.
+    RecoveryKeyKept,
+    /// Prepare this device to be linked to an existing account. Answers with the request to carry to a primary one.
+    RequestLink {
+        /// The MLS suites that this device speaks, most wanted first.
+        suites: Vec<Suite>,
+    },
+    /// On a primary device: certify, register and add a new device to every conversation.
+    AddDevice {
+        /// What [`Command::RequestLink`] answered on the new device.
+        link_request: Vec<u8>,
+    },
+    /// On the new device: take the certificate that the primary made ([`Answer::Certificate`]).
+    AcceptLink {
+        /// An encoded device certificate.
+        certificate: Vec<u8>,
+    },
+    /// Remove a device of one's own account, from the directory and from every conversation.
+    RemoveDevice {
+        /// The device.
+        device: DeviceId,
+    },
+    /// Start a conversation.
+    Create {
+        /// The other people's handles; one and no name: one to one.
+        people: Vec<String>,
+        /// The group's name.
+        name: Option<String>,
+        /// The MLS suite; `None` for the best that all devices speak.
+        suite: Option<Suite>,
+    },
+    /// Say something.
+    Send {
+        /// Where.
+        conversation: ConversationId,
+        /// At most [`keyfold_wire::limits::MAX_TEXT`] bytes.
+        text: String,
+    },
+    /// Add people to a group.
+    Add {
+        /// The group.
+        conversation: ConversationId,
+        /// Their handles.
+        people: Vec<String>,
+    },
+    /// Remove people from a group.
+    Remove {
+        /// The group.
+        conversation: ConversationId,
+        /// Their handles.
+        people: Vec<String>,
+    },
+    /// Leave a group.
+    Leave {
+        /// The group.
+        conversation: ConversationId,
+    },
+    /// Give a group another name.
+    Rename {
+        /// The group.
+        conversation: ConversationId,
+        /// The new name.
+        name: String,
+    },
+    /// Give a member another role.
+    ChangeRole {
+        /// The group.
+        conversation: ConversationId,
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        role: Role,
+    },
+    /// Replace this device's keys in a conversation now, and all its key packages.
+    Update {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// Everything in the conversation has been seen.
+    MarkRead {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// The safety number with this account was compared and is right.
+    MarkVerified {
+        /// The other account.
+        account: AccountId,
+    },
+    /// Look a handle up in the directory, so that its account is known here.
+    LookUp {
+        /// The handle.
+        handle: String,
+    },
+}
+
+/// What a command gives back at once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Taken; events will tell.
+    Taken,
+    /// The conversation that was begun; ready once [`Event::Ready`](crate::Event::Ready) says so.
+    Conversation(ConversationId),
+    /// The message, durable here, on its way.
+    Message(ContentId),
+    /// To be carried to a primary device of the account.
+    LinkRequest(Vec<u8>),
+    /// To be carried to the new device: its certificate.
+    Certificate(Vec<u8>),
+}
+
+/// Why a command can't be done. Nothing changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Complaint {
+    /// No account on this device yet.
+    #[error("there is no account on this device yet: register first")]
+    NotRegistered,
+    /// There is one already.
+    #[error("this device already has an account")]
+    AlreadyRegistered,
+    /// Unknown conversation.
+    #[error("there is no such conversation here")]
+    NoSuchConversation,
+    /// Not a member any more.
+    #[error("you are not in this conversation any more")]
+    NotAMember,
+    /// Roles do not allow it.
+    #[error("only an admin of the group may do that")]
+    NotAllowed,
+    /// In a one-to-one conversation this makes no sense.
+    #[error("that can be done in groups only")]
+    GroupsOnly,
+    /// No such member.
+    #[error("{0} is not in this conversation")]
+    NotThere(String),
+    /// Empty or too long text.
+    #[error("a message has between 1 and {limit} bytes; this one has {actual}")]
+    TextSize {
+        /// The most.
+        limit: usize,
+        /// What came.
+        actual: usize,
+    },
+    /// A name that can't be.
+    #[error("that name can't be used: {0}")]
+    Name(String),
+    /// Nobody to talk to, or too many.
+    #[error("a conversation needs between 1 and {0} other people")]
+    People(usize),
+    /// A handle that can't be.
+    #[error("{0:?} is not a handle")]
+    Handle(String),
+    /// This needs the account key.
+    #[error("only a primary device can do that")]
+    NotPrimary,
+    /// The link request or certificate can't be used.
+    #[error("that link code can't be used: {0}")]
+    Link(String),
+    /// Too much is waiting to be sent.
+    #[error("{0} messages are waiting to be sent; connect first")]
+    TooMuchWaiting(usize),
+}

@@ -1,0 +1,235 @@
+//! The engine: one database, what is kept in memory of it, and the steps over them.
+
+use std::collections::BTreeMap;
+
+use keyfold_protocol::group::{Crypto, Rng};
+use keyfold_wire::ids::Timestamp;
+use keyfold_wire::{Message as _, v1};
+use rand_core::CryptoRng;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::Fault;
+use crate::command::{Answer, Complaint};
+use crate::identity::Identity;
+use crate::input::Input;
+use crate::limits::{ERASE_AFTER, MAX_IN_FLIGHT};
+use crate::memory::{Memory, Session};
+use crate::outcome::{Channel, Outcome, Request, RequestId};
+use crate::step::Step;
+use crate::store::{self, Durability, MlsStorage, Place, StoreKey};
+use crate::table::conversation::Row;
+use crate::table::outbox;
+use crate::table::setting::{self, Setting};
+
+/// One device's whole messenger.
+pub struct Engine {
+    pub(crate) database: Connection,
+    crypto: Crypto,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) memory: Memory,
+    session: Session,
+}
+
+/// What a step leaves behind beside the tables.
+struct Done {
+    answer: Result<Answer, Complaint>,
+    outcome: Outcome,
+    erase: bool,
+}
+
+impl Engine {
+    /// Opens the database, making it where there is none.
+    ///
+    /// Without a key it is not encrypted: for tests and simulations.
+    ///
+    /// # Errors
+    /// [`Fault`]: wrong key, corrupt, of a newer version, in use, no space. Nothing is ever overwritten.
+    pub fn open(
+        place: Place<'_>,
+        key: Option<&StoreKey>,
+        durability: Durability,
+    ) -> Result<Self, Fault> {
+        let database = store::open(place, key, durability)?;
+        let identity = Identity::load(&database)?;
+        let memory = Memory::load(&database)?;
+        // Whatever was scheduled before is looked at in the first step.
+        let session = Session {
+            deadline: Some(Timestamp(0)),
+            // After a crash the write-ahead log still holds what had been erased.
+            erase_due: Some(Timestamp(0)),
+            ..Session::default()
+        };
+        Ok(Self {
+            database,
+            crypto: Crypto::default(),
+            identity,
+            memory,
+            session,
+        })
+    }
+
+    /// Takes in one input: decides, and writes everything that it decided in one transaction.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails; then nothing of the step has happened.
+    pub fn apply(
+        &mut self,
+        input: Input,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Outcome, Fault> {
+        self.session.now = now;
+        let delivers = matches!(input, Input::Delivered(_));
+        match self.step(input, now, rng) {
+            Ok(done) => {
+                Step::trim(&mut self.memory);
+                if done.erase && store::erase(&self.database).is_err() {
+                    // The step is durable: it did happen. The log is emptied as soon as that is possible.
+                    let again = now.after(ERASE_AFTER);
+                    self.session.erase_due = Some(again);
+                    self.session.deadline =
+                        Some(self.session.deadline.map_or(again, |due| due.min(again)));
+                }
+                Ok(Outcome {
+                    answer: done.answer,
+                    ..done.outcome
+                })
+            }
+            Err(fault) => {
+                // What was not applied waits at the server for the next connection.
+                self.session.caught_up &= !delivers;
+                self.memory = Memory::load(&self.database)?;
+                self.identity = Identity::load(&self.database)?;
+                Err(fault)
+            }
+        }
+    }
+
+    fn step(
+        &mut self,
+        input: Input,
+        now: Timestamp,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Done, Fault> {
+        let transaction =
+            Transaction::new_unchecked(&self.database, TransactionBehavior::Immediate)?;
+        let mut step = Step {
+            tx: &transaction,
+            storage: MlsStorage::new(&transaction),
+            crypto: &self.crypto,
+            rng: Rng::new(rng),
+            identity: &mut self.identity,
+            memory: &mut self.memory,
+            session: &mut self.session,
+            now,
+            events: Vec::new(),
+            touched: std::collections::BTreeSet::new(),
+            reschedule: false,
+            unpark: std::collections::BTreeSet::new(),
+            acknowledge: None,
+            erase: false,
+        };
+        let answer = step.run(input)?;
+        step.storage.check_settled()?;
+        if step.reschedule {
+            step.session.deadline = step.next_deadline()?;
+        }
+        let outcome = Outcome {
+            answer: Ok(Answer::Taken),
+            events: std::mem::take(&mut step.events),
+            acknowledge: step.acknowledge,
+        };
+        let erase = step.erase;
+        drop(step);
+        transaction.commit()?;
+        Ok(Done {
+            answer,
+            outcome,
+            erase,
+        })
+    }
+
+    /// The first frame for the mailbox socket. Its answer is [`Input::Connected`] or [`Input::TurnedAway`]. `None`: there
+    /// is no account here yet.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn hello(&self) -> Result<Option<v1::client_frame::Request>, Fault> {
+        let Some(identity) = &self.identity else {
+            return Ok(None);
+        };
+        if !identity.registered
+            && let Some(frame) = setting::get(&self.database, Setting::Registration)?
+        {
+            let register = v1::Register::decode(frame.as_slice())
+                .map_err(|_| Fault::corrupt("the registration does not read"))?;
+            return Ok(Some(v1::client_frame::Request::Register(register)));
+        }
+        let token = identity.token.to_secret_bytes();
+        Ok(Some(v1::client_frame::Request::Hello(v1::Hello {
+            token: token.to_vec().into(),
+            after: self.memory.applied.0,
+        })))
+    }
+
+    /// The next request to send, `None` when there is none now. Requests of one conversation come in order; a request is not
+    /// given again before it was answered or lost.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn next_request(&mut self) -> Result<Option<Request>, Fault> {
+        if !self
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.registered)
+        {
+            return Ok(None);
+        }
+        let Some((id, channel)) = self.choose() else {
+            return Ok(None);
+        };
+        let frame = outbox::frame(&self.database, id)?;
+        let frame = frame.ok_or_else(|| Fault::corrupt("a request is missing"))?;
+        let frame = v1::ClientFrame::decode(frame.as_slice())
+            .map_err(|_| Fault::corrupt("a request does not read"))?;
+        let body = frame
+            .request
+            .ok_or_else(|| Fault::corrupt("a request is empty"))?;
+        self.session.in_flight.insert(id);
+        let id = RequestId(u64::try_from(id).unwrap_or(u64::MAX));
+        Ok(Some(Request { id, channel, body }))
+    }
+
+    fn choose(&self) -> Option<(i64, Channel)> {
+        let mut flying: BTreeMap<bool, usize> = BTreeMap::new();
+        let mut blocked: Vec<Row> = Vec::new();
+        for (id, waiting) in &self.memory.outbox {
+            let channel = waiting.kind.channel();
+            let count = flying.entry(channel == Channel::Mailbox).or_default();
+            if self.session.in_flight.contains(id) {
+                *count = count.saturating_add(1);
+                continue;
+            }
+            if waiting.accepted
+                || waiting
+                    .conversation
+                    .is_some_and(|row| blocked.contains(&row))
+            {
+                continue;
+            }
+            if waiting.not_before > self.session.now {
+                blocked.extend(waiting.conversation);
+                continue;
+            }
+            if *count < MAX_IN_FLIGHT {
+                return Some((*id, channel));
+            }
+        }
+        None
+    }
+
+    /// When to apply [`Input::Tick`]; `None`: nothing is scheduled. May lie in the past.
+    pub const fn deadline(&self) -> Option<Timestamp> {
+        self.session.deadline
+    }
+}

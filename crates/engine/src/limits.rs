@@ -1,0 +1,84 @@
+//! The engine's own limits and times, each with its reason. Those shared with the server are in `keyfold_wire::limits`.
+
+use std::time::Duration;
+
+/// Counters of one sender that may still come late and fill a gap; more than any server reorders.
+pub const MAX_MISSING: u64 = 256;
+
+/// Of a sender heard for the first time: so many messages from before may come late; as many as MLS keeps keys for.
+pub const MAX_LATE: u64 = 16;
+
+/// Items kept because their welcome or commit is not here yet: what a busy group says while one commit travels.
+pub const MAX_PARKED: usize = 1_000;
+
+/// Items that do not open before a conversation's address is replaced: a flood by somebody who has the address.
+pub const MAX_REJECTED: u64 = 100;
+
+/// Messages encrypted ahead of the server's answers, per conversation: keeps a pipeline full without encrypting for an
+/// epoch that may be gone.
+pub const MAX_ENCRYPTED_AHEAD: usize = 64;
+
+/// Messages of one conversation that may wait to be sent: a week offline of somebody who types a lot.
+pub const MAX_WAITING: usize = 10_000;
+
+/// Requests in flight on one socket: half of what a server takes, so that two devices behind one proxy fit.
+pub const MAX_IN_FLIGHT: usize = keyfold_wire::limits::MAX_PIPELINED / 2;
+
+/// One-time key packages kept at the directory per suite: people who start talking to somebody within a day.
+pub const KEY_PACKAGES: usize = 20;
+
+/// Free addresses below which more are taken: key packages of two suites, and a few conversations.
+pub const FEW_ADDRESSES: usize = 16;
+
+/// Addresses taken at once.
+pub const ADDRESSES: u32 = 64;
+
+/// The own leaf is renewed after this long: a stolen key opens a week at most.
+pub const UPDATE_INTERVAL: Duration = Duration::from_hours(7 * 24);
+
+/// ... or after this many messages.
+pub const UPDATE_MESSAGES: u64 = 1_000;
+
+/// A joiner renews its leaf after between one and two times this: its key package may be old, and all who were added
+/// together do it.
+pub const UPDATE_AFTER_JOIN: Duration = Duration::from_secs(30);
+
+/// What updates may cost a member per day, in bytes; in large groups the interval grows instead.
+pub const UPDATE_BYTES_PER_DAY: u64 = 10 * 1024 * 1024;
+
+/// A leaver is removed by whoever comes first; everybody waits a random part of this, so that one does.
+pub const LEAVE_JITTER: Duration = Duration::from_secs(10);
+
+/// The secrets of the epoch before are erased this long after the server's grace: pushes under way.
+pub const PAST_SLACK: Duration = Duration::from_secs(30);
+
+/// Used message keys have left the disk, write-ahead log included, at most this long after their use.
+pub const ERASE_AFTER: Duration = Duration::from_mins(1);
+
+/// Private parts of replaced key packages are kept as long as a welcome may lie in a mailbox.
+pub const KEY_PACKAGE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
+
+/// Scheduled renewals replace all key packages at most this often: a person with a hundred conversations renews keys many
+/// times a day.
+pub const REPLACE_INTERVAL: Duration = Duration::from_hours(24);
+
+/// Last-resort key packages are replaced weekly.
+pub const LAST_RESORT_INTERVAL: Duration = Duration::from_hours(7 * 24);
+
+/// A device certificate is made for this long: a device that is not seen for a year is linked anew.
+pub const CERTIFICATE_LIFETIME: Duration = Duration::from_hours(400 * 24);
+
+/// The first wait after a refusal for lack of time or space; doubles each time.
+pub const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest such wait.
+pub const RETRY_MOST: Duration = Duration::from_mins(5);
+
+/// Groups kept in memory: what is talked in at the same time.
+pub const MAX_LOADED: usize = 64;
+
+/// A group's name, in bytes of UTF-8.
+pub const MAX_NAME: usize = 256;
+
+/// People in one command.
+pub const MAX_PEOPLE: usize = 1_000;

@@ -1,0 +1,133 @@
+//! What the engine keeps in memory beside its database. All of it can be read again: after a fault it is.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use keyfold_protocol::envelope::EnvelopeKey;
+use keyfold_protocol::group::Group;
+use keyfold_wire::ids::{DeviceId, MessageId, Sequence, Serial, Timestamp};
+use keyfold_wire::roster::RosterKey;
+use rusqlite::Connection;
+
+use crate::Fault;
+use crate::outcome::RequestId;
+use crate::table::conversation::{ConversationRow, Row};
+use crate::table::heard::Heard;
+use crate::table::outbox::{self, Waiting};
+use crate::table::{intent, mailbox, timeline};
+
+/// A conversation in memory.
+pub(crate) struct Loaded {
+    pub(crate) row: ConversationRow,
+    /// The row has changes that are not written.
+    pub(crate) row_dirty: bool,
+    /// Its group, where there is one.
+    pub(crate) group: Option<Current>,
+    /// Own messages that wait for encryption.
+    pub(crate) waiting: usize,
+    /// Counters by device, and whether they changed.
+    pub(crate) heard: HashMap<DeviceId, (Heard, bool)>,
+}
+
+/// A group with the keys of its current epoch.
+pub(crate) struct Current {
+    pub(crate) group: Group,
+    pub(crate) envelope: EnvelopeKey,
+    pub(crate) roster_key: RosterKey,
+    /// Its message secrets have changes that are not written.
+    pub(crate) dirty: bool,
+}
+
+/// The caches.
+pub(crate) struct Memory {
+    pub(crate) loaded: HashMap<Row, Loaded>,
+    /// Which conversation an own address is in.
+    pub(crate) serials: HashMap<Serial, Row>,
+    /// The outbox without the bytes.
+    pub(crate) outbox: BTreeMap<i64, Waiting>,
+    /// Own messages and commits by the id that they come back under.
+    pub(crate) by_message: HashMap<MessageId, i64>,
+    /// How many intents each conversation has.
+    pub(crate) intents: HashMap<Row, usize>,
+    /// The last sequence applied.
+    pub(crate) applied: Sequence,
+}
+
+/// What only the running process knows.
+#[derive(Default)]
+pub(crate) struct Session {
+    /// Requests that the shell has and has not answered.
+    pub(crate) in_flight: BTreeSet<i64>,
+    /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.
+    pub(crate) caught_up: bool,
+    /// Key packages are to be published once addresses have come; whether they replace all earlier ones.
+    pub(crate) publish_due: Option<bool>,
+    /// When used keys are to be swept out of the write-ahead log.
+    pub(crate) erase_due: Option<Timestamp>,
+    /// The next deadline.
+    pub(crate) deadline: Option<Timestamp>,
+    /// The last `now` that the shell told.
+    pub(crate) now: Timestamp,
+}
+
+impl Memory {
+    /// Reads what is always kept.
+    pub(crate) fn load(tx: &Connection) -> Result<Self, Fault> {
+        let outbox: BTreeMap<i64, Waiting> = outbox::all(tx)?.into_iter().collect();
+        let by_message = outbox
+            .iter()
+            .filter_map(|(id, waiting)| Some((waiting.message_id?, *id)))
+            .collect();
+        Ok(Self {
+            loaded: HashMap::new(),
+            serials: HashMap::new(),
+            outbox,
+            by_message,
+            intents: intent::counts(tx)?,
+            applied: mailbox::applied(tx)?,
+        })
+    }
+
+    /// Requests of a conversation that the server has not accepted yet.
+    pub(crate) fn open_requests(&self, row: Row) -> usize {
+        self.outbox
+            .values()
+            .filter(|waiting| waiting.conversation == Some(row) && !waiting.accepted)
+            .count()
+    }
+
+    /// Whether a conversation has any intent.
+    pub(crate) fn has_intents(&self, row: Row) -> bool {
+        self.intents.get(&row).is_some_and(|count| *count > 0)
+    }
+
+    /// Whether a request of this kind is in the outbox.
+    pub(crate) fn has_request(&self, kind: outbox::Kind) -> bool {
+        self.outbox.values().any(|waiting| waiting.kind == kind)
+    }
+}
+
+impl Loaded {
+    /// A conversation whose group is not loaded, or does not exist.
+    pub(crate) fn new(tx: &Connection, row: ConversationRow) -> Result<Self, Fault> {
+        let waiting = timeline::count_waiting(tx, row.shown_in, row.row)?;
+        Ok(Self {
+            row,
+            row_dirty: false,
+            group: None,
+            waiting,
+            heard: HashMap::new(),
+        })
+    }
+
+    /// The row, to be changed.
+    pub(crate) fn change(&mut self) -> &mut ConversationRow {
+        self.row_dirty = true;
+        &mut self.row
+    }
+}
+
+impl From<RequestId> for i64 {
+    fn from(id: RequestId) -> Self {
+        Self::try_from(id.0).unwrap_or(Self::MAX)
+    }
+}

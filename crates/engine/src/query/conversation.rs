@@ -1,0 +1,70 @@
+//! Conversations as a list shows them.
+
+use keyfold_wire::ids::ConversationId;
+
+use crate::table::conversation::{self as table, ConversationRow};
+use crate::table::{contact, member, timeline};
+use crate::view::{Conversation, Member};
+use crate::{Engine, Fault};
+
+impl Engine {
+    /// All conversations, the most recent first.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn conversations(&self) -> Result<Vec<Conversation>, Fault> {
+        let tx = &self.database;
+        let mut list = Vec::new();
+        for row in table::all(tx)? {
+            if let Some(found) = table::get(tx, row)?
+                && found.shown_in == row
+            {
+                list.push(self.show(found)?);
+            }
+        }
+        list.sort_by_key(|one| std::cmp::Reverse(one.last.as_ref().map(|entry| entry.at)));
+        Ok(list)
+    }
+
+    /// One conversation.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Fault> {
+        self.shown_row(&id)?.map(|row| self.show(row)).transpose()
+    }
+
+    fn show(&self, row: ConversationRow) -> Result<Conversation, Fault> {
+        let tx = &self.database;
+        let me = self
+            .identity
+            .as_ref()
+            .map(crate::identity::Identity::account);
+        let mut members = Vec::new();
+        for one in member::all(tx, row.row)? {
+            if let Some(contact) = contact::get(tx, &one.account)? {
+                members.push(Member {
+                    contact,
+                    role: one.role,
+                    devices: one.devices,
+                    me: Some(one.account) == me,
+                });
+            }
+        }
+        members.sort_by(|one, other| one.contact.handle.cmp(&other.contact.handle));
+        let last = timeline::last(tx, row.row, 1)?.pop();
+        let last = last.map(|entry| self.entry(&entry)).transpose()?;
+        let peer = members.iter().find(|member| row.direct && !member.me);
+        Ok(Conversation {
+            id: row.public_id,
+            name: peer.map_or(row.title, |peer| peer.contact.handle.clone()),
+            direct: row.direct,
+            standing: row.standing,
+            members,
+            epoch: row.epoch,
+            suite: row.suite,
+            unread: row.unread,
+            last,
+        })
+    }
+}

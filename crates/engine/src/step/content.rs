@@ -1,0 +1,235 @@
+//! What a message says: shown once, in its place, with gaps where something is missing.
+
+use keyfold_protocol::content::{Body, Content, Unverified};
+use keyfold_protocol::leave::LeaveProof;
+use keyfold_protocol::rules::LeafView;
+use keyfold_wire::ids::{AccountId, Timestamp};
+
+use super::{Notice, Step};
+use crate::Fault;
+use crate::limits::LEAVE_JITTER;
+use crate::memory::Loaded;
+use crate::outcome::Event;
+use crate::table::heard::{self, Heard, Turn};
+use crate::table::intent::{self, Progress, Wish};
+use crate::table::leaver;
+use crate::table::timeline::{self, EntryRow, Kind, Place, Stage};
+
+/// Whether an item was of use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// It was applied, or is known already.
+    Applied,
+    /// It is kept for later.
+    Parked,
+    /// It can't be used.
+    Dropped,
+}
+
+impl Step<'_> {
+    /// Takes in a decrypted message of somebody else.
+    pub(super) fn hear(
+        &mut self,
+        loaded: &mut Loaded,
+        sender: &LeafView,
+        plaintext: Vec<u8>,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        let Some(group_id) = &loaded.row.group_id else {
+            return Ok(Fate::Dropped);
+        };
+        let verified = Unverified::new(plaintext).verify(loaded.row.public_id, group_id, sender);
+        let Ok(content) = verified else {
+            return Ok(Fate::Dropped);
+        };
+        if !self.take_turn(loaded, sender, &content, at)? {
+            return Ok(Fate::Applied);
+        }
+        if let Body::Leaving(proof) = &content.body {
+            self.somebody_leaves(loaded, proof, at)?;
+            return Ok(Fate::Applied);
+        }
+        let mine = sender.account() == self.me()?.account();
+        let place = self.append(
+            loaded,
+            Some(sender.account()),
+            Kind::Content,
+            content.encoded().to_vec(),
+            at,
+            |entry| {
+                entry.content_id = Some(content.id);
+                entry.mine = mine;
+                entry.stage = if mine { Stage::Sent } else { Stage::Received };
+            },
+        )?;
+        self.count_unread(loaded, mine, place)?;
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Arrived(shown, content.id));
+        Ok(Fate::Applied)
+    }
+
+    /// Judges the sender's counter; a gap is shown. `false`: it was heard before.
+    fn take_turn(
+        &mut self,
+        loaded: &mut Loaded,
+        sender: &LeafView,
+        content: &Content,
+        at: Timestamp,
+    ) -> Result<bool, Fault> {
+        let device = sender.device();
+        let known = match loaded.heard.remove(&device) {
+            Some((heard, _)) => Some(heard),
+            None => heard::get(self.tx, loaded.row.row, &device)?,
+        };
+        let mut heard = known.unwrap_or_else(Heard::first);
+        let turn = heard.judge(content.counter);
+        match turn {
+            Turn::Next | Turn::Again => {}
+            Turn::After { first, missing } => {
+                let body = missing.to_be_bytes().to_vec();
+                let account = Some(sender.account());
+                let place = self.append(loaded, account, Kind::Gap, body, at, |_| {})?;
+                heard.miss(first, missing, place);
+                let shown = self.shown_id(loaded)?;
+                self.tell(Event::Gap(shown));
+            }
+            Turn::Late(place) => self.narrow_gap(place)?,
+        }
+        let new = turn != Turn::Again;
+        if new {
+            heard.hear(content.counter);
+        }
+        loaded.heard.insert(device, (heard, new));
+        Ok(new)
+    }
+
+    fn narrow_gap(&mut self, place: Place) -> Result<(), Fault> {
+        let Some(entry) = timeline::get(self.tx, place)? else {
+            return Ok(());
+        };
+        let missing = entry
+            .body
+            .as_slice()
+            .try_into()
+            .map_or(0, u64::from_be_bytes);
+        timeline::resize_gap(self.tx, place, missing.saturating_sub(1))
+    }
+
+    /// A line of the conversation itself.
+    pub(super) fn note(
+        &mut self,
+        loaded: &mut Loaded,
+        by: Option<AccountId>,
+        notice: &Notice,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let body = notice.encode()?;
+        self.append(loaded, by, Kind::Notice, body, at, |_| {})?;
+        Ok(())
+    }
+
+    /// Puts an entry at the end of the timeline that shows this conversation, before what waits to be sent.
+    pub(super) fn append(
+        &mut self,
+        loaded: &mut Loaded,
+        sender: Option<AccountId>,
+        kind: Kind,
+        body: Vec<u8>,
+        at: Timestamp,
+        finish: impl FnOnce(&mut EntryRow),
+    ) -> Result<Place, Fault> {
+        let place = self.next_place(loaded)?;
+        let mut entry = EntryRow {
+            place,
+            origin: loaded.row.row,
+            content_id: None,
+            sender,
+            mine: false,
+            kind,
+            body,
+            at,
+            stage: Stage::Received,
+        };
+        finish(&mut entry);
+        timeline::insert(self.tx, &entry)?;
+        Ok(place)
+    }
+
+    /// The next free place of the timeline that shows this conversation.
+    pub(super) fn next_place(&mut self, loaded: &mut Loaded) -> Result<Place, Fault> {
+        self.in_shown(loaded, |shown| {
+            let row = shown.change();
+            let place = Place::new(row.row, row.next);
+            row.next = row.next.saturating_add(1);
+            place
+        })
+    }
+
+    fn count_unread(&mut self, loaded: &mut Loaded, mine: bool, place: Place) -> Result<(), Fault> {
+        self.in_shown(loaded, |shown| {
+            let row = shown.change();
+            if mine {
+                (row.read_up_to, row.unread) = (place.position(), 0);
+            } else {
+                row.unread = row.unread.saturating_add(1);
+            }
+        })
+    }
+
+    /// The public id under which this conversation is shown.
+    pub(super) fn shown_id(
+        &mut self,
+        loaded: &mut Loaded,
+    ) -> Result<keyfold_wire::ids::ConversationId, Fault> {
+        self.in_shown(loaded, |shown| shown.row.public_id)
+    }
+
+    /// Does something to the conversation whose timeline shows this one: mostly itself.
+    pub(super) fn in_shown<T>(
+        &mut self,
+        loaded: &mut Loaded,
+        act: impl FnOnce(&mut Loaded) -> T,
+    ) -> Result<T, Fault> {
+        if loaded.row.shown_in == loaded.row.row {
+            return Ok(act(loaded));
+        }
+        let mut shown = self.expect(loaded.row.shown_in)?;
+        let result = act(&mut shown);
+        self.put(shown);
+        Ok(result)
+    }
+
+    /// Somebody has said that they leave: whoever comes first removes them.
+    fn somebody_leaves(
+        &mut self,
+        loaded: &mut Loaded,
+        proof: &LeaveProof,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        if proof.account == self.me()?.account() {
+            return self.left(loaded, at);
+        }
+        let encoded = LeaveProof::encode_list(&[*proof]);
+        leaver::add(self.tx, loaded.row.row, &proof.account, &encoded)?;
+        self.note(loaded, Some(proof.account), &Notice::Left, at)?;
+        let intents = intent::of(self.tx, loaded.row.row)?;
+        if intents
+            .iter()
+            .any(|intent| intent.wish == Wish::RemoveLeavers)
+        {
+            return Ok(());
+        }
+        let jitter = self.rng.with(|rng| rng.next_u64());
+        let most = u64::try_from(LEAVE_JITTER.as_millis()).unwrap_or(u64::MAX);
+        let when = Timestamp(
+            self.now
+                .0
+                .saturating_add(jitter.checked_rem(most).unwrap_or(0)),
+        );
+        self.intend(loaded.row.row, &Wish::RemoveLeavers, Progress::Ready, when)?;
+        self.wake(when);
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Changed(shown));
+        Ok(())
+    }
+}

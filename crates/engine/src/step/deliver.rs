@@ -1,0 +1,298 @@
+//! Delivered items: from sealed bytes to entries, epochs and invitations, in the mailbox's order.
+//!
+//! Does not acknowledge: the engine tells the shell how far it may, once the step is durable.
+
+use keyfold_protocol::envelope::{self, EnvelopeKey};
+use keyfold_protocol::group::{Application, Error, Processed};
+use keyfold_protocol::rules::LeafView;
+use keyfold_wire::ids::{Epoch, MessageId, Sequence, Serial, Timestamp};
+use keyfold_wire::{Message as _, v1};
+use sha2::{Digest as _, Sha256};
+
+use super::Step;
+use super::content::Fate;
+use super::membership::Arrival;
+use crate::Fault;
+use crate::limits::{MAX_PARKED, MAX_REJECTED};
+use crate::memory::Loaded;
+use crate::outcome::Event;
+use crate::table::address::{self, Use};
+use crate::table::conversation::{self, Row};
+use crate::table::outbox::Kind;
+use crate::table::{key_package, mailbox, parked};
+use crate::view::Standing;
+
+/// Numbers of the wire format beyond it fit no database; only a broken server uses them.
+const LARGEST_NUMBER: u64 = i64::MAX as u64;
+
+impl Step<'_> {
+    /// Applies a push.
+    pub(super) fn deliver(&mut self, deliveries: v1::Deliveries) -> Result<(), Fault> {
+        let mut dropped = 0_u64;
+        for item in deliveries.items {
+            let sequence = Sequence(item.sequence);
+            if sequence <= self.memory.applied || item.sequence > LARGEST_NUMBER {
+                continue;
+            }
+            if self.item(&item)? == Fate::Dropped {
+                dropped = dropped.saturating_add(1);
+            }
+            self.memory.applied = sequence;
+            self.retry_parked()?;
+        }
+        mailbox::advance(self.tx, self.memory.applied, dropped)?;
+        self.acknowledge = Some(self.memory.applied);
+        if deliveries.caught_up && !self.session.caught_up {
+            self.reschedule = true;
+            self.tell(Event::CaughtUp);
+        }
+        self.session.caught_up = deliveries.caught_up;
+        Ok(())
+    }
+
+    /// Items that waited for what has just come.
+    fn retry_parked(&mut self) -> Result<(), Fault> {
+        while let Some(serial) = self.unpark.pop_first() {
+            for item in parked::take(self.tx, serial)? {
+                let item = v1::Item::decode(item.as_slice())
+                    .map_err(|_| Fault::corrupt("a parked item does not read"))?;
+                self.item(&item)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, item: &v1::Item) -> Result<Fate, Fault> {
+        if item.serial > LARGEST_NUMBER {
+            return Ok(Fate::Dropped);
+        }
+        let serial = Serial(item.serial);
+        let at = Timestamp(item.received_ms);
+        match &item.content {
+            Some(v1::item::Content::Message(message)) => {
+                let Some(row) = self.conversation_of(serial, message)? else {
+                    return self.without_conversation(serial, item);
+                };
+                let Some(mut loaded) = self.take(row)? else {
+                    return Ok(Fate::Dropped);
+                };
+                let fate = self.message(&mut loaded, message, at)?;
+                if fate == Fate::Parked {
+                    self.park(serial, item)?;
+                }
+                if fate == Fate::Dropped {
+                    self.count_rejected(&mut loaded)?;
+                }
+                self.put(loaded);
+                Ok(fate)
+            }
+            Some(v1::item::Content::Welcome(welcome)) => self.welcome(serial, welcome, at),
+            None => Ok(Fate::Dropped),
+        }
+    }
+
+    /// Which conversation an item for an own address belongs to.
+    fn conversation_of(
+        &mut self,
+        serial: Serial,
+        message: &v1::Message,
+    ) -> Result<Option<Row>, Fault> {
+        if let Some(row) = self.memory.serials.get(&serial) {
+            return Ok(Some(*row));
+        }
+        match address::used_for(self.tx, serial)? {
+            Some(Use::Conversation(row) | Use::Retiring(row)) => {
+                self.memory.serials.insert(serial, row);
+                Ok(Some(row))
+            }
+            Some(Use::Package) if key_package::is_last_resort(self.tx, serial)? => {
+                self.write_rows()?;
+                self.one_of(conversation::sharing(self.tx, serial)?, message)
+            }
+            Some(Use::Package | Use::Free) | None => Ok(None),
+        }
+    }
+
+    /// The address of a last-resort package serves several conversations until each has replaced it.
+    fn one_of(&mut self, rows: Vec<Row>, message: &v1::Message) -> Result<Option<Row>, Fault> {
+        let Ok(id) = MessageId::try_from(&*message.message_id) else {
+            return Ok(None);
+        };
+        for row in rows {
+            let Some(mut loaded) = self.take(row)? else {
+                continue;
+            };
+            let own = self.own(&loaded, id, &message.body).is_some();
+            let epoch = Epoch(message.epoch);
+            let opens = own || self.open(&mut loaded, epoch, id, &message.body)?.is_some();
+            self.put(loaded);
+            if opens {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Its welcome may still come, if the address is in a key package.
+    fn without_conversation(&mut self, serial: Serial, item: &v1::Item) -> Result<Fate, Fault> {
+        if address::used_for(self.tx, serial)? != Some(Use::Package) {
+            return Ok(Fate::Dropped);
+        }
+        self.park(serial, item)?;
+        Ok(Fate::Parked)
+    }
+
+    fn park(&mut self, serial: Serial, item: &v1::Item) -> Result<(), Fault> {
+        if parked::count(self.tx)? >= MAX_PARKED {
+            parked::drop_oldest(self.tx)?;
+        }
+        parked::add(
+            self.tx,
+            Sequence(item.sequence),
+            serial,
+            &item.encode_to_vec(),
+        )
+    }
+
+    /// Past the limit the address is replaced by an update; the old one is revoked after it.
+    fn count_rejected(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.change();
+        row.rejected = row.rejected.saturating_add(1);
+        if row.rejected == MAX_REJECTED.saturating_add(1) && row.standing == Standing::Active {
+            let row = row.row;
+            self.wish_renewal(row)?;
+        }
+        Ok(())
+    }
+
+    fn message(
+        &mut self,
+        loaded: &mut Loaded,
+        message: &v1::Message,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        match loaded.row.standing {
+            Standing::Active => {}
+            Standing::Held(_) | Standing::Creating => return Ok(Fate::Parked),
+            Standing::Left | Standing::Failed(_) => return Ok(Fate::Dropped),
+        }
+        let Ok(message_id) = MessageId::try_from(&*message.message_id) else {
+            return Ok(Fate::Dropped);
+        };
+        let arrival = Arrival {
+            at,
+            size: message.body.len(),
+        };
+        if let Some((request, kind)) = self.own(loaded, message_id, &message.body) {
+            return match kind {
+                Kind::Commit => self.enter_own(loaded, request, message.commit.as_ref(), arrival),
+                _ => self.settle(loaded, request, at).map(|()| Fate::Applied),
+            };
+        }
+        let epoch = Epoch(message.epoch);
+        if epoch > loaded.row.epoch {
+            return Ok(Fate::Parked);
+        }
+        let opened = self.open(loaded, epoch, message_id, &message.body)?;
+        let is_commit = message.commit.is_some();
+        // Whoever knows the address can have sent that: it says nothing about the group.
+        let Some(sealed) = opened else {
+            return Ok(Fate::Dropped);
+        };
+        let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
+        match current.group.process(&self.mls(), &sealed) {
+            Ok(Processed::Application(said)) if !is_commit => {
+                current.dirty = true;
+                self.erase_soon();
+                let Some(sender) = sender(loaded, &said) else {
+                    return Ok(Fate::Dropped);
+                };
+                self.count_message(loaded);
+                self.hear(loaded, &sender, said.content, at)
+            }
+            Ok(Processed::Commit(change)) if is_commit && epoch == loaded.row.epoch => {
+                current.dirty = true;
+                self.enter(loaded, *change, message.commit.as_ref(), arrival)
+            }
+            Ok(_) => {
+                current.dirty = true;
+                self.unreadable(loaded, epoch, is_commit, at)
+            }
+            Err(Error::Reject(_)) => self.unreadable(loaded, epoch, is_commit, at),
+            Err(error) => Err(Fault::from_mls(error)),
+        }
+    }
+
+    /// The own request that comes back with this item.
+    fn own(&self, loaded: &Loaded, id: MessageId, body: &[u8]) -> Option<(i64, Kind)> {
+        let request = *self.memory.by_message.get(&id)?;
+        let waiting = self.memory.outbox.get(&request)?;
+        let hash: [u8; 32] = Sha256::digest(body).into();
+        let same = waiting.conversation == Some(loaded.row.row) && waiting.body_hash == Some(hash);
+        same.then_some((request, waiting.kind))
+    }
+
+    /// Opens the envelope. `None`: not under a key of this conversation that is still here.
+    fn open(
+        &mut self,
+        loaded: &mut Loaded,
+        epoch: Epoch,
+        message_id: MessageId,
+        body: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        if !self.load_group(loaded)? {
+            return Ok(None);
+        }
+        if epoch == loaded.row.epoch {
+            let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
+            return Ok(envelope::open(&current.envelope, epoch, message_id, body).ok());
+        }
+        let past = loaded
+            .row
+            .past_key
+            .as_ref()
+            .filter(|_| epoch.next() == loaded.row.epoch);
+        let key = past.and_then(|key| <[u8; 32]>::try_from(key.as_slice()).ok());
+        Ok(
+            key.and_then(|key| {
+                envelope::open(&EnvelopeKey::new(key), epoch, message_id, body).ok()
+            }),
+        )
+    }
+
+    /// What a member has sealed and MLS does not take is dropped; but the server has moved on with a commit that nobody can
+    /// enter.
+    fn unreadable(
+        &mut self,
+        loaded: &mut Loaded,
+        epoch: Epoch,
+        is_commit: bool,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        if is_commit && epoch == loaded.row.epoch {
+            return self.hold(loaded, "a change of the group can't be read".to_owned(), at);
+        }
+        Ok(Fate::Dropped)
+    }
+
+    fn count_message(&mut self, loaded: &mut Loaded) {
+        let row = loaded.change();
+        row.since_update = row.since_update.saturating_add(1);
+        if row.since_update == crate::limits::UPDATE_MESSAGES && row.update_due.is_some() {
+            row.update_due = Some(self.now);
+            self.wake(self.now);
+        }
+    }
+}
+
+/// The sender's leaf as it is now. A device that is not there any more was removed, and its last messages with it.
+fn sender(loaded: &Loaded, said: &Application) -> Option<LeafView> {
+    let current = loaded.group.as_ref()?;
+    if said.epoch == current.group.epoch() {
+        return current.group.member(said.leaf).cloned();
+    }
+    let mut leaves = current.group.view().leaves.iter();
+    leaves
+        .find(|leaf| leaf.device() == said.sender.device)
+        .cloned()
+}

@@ -1,0 +1,127 @@
+//! Devices of the own account: linking a new one, removing one, in the directory and in every conversation.
+
+use keyfold_protocol::identity::{DeviceKeys, DeviceToken, LinkRequest};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::certificate::Certificate;
+use keyfold_wire::ids::DeviceId;
+use keyfold_wire::v1;
+
+use super::Step;
+use super::command::Answered;
+use crate::Fault;
+use crate::command::{Answer, Complaint};
+use crate::limits::CERTIFICATE_LIFETIME;
+use crate::outcome::Event;
+use crate::table::conversation;
+use crate::table::intent::{Progress, Wish};
+use crate::table::outbox::{Kind, Waiting};
+use crate::table::setting::{self, Setting};
+
+impl Step<'_> {
+    /// On a new device: makes its keys, and says what a primary device is to certify.
+    pub(super) fn request_link(&mut self, suites: &[Suite]) -> Result<Answered, Fault> {
+        if self.identity.is_some() {
+            return Ok(Err(Complaint::AlreadyRegistered));
+        }
+        let keys = self.rng.with(|rng| DeviceKeys::generate(rng));
+        let token = self.rng.with(|rng| DeviceToken::generate(rng));
+        setting::put(
+            self.tx,
+            Setting::DeviceKeys,
+            keys.to_secret_bytes().as_slice(),
+        )?;
+        setting::put(self.tx, Setting::Token, token.to_secret_bytes().as_slice())?;
+        Ok(Ok(Answer::LinkRequest(LinkRequest::encode(
+            &keys, suites, &token,
+        ))))
+    }
+
+    /// On the new device: takes the certificate.
+    pub(super) fn accept_link(&mut self, encoded: &[u8]) -> Result<Answered, Fault> {
+        if self.identity.is_some() {
+            return Ok(Err(Complaint::AlreadyRegistered));
+        }
+        let (Some(keys), Some(token)) = (
+            setting::get(self.tx, Setting::DeviceKeys)?,
+            setting::get(self.tx, Setting::Token)?,
+        ) else {
+            return Ok(Err(Complaint::Link(
+                "ask for a link on this device first".to_owned(),
+            )));
+        };
+        let unreadable = |_| Fault::corrupt("the device's keys do not read");
+        let keys = DeviceKeys::from_secret_bytes(&keys).map_err(unreadable)?;
+        let token = DeviceToken::from_secret_bytes(&token).map_err(unreadable)?;
+        let certificate = match Certificate::verify(encoded) {
+            Ok(certificate) => certificate,
+            Err(error) => return Ok(Err(Complaint::Link(error.to_string()))),
+        };
+        if certificate.signature_key != keys.public() || certificate.device != keys.device() {
+            return Ok(Err(Complaint::Link("it is for another device".to_owned())));
+        }
+        setting::put(self.tx, Setting::Registered, &[1])?;
+        self.keep_device(&keys, &token, encoded)?;
+        Ok(Ok(Answer::Taken))
+    }
+
+    /// On a primary device: certifies a new one.
+    pub(super) fn add_device(&mut self, link_request: &[u8]) -> Result<Answered, Fault> {
+        let me = self.me()?;
+        let Some(account_key) = &me.account_key else {
+            return Ok(Err(Complaint::NotPrimary));
+        };
+        let request = match LinkRequest::verify(link_request) {
+            Ok(request) => request,
+            Err(error) => return Ok(Err(Complaint::Link(error.to_string()))),
+        };
+        let expires = self.now.after(CERTIFICATE_LIFETIME);
+        let handle = &me.certificate.handle;
+        let added = match request.accept(account_key, handle, self.now, expires) {
+            Ok(added) => added,
+            Err(error) => return Ok(Err(Complaint::Link(error.to_string()))),
+        };
+        let certificate = added.device_certificate.to_vec();
+        let waiting = Waiting::new(Kind::AddDevice, None, 0);
+        self.request(waiting, v1::client_frame::Request::AddDevice(added))?;
+        Ok(Ok(Answer::Certificate(certificate)))
+    }
+
+    /// The directory has the new device: it comes into every conversation.
+    pub(super) fn device_added(&mut self, added: &v1::AddDevice) -> Result<(), Fault> {
+        let Ok(certificate) = Certificate::verify(&added.device_certificate) else {
+            return Ok(());
+        };
+        self.tell(Event::DeviceAdded(certificate.device));
+        for row in conversation::active(self.tx)? {
+            let wish = Wish::AddDevice(*certificate.device.as_bytes());
+            let now = self.now;
+            let intent = self.intend(row, &wish, Progress::Gathering, now)?;
+            self.gather_own_devices(intent)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a device of the own account everywhere.
+    pub(super) fn remove_device(&mut self, device: DeviceId) -> Result<Answered, Fault> {
+        if device == self.me()?.device() {
+            return Ok(Err(Complaint::Link(
+                "a device can't remove itself".to_owned(),
+            )));
+        }
+        let body = v1::client_frame::Request::RemoveDevice(v1::RemoveDevice {
+            device: device.to_wire(),
+        });
+        self.request(Waiting::new(Kind::RemoveDevice, None, 0), body)?;
+        for row in conversation::active(self.tx)? {
+            let now = self.now;
+            self.intend(
+                row,
+                &Wish::RemoveDevice(*device.as_bytes()),
+                Progress::Ready,
+                now,
+            )?;
+            self.touched.insert(row);
+        }
+        Ok(Ok(Answer::Taken))
+    }
+}

@@ -1,0 +1,414 @@
+//! Entering an epoch: what changed is shown, remembered and scheduled.
+
+use std::collections::BTreeMap;
+
+use keyfold_protocol::group::StagedChange;
+use keyfold_protocol::rules::{GroupView, LeafView};
+use keyfold_protocol::state::Kind;
+use keyfold_wire::ids::{AccountId, Timestamp};
+use keyfold_wire::limits::EPOCH_GRACE;
+use keyfold_wire::v1;
+
+use super::content::Fate;
+use super::{Notice, Step};
+use crate::Fault;
+use crate::limits::{MAX_NAME, PAST_SLACK, UPDATE_BYTES_PER_DAY, UPDATE_INTERVAL};
+use crate::memory::Loaded;
+use crate::outcome::{Event, Failure};
+use crate::table::address::{self, Use};
+use crate::table::intent::{self, Progress};
+use crate::table::member::{self, MemberRow};
+use crate::table::outbox::Kind as RequestKind;
+use crate::table::{heard, key_package, leaver};
+use crate::view::Standing;
+
+/// When an item came in and how large it was.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) at: Timestamp,
+    pub(super) size: usize,
+}
+
+impl Step<'_> {
+    /// Judges another member's commit and enters its epoch.
+    pub(super) fn enter(
+        &mut self,
+        loaded: &mut Loaded,
+        change: StagedChange,
+        check: Option<&v1::CommitCheck>,
+        arrival: Arrival,
+    ) -> Result<Fate, Fault> {
+        let Some(current) = &mut loaded.group else {
+            return Ok(Fate::Dropped);
+        };
+        if let Err(violation) = current.group.view().judge(change.facts()) {
+            return self.hold(loaded, violation.to_string(), arrival.at);
+        }
+        let matches = change
+            .next()
+            .map(|next| next.roster.check(&next.roster_key, check));
+        if let Some(Err(mismatch)) = matches {
+            return self.hold(loaded, mismatch.to_string(), arrival.at);
+        }
+        let before = current.group.view().clone();
+        let committer = before.leaf(change.committer()).map(LeafView::account);
+        if change.removes_me() {
+            return self.removed(loaded, committer, arrival.at);
+        }
+        self.rebase(loaded)?;
+        let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
+        current
+            .group
+            .merge(&self.mls(), change)
+            .map_err(Fault::from_mls)?;
+        self.entered(loaded, &before, committer, arrival)?;
+        Ok(Fate::Applied)
+    }
+
+    /// The own pending commit has come back: it won.
+    pub(super) fn enter_own(
+        &mut self,
+        loaded: &mut Loaded,
+        request: i64,
+        check: Option<&v1::CommitCheck>,
+        arrival: Arrival,
+    ) -> Result<Fate, Fault> {
+        if !self.load_group(loaded)? {
+            return Ok(Fate::Dropped);
+        }
+        let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
+        let next = current
+            .group
+            .pending_next(&self.mls())
+            .map_err(Fault::from_mls)?;
+        let Some(next) = next else {
+            return Ok(Fate::Dropped);
+        };
+        if let Err(mismatch) = next.roster.check(&next.roster_key, check) {
+            return self.hold(loaded, mismatch.to_string(), arrival.at);
+        }
+        let before = current.group.view().clone();
+        current
+            .group
+            .merge_pending(&self.mls())
+            .map_err(Fault::from_mls)?;
+        let waiting = self.drop_request(request)?;
+        let me = self.me()?.account();
+        self.entered(loaded, &before, Some(me), arrival)?;
+        if let Some(waiting) = waiting
+            && let Some(intent) = intent::get(self.tx, waiting.reference)?
+        {
+            self.updated(loaded, &intent.wish)?;
+            self.intent_over(loaded, &intent, Ok(()))?;
+        }
+        Ok(Fate::Applied)
+    }
+
+    /// Somebody else's commit was first: the own one is taken back, its intent tries again.
+    fn rebase(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let own: Vec<(i64, i64)> = self
+            .memory
+            .outbox
+            .iter()
+            .filter(|(_, waiting)| {
+                waiting.conversation == Some(row) && waiting.kind == RequestKind::Commit
+            })
+            .map(|(id, waiting)| (*id, waiting.reference))
+            .collect();
+        for (request, intent) in own {
+            self.drop_request(request)?;
+            intent::set_progress(self.tx, intent, Progress::Ready)?;
+        }
+        Ok(())
+    }
+
+    /// The own commit was never accepted: it is taken back, its intent tries again once the epoch has come.
+    pub(super) fn take_back(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        self.rebase(loaded)?;
+        if self.load_group(loaded)? {
+            let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
+            current
+                .group
+                .clear_pending(&self.mls())
+                .map_err(Fault::from_mls)?;
+        }
+        self.touched.insert(loaded.row.row);
+        Ok(())
+    }
+
+    /// A new epoch has begun.
+    fn entered(
+        &mut self,
+        loaded: &mut Loaded,
+        before: &GroupView,
+        committer: Option<AccountId>,
+        arrival: Arrival,
+    ) -> Result<(), Fault> {
+        let Some(current) = loaded.group.take() else {
+            return Ok(());
+        };
+        let fresh = self.current(current.group)?;
+        let after = fresh.group.view().clone();
+        let removal = before
+            .leaves
+            .iter()
+            .any(|leaf| !has_device(&after, leaf.device()));
+        loaded.group = Some(fresh);
+        let now = self.now;
+        let row = loaded.change();
+        (row.past_until, row.past_due, row.past_key) = if removal {
+            (None, None, None)
+        } else {
+            let until = arrival.at.after(EPOCH_GRACE);
+            let due = now.after(EPOCH_GRACE).after(PAST_SLACK);
+            (
+                Some(until),
+                Some(due),
+                Some(current.envelope.to_secret_bytes().to_vec().into()),
+            )
+        };
+        row.commit_bytes = u64::try_from(arrival.size).unwrap_or(u64::MAX);
+        if removal {
+            let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
+            current
+                .group
+                .erase_past(&self.mls())
+                .map_err(Fault::from_mls)?;
+            self.erase = true;
+        }
+        self.unpark.extend(loaded.row.serial);
+        self.mirror(loaded, &after)?;
+        self.show_changes(loaded, before, &after, committer, arrival.at)?;
+        self.forget_gone(loaded, before, &after)?;
+        self.reschedule = true;
+        self.touched.insert(loaded.row.row);
+        self.unpark.extend(loaded.row.serial);
+        Ok(())
+    }
+
+    /// Writes what reads need of the group: epoch, name, members, own address.
+    pub(super) fn mirror(&mut self, loaded: &mut Loaded, view: &GroupView) -> Result<(), Fault> {
+        let me = self.me()?.account();
+        let serial = self.own_serial(view)?;
+        let row = loaded.change();
+        row.epoch = view.epoch;
+        row.server_epoch = row.server_epoch.max(view.epoch);
+        row.suite = view.suite;
+        row.handle = Some(view.state.handle);
+        match view.state.kind {
+            Kind::Group => {
+                row.title = view.state.name.as_str().chars().take(MAX_NAME).collect();
+            }
+            Kind::Direct(both) => row.peer = both.into_iter().find(|account| *account != me),
+        }
+        if serial.is_some() && row.serial != serial {
+            let (old, row_id) = (row.serial, row.row);
+            row.serial = serial;
+            row.rejected = 0;
+            self.change_address(old, serial, row_id)?;
+        }
+        let mut members: BTreeMap<AccountId, MemberRow> = BTreeMap::new();
+        for leaf in &view.leaves {
+            let account = leaf.account();
+            let entry = members.entry(account).or_insert_with(|| MemberRow {
+                account,
+                role: view.authority(account),
+                devices: 0,
+            });
+            entry.devices = entry.devices.saturating_add(1);
+        }
+        let members: Vec<MemberRow> = members.into_values().collect();
+        member::replace(self.tx, loaded.row.row, &members)?;
+        self.meet(view)
+    }
+
+    fn change_address(
+        &mut self,
+        old: Option<keyfold_wire::ids::Serial>,
+        new: Option<keyfold_wire::ids::Serial>,
+        row: crate::table::conversation::Row,
+    ) -> Result<(), Fault> {
+        let shared = |serial| key_package::is_last_resort(self.tx, serial);
+        if let Some(new) = new
+            && !shared(new)?
+        {
+            address::assign(self.tx, new, Use::Conversation(row), None)?;
+        }
+        if let Some(old) = old
+            && !shared(old)?
+        {
+            let until = self.now.after(EPOCH_GRACE).after(PAST_SLACK);
+            address::assign(self.tx, old, Use::Retiring(row), Some(until))?;
+            self.wake(until);
+        }
+        Ok(())
+    }
+
+    fn show_changes(
+        &mut self,
+        loaded: &mut Loaded,
+        before: &GroupView,
+        after: &GroupView,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let (had, has) = (before.accounts(), after.accounts());
+        let came: Vec<[u8; 32]> = has
+            .difference(&had)
+            .map(|account| *account.as_bytes())
+            .collect();
+        let mut went = Vec::new();
+        for account in had.difference(&has) {
+            let left = leaver::all(self.tx, loaded.row.row)?;
+            leaver::remove(self.tx, loaded.row.row, account)?;
+            if !left.iter().any(|(leaver, _)| leaver == account) {
+                went.push(*account.as_bytes());
+            }
+        }
+        let mut notices = Vec::new();
+        if !came.is_empty() {
+            notices.push(Notice::Added(came));
+        }
+        if !went.is_empty() {
+            notices.push(Notice::Removed(went));
+        }
+        if before.state.name != after.state.name {
+            notices.push(Notice::Renamed(after.state.name.as_str().to_owned()));
+        }
+        if !before.state.roles().eq(after.state.roles()) && had == has {
+            notices.push(Notice::RolesChanged);
+        }
+        notices.extend(devices_changed(before, after).map(Notice::DevicesChanged));
+        let any = !notices.is_empty();
+        for notice in notices {
+            self.note(loaded, by, &notice, at)?;
+        }
+        if any || had != has {
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::Changed(shown));
+        }
+        Ok(())
+    }
+
+    /// Devices that are gone start to count anew if they come back.
+    fn forget_gone(
+        &mut self,
+        loaded: &mut Loaded,
+        before: &GroupView,
+        after: &GroupView,
+    ) -> Result<(), Fault> {
+        for leaf in &before.leaves {
+            if !has_device(after, leaf.device()) {
+                loaded.heard.remove(&leaf.device());
+                heard::forget(self.tx, loaded.row.row, &leaf.device())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing more is taken from this conversation: a commit, roster or key was refused.
+    pub(super) fn hold(
+        &mut self,
+        loaded: &mut Loaded,
+        why: String,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        self.note(loaded, None, &Notice::Refused(why.clone()), at)?;
+        loaded.change().standing = Standing::Held(why.clone());
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Held(shown, Failure::Refused(why)));
+        Ok(Fate::Applied)
+    }
+
+    /// This device was removed.
+    fn removed(
+        &mut self,
+        loaded: &mut Loaded,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        let me = *self.me()?.account().as_bytes();
+        self.note(loaded, by, &Notice::Removed(vec![me]), at)?;
+        self.part(loaded)?;
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Removed(shown));
+        Ok(Fate::Applied)
+    }
+
+    /// This account has left.
+    pub(super) fn left(&mut self, loaded: &mut Loaded, at: Timestamp) -> Result<(), Fault> {
+        let me = self.me()?.account();
+        self.note(loaded, Some(me), &Notice::Left, at)?;
+        self.part(loaded)?;
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Removed(shown));
+        Ok(())
+    }
+
+    /// Lets go of the group: its secrets are erased, its address is revoked.
+    fn part(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        self.load_group(loaded)?;
+        if let Some(current) = loaded.group.take() {
+            current
+                .group
+                .delete(&self.storage)
+                .map_err(Fault::from_mls)?;
+        }
+        loaded.heard.clear();
+        heard::forget_all(self.tx, loaded.row.row)?;
+        let row = loaded.change();
+        row.standing = Standing::Left;
+        row.group_id = None;
+        (row.past_until, row.past_due, row.past_key) = (None, None, None);
+        row.update_due = None;
+        let serial = row.serial.take();
+        self.erase = true;
+        self.reschedule = true;
+        self.give_up(loaded, &Failure::NotAMember)?;
+        match serial {
+            // Others may be reached, or invite, by the address of a last-resort key package.
+            Some(serial) if !key_package::is_last_resort(self.tx, serial)? => {
+                self.revoke(vec![serial])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How long until the own leaf is renewed: a week, or longer where the group is so large that it would cost too much.
+    pub(super) fn update_interval(loaded: &Loaded) -> std::time::Duration {
+        let leaves = loaded
+            .group
+            .as_ref()
+            .map_or(1, |current| current.group.view().leaves.len());
+        let leaves = u64::try_from(leaves).unwrap_or(u64::MAX);
+        let bytes = loaded.row.commit_bytes.saturating_mul(leaves);
+        let days = bytes.checked_div(UPDATE_BYTES_PER_DAY).unwrap_or(0);
+        let paced = std::time::Duration::from_secs(days.saturating_mul(24 * 60 * 60));
+        UPDATE_INTERVAL.max(paced)
+    }
+}
+
+fn has_device(view: &GroupView, device: keyfold_wire::ids::DeviceId) -> bool {
+    view.leaves.iter().any(|leaf| leaf.device() == device)
+}
+
+/// Accounts that stay, with other devices than before.
+fn devices_changed(before: &GroupView, after: &GroupView) -> impl Iterator<Item = [u8; 32]> {
+    let had = before.accounts();
+    let came = after
+        .leaves
+        .iter()
+        .filter(|leaf| !has_device(before, leaf.device()));
+    let went = before
+        .leaves
+        .iter()
+        .filter(|leaf| !has_device(after, leaf.device()));
+    let has = after.accounts();
+    let accounts: std::collections::BTreeSet<AccountId> = came
+        .chain(went)
+        .map(LeafView::account)
+        .filter(|account| had.contains(account) && has.contains(account))
+        .collect();
+    accounts.into_iter().map(|account| *account.as_bytes())
+}

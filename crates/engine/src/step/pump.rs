@@ -1,0 +1,163 @@
+//! What a conversation can do next: encrypt what waits, or turn an intent into a commit.
+
+use super::Step;
+use crate::Fault;
+use crate::limits::MAX_ENCRYPTED_AHEAD;
+use crate::memory::Loaded;
+use crate::outcome::{Event, Failure};
+use crate::table::conversation::Row;
+use crate::table::intent::{self, IntentRow, Progress, Wish};
+use crate::table::timeline::{self, Stage};
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// Does whatever the conversation can do now.
+    pub(super) fn pump(&mut self, row: Row) -> Result<(), Fault> {
+        let Some(mut loaded) = self.take(row)? else {
+            return Ok(());
+        };
+        match loaded.row.standing {
+            Standing::Creating => self.try_create(&mut loaded)?,
+            Standing::Active => self.go_on(&mut loaded)?,
+            Standing::Left | Standing::Failed(_) | Standing::Held(_) => {}
+        }
+        self.put(loaded);
+        Ok(())
+    }
+
+    fn go_on(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        self.encrypt_waiting(loaded)?;
+        while loaded.row.epoch >= loaded.row.server_epoch
+            && self.memory.open_requests(loaded.row.row) == 0
+        {
+            let Some(intent) = self.next_intent(loaded.row.row)? else {
+                return Ok(());
+            };
+            if !self.load_group(loaded)? {
+                return Ok(());
+            }
+            if loaded
+                .group
+                .as_ref()
+                .is_some_and(|current| current.group.is_pending())
+            {
+                return Ok(());
+            }
+            match self.commit(loaded, &intent)? {
+                Attempt::Requested | Attempt::NotYet => return Ok(()),
+                Attempt::Over(outcome) => self.intent_over(loaded, &intent, outcome)?,
+            }
+            self.encrypt_waiting(loaded)?;
+        }
+        Ok(())
+    }
+
+    /// Encrypts own messages that wait, as far as the pipeline takes them.
+    fn encrypt_waiting(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        if loaded.waiting == 0 || !self.may_encrypt(loaded)? {
+            return Ok(());
+        }
+        let room = MAX_ENCRYPTED_AHEAD.saturating_sub(self.memory.open_requests(loaded.row.row));
+        let (shown_in, origin) = (loaded.row.shown_in, loaded.row.row);
+        for entry in timeline::waiting(self.tx, shown_in, origin, room)? {
+            let stage = if self.encrypt(loaded, &entry)? {
+                Stage::Encrypted
+            } else {
+                Stage::Failed
+            };
+            timeline::mark(self.tx, entry.place, stage)?;
+            loaded.waiting = loaded.waiting.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// Whether an intent is ready to become a commit: messages wait for it, so that it is not put off for ever.
+    pub(super) fn commit_waits(&self, row: Row) -> Result<bool, Fault> {
+        Ok(self.next_intent(row)?.is_some())
+    }
+
+    fn next_intent(&self, row: Row) -> Result<Option<IntentRow>, Fault> {
+        if !self.memory.has_intents(row) {
+            return Ok(None);
+        }
+        let ready = |intent: &IntentRow| {
+            intent.progress == Progress::Ready && intent.not_before <= self.now
+        };
+        Ok(intent::of(self.tx, row)?.into_iter().find(ready))
+    }
+
+    /// An intent is done or can't be: whoever asked for it hears so.
+    pub(super) fn intent_over(
+        &mut self,
+        loaded: &mut Loaded,
+        intent: &IntentRow,
+        outcome: Result<(), Failure>,
+    ) -> Result<(), Fault> {
+        self.forget_intent(intent.id)?;
+        if !intent.wish.is_asked() {
+            return Ok(());
+        }
+        let shown = self.shown_id(loaded)?;
+        self.tell(match outcome {
+            Ok(()) => Event::ChangeDone(shown),
+            Err(failure) => Event::ChangeFailed(shown, failure),
+        });
+        Ok(())
+    }
+
+    /// A conversation ends here: what waits in it can't be sent, what was wished can't be done.
+    pub(super) fn give_up(&mut self, loaded: &mut Loaded, why: &Failure) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        self.drop_requests(row)?;
+        for intent in intent::of(self.tx, row)? {
+            self.intent_over(loaded, &intent, Err(why.clone()))?;
+        }
+        let shown = self.shown_id(loaded)?;
+        for entry in timeline::own_unsent(self.tx, loaded.row.shown_in, row)? {
+            timeline::mark(self.tx, entry.place, Stage::Failed)?;
+            if let Some(id) = entry.content_id {
+                self.tell(Event::SendFailed(shown, id, why.clone()));
+            }
+        }
+        loaded.waiting = 0;
+        Ok(())
+    }
+
+    fn drop_requests(&mut self, row: Row) -> Result<(), Fault> {
+        let ids: Vec<i64> = self
+            .memory
+            .outbox
+            .iter()
+            .filter(|(_, waiting)| waiting.conversation == Some(row))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            self.drop_request(id)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a renewal of the own leaf unless one is wished for already.
+    pub(super) fn wish_renewal(&mut self, row: Row) -> Result<(), Fault> {
+        let intents = intent::of(self.tx, row)?;
+        if !intents
+            .iter()
+            .any(|intent| matches!(intent.wish, Wish::Update | Wish::Renew))
+        {
+            let now = self.now;
+            self.intend(row, &Wish::Renew, Progress::Ready, now)?;
+        }
+        self.touched.insert(row);
+        Ok(())
+    }
+}
+
+/// How turning an intent into a commit went.
+pub(super) enum Attempt {
+    /// The commit is in the outbox.
+    Requested,
+    /// Something is missing, e.g. an address; it is on its way.
+    NotYet,
+    /// There is nothing (more) to do for this intent.
+    Over(Result<(), Failure>),
+}

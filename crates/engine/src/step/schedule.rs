@@ -1,0 +1,201 @@
+//! What time brings: updates of own keys, the end of a grace, key packages that are old, and when to look again.
+
+use keyfold_wire::ids::Timestamp;
+use keyfold_wire::v1;
+
+use super::Step;
+use crate::Fault;
+use crate::limits::{KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, PAST_SLACK};
+use crate::memory::Loaded;
+use crate::table::conversation::{self, Row};
+use crate::table::intent::{self, Wish};
+use crate::table::outbox::{Kind, Waiting};
+use crate::table::{address, key_package};
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// Does what is due.
+    pub(super) fn tick(&mut self) -> Result<(), Fault> {
+        self.reschedule = true;
+        if self
+            .identity
+            .as_ref()
+            .is_none_or(|identity| !identity.registered)
+        {
+            return Ok(());
+        }
+        for row in conversation::due(self.tx, self.now)? {
+            let mut loaded = self.expect(row)?;
+            self.renew(&mut loaded)?;
+            self.end_grace(&mut loaded)?;
+            self.put(loaded);
+        }
+        self.touched.extend(intent::due(self.tx, self.now)?);
+        let retired = address::retired(self.tx, self.now)?;
+        self.revoke(retired)?;
+        self.sweep_key_packages()?;
+        if self.session.erase_due.is_some_and(|due| due <= self.now) {
+            self.session.erase_due = None;
+            self.erase = true;
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        if loaded.row.update_due.is_none_or(|due| due > self.now) {
+            return Ok(());
+        }
+        self.load_group(loaded)?;
+        let next = self.now.after(Self::update_interval(loaded));
+        loaded.change().update_due = Some(next);
+        self.wish_renewal(loaded.row.row)
+    }
+
+    /// The grace of the epoch before is over: its secrets are erased, once it is certain that nothing of that epoch is
+    /// still on its way. An answer on the mailbox socket shows that, since what was pushed before it has arrived before it.
+    fn end_grace(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let asked = |waiting: &Waiting| waiting.kind == Kind::Barrier && waiting.reference == row.0;
+        let over = loaded.row.past_due.is_some_and(|due| due <= self.now);
+        if !over || !self.session.caught_up || self.memory.outbox.values().any(asked) {
+            return Ok(());
+        }
+        let body = v1::RevokeAddresses {
+            serials: Vec::new(),
+        };
+        let body = v1::client_frame::Request::RevokeAddresses(body);
+        self.request(Waiting::new(Kind::Barrier, None, row.0), body)?;
+        Ok(())
+    }
+
+    /// The barrier was answered.
+    pub(super) fn passed(&mut self, row: Row) -> Result<(), Fault> {
+        let Some(mut loaded) = self.take(row)? else {
+            return Ok(());
+        };
+        self.reschedule = true;
+        if self.session.caught_up && loaded.row.past_due.is_some_and(|due| due <= self.now) {
+            self.erase_past(&mut loaded)?;
+        }
+        self.still_behind(&mut loaded)?;
+        self.put(loaded);
+        Ok(())
+    }
+
+    /// The server has spoken of a later epoch. If its commit has not come although nothing waits any more, it can't be
+    /// entered, and what a person says must not wait in silence.
+    fn still_behind(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        if loaded.row.standing != Standing::Active || loaded.row.epoch >= loaded.row.server_epoch {
+            return Ok(());
+        }
+        if !self.session.caught_up {
+            return self.look_again(loaded.row.row);
+        }
+        let why = "the conversation has moved on with a change that did not come".to_owned();
+        let now = self.now;
+        self.hold(loaded, why, now)?;
+        Ok(())
+    }
+
+    /// Sees in a while whether the commit has come that the server has spoken of.
+    pub(super) fn look_again(&mut self, row: Row) -> Result<(), Fault> {
+        let body = v1::RevokeAddresses {
+            serials: Vec::new(),
+        };
+        let body = v1::client_frame::Request::RevokeAddresses(body);
+        let mut barrier = Waiting::new(Kind::Barrier, None, row.0);
+        barrier.not_before = self.now.after(PAST_SLACK);
+        self.wake(barrier.not_before);
+        self.request(barrier, body)?;
+        Ok(())
+    }
+
+    /// Erases what could still open messages of the epoch before.
+    pub(super) fn erase_past(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.change();
+        (row.past_until, row.past_due, row.past_key) = (None, None, None);
+        if self.load_group(loaded)? {
+            let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
+            current
+                .group
+                .erase_past(&self.mls())
+                .map_err(Fault::from_mls)?;
+            current.dirty = false;
+        }
+        self.erase = true;
+        self.reschedule = true;
+        Ok(())
+    }
+
+    /// Own keys were renewed in a conversation: the next time is a whole interval away, and key packages are replaced too.
+    pub(super) fn updated(&mut self, loaded: &mut Loaded, wish: &Wish) -> Result<(), Fault> {
+        let next = self.now.after(Self::update_interval(loaded));
+        let row = loaded.change();
+        row.since_update = 0;
+        row.update_due = Some(next);
+        self.reschedule = true;
+        match wish {
+            Wish::Update => self.replace_packages(),
+            Wish::Renew => self.replace_packages_daily(),
+            _ => Ok(()),
+        }
+    }
+
+    fn sweep_key_packages(&mut self) -> Result<(), Fault> {
+        let old = self.now.before(KEY_PACKAGE_RETENTION);
+        let mut serials = Vec::new();
+        for (reference, serial) in key_package::retired_before(self.tx, old)? {
+            keyfold_protocol::group::delete(&self.mls(), &reference).map_err(Fault::from_mls)?;
+            key_package::remove(self.tx, &reference)?;
+            serials.push(serial);
+            self.erase = true;
+        }
+        self.revoke(serials)?;
+        let made = key_package::oldest_last_resort(self.tx)?;
+        let old = made.is_some_and(|made| made.after(LAST_RESORT_INTERVAL) <= self.now);
+        if old || self.replacement_due()?.is_some_and(|due| due <= self.now) {
+            self.replace_packages()?;
+        }
+        Ok(())
+    }
+
+    /// Whether an erasure that is due would be begun now: caught up, and not under way.
+    fn erasures_due(&self) -> bool {
+        self.session.caught_up && !self.memory.has_request(Kind::Barrier)
+    }
+
+    /// When to look again.
+    pub(crate) fn next_deadline(&self) -> Result<Option<Timestamp>, Fault> {
+        let registered = self
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.registered);
+        if !registered {
+            return Ok(None);
+        }
+        // What is under way is looked at again when it is answered.
+        let under_way = [Kind::TakeAddresses, Kind::PublishKeyPackages];
+        let can_publish = !under_way.iter().any(|kind| self.memory.has_request(*kind));
+        let renewal =
+            key_package::oldest_last_resort(self.tx)?.map(|made| made.after(LAST_RESORT_INTERVAL));
+        let sweep =
+            key_package::first_retired(self.tx)?.map(|time| time.after(KEY_PACKAGE_RETENTION));
+        let retries = self
+            .memory
+            .outbox
+            .values()
+            .map(|waiting| waiting.not_before);
+        let retry = retries.filter(|time| *time > self.now).min();
+        let dues = [
+            self.replacement_due()?.filter(|_| can_publish),
+            conversation::next_due(self.tx, self.erasures_due())?,
+            intent::next_due(self.tx, self.now)?,
+            address::next_retired(self.tx)?,
+            self.session.erase_due,
+            renewal.filter(|_| can_publish),
+            sweep,
+            retry,
+        ];
+        Ok(dues.into_iter().flatten().min())
+    }
+}

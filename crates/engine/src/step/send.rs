@@ -1,0 +1,233 @@
+//! Own messages: written down, encrypted once, settled when they come back in the conversation's order.
+
+use keyfold_protocol::content::{self, Author, Composed};
+use keyfold_protocol::envelope;
+use keyfold_protocol::leave::LeaveProof;
+use keyfold_wire::ids::{MessageId, Timestamp};
+use keyfold_wire::limits::MAX_TEXT;
+use keyfold_wire::v1;
+use sha2::{Digest as _, Sha256};
+
+use super::Step;
+use super::command::Answered;
+use crate::Fault;
+use crate::command::{Answer, Complaint};
+use crate::limits::{MAX_ENCRYPTED_AHEAD, MAX_WAITING, UPDATE_MESSAGES};
+use crate::memory::Loaded;
+use crate::outcome::Event;
+use crate::table::outbox::{Kind, Waiting};
+use crate::table::timeline::{self, EntryRow, Place, Stage, WAITING};
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// A person says something.
+    pub(super) fn say(&mut self, loaded: &mut Loaded, text: &str) -> Result<Answered, Fault> {
+        let actual = text.len();
+        if actual == 0 || actual > MAX_TEXT {
+            return Ok(Err(Complaint::TextSize {
+                limit: MAX_TEXT,
+                actual,
+            }));
+        }
+        if loaded.waiting >= MAX_WAITING {
+            return Ok(Err(Complaint::TooMuchWaiting(loaded.waiting)));
+        }
+        let (author, counter) = self.next_own(loaded)?;
+        let composed = self
+            .rng
+            .with(|rng| content::text(&author, counter, text, rng));
+        let Ok(composed) = composed else {
+            return Ok(Err(Complaint::TextSize {
+                limit: MAX_TEXT,
+                actual,
+            }));
+        };
+        self.write_down(loaded, composed).map(Ok)
+    }
+
+    /// A person leaves: says so, and goes when the others have it.
+    pub(super) fn leave(&mut self, loaded: &mut Loaded) -> Result<Answered, Fault> {
+        if !self.load_group(loaded)? {
+            return Ok(Err(Complaint::NotAMember));
+        }
+        let (author, counter) = self.next_own(loaded)?;
+        let me = self.me()?;
+        let proof = loaded.group.as_ref().and_then(|current| {
+            let view = current.group.view();
+            let own = view
+                .leaves
+                .iter()
+                .find(|leaf| leaf.device() == me.device())?;
+            Some(LeaveProof::make(&me.keys, &view.group_id, own))
+        });
+        let Some(proof) = proof else {
+            return Ok(Err(Complaint::NotAMember));
+        };
+        let composed = self
+            .rng
+            .with(|rng| content::leaving(&author, counter, &proof, rng));
+        self.write_down(loaded, composed).map(Ok)
+    }
+
+    fn next_own(&self, loaded: &mut Loaded) -> Result<(Author, u64), Fault> {
+        let me = self.me()?;
+        let (account, device) = (me.account(), me.device());
+        let row = loaded.change();
+        row.counter = row.counter.saturating_add(1);
+        Ok((
+            Author {
+                account,
+                device,
+                conversation: row.public_id,
+            },
+            row.counter,
+        ))
+    }
+
+    /// Makes the message durable, encrypted at once where nothing stands in its way.
+    fn write_down(&mut self, loaded: &mut Loaded, composed: Composed) -> Result<Answer, Fault> {
+        let me = self.me()?.account();
+        let now = self.now;
+        let place = self.in_shown(loaded, |shown| {
+            let row = shown.change();
+            let place = Place::new(row.row, WAITING.saturating_add(row.next_waiting));
+            row.next_waiting = row.next_waiting.saturating_add(1);
+            place
+        })?;
+        let mut entry = EntryRow {
+            place,
+            origin: loaded.row.row,
+            content_id: Some(composed.id),
+            sender: Some(me),
+            mine: true,
+            kind: timeline::Kind::Content,
+            body: composed.encoded,
+            at: now,
+            stage: Stage::Waiting,
+        };
+        if loaded.waiting == 0 && self.may_encrypt(loaded)? && self.encrypt(loaded, &entry)? {
+            entry.stage = Stage::Encrypted;
+        } else {
+            loaded.waiting = loaded.waiting.saturating_add(1);
+            self.touched.insert(loaded.row.row);
+        }
+        timeline::insert(self.tx, &entry)?;
+        Ok(Answer::Message(composed.id))
+    }
+
+    /// Whether nothing stands in the way of the next message: no commit of one's own, no epoch to catch up with, no full pipeline.
+    pub(super) fn may_encrypt(&mut self, loaded: &mut Loaded) -> Result<bool, Fault> {
+        let row = &loaded.row;
+        if row.standing != Standing::Active || row.epoch < row.server_epoch {
+            return Ok(false);
+        }
+        if self.memory.open_requests(row.row) >= MAX_ENCRYPTED_AHEAD
+            || self.commit_waits(row.row)?
+        {
+            return Ok(false);
+        }
+        if !self.load_group(loaded)? {
+            return Ok(false);
+        }
+        Ok(loaded
+            .group
+            .as_ref()
+            .is_some_and(|current| !current.group.is_pending()))
+    }
+
+    /// Encrypts a message and puts its request into the outbox. `false`: it is too large.
+    pub(super) fn encrypt(&mut self, loaded: &mut Loaded, entry: &EntryRow) -> Result<bool, Fault> {
+        let (Some(current), Some(handle)) = (&mut loaded.group, loaded.row.handle) else {
+            return Ok(false);
+        };
+        let (mls, device) = (self.mls(), self.device()?);
+        let sealed = current
+            .group
+            .encrypt(&mls, device, &entry.body)
+            .map_err(Fault::from_mls)?;
+        current.dirty = true;
+        let epoch = loaded.row.epoch;
+        let message_id = MessageId::new(self.rng.bytes());
+        let body = self
+            .rng
+            .with(|rng| envelope::seal(&current.envelope, epoch, message_id, &sealed, rng));
+        let Ok(body) = body else {
+            return Ok(false);
+        };
+        let mut waiting = Waiting::new(Kind::Send, Some(loaded.row.row), entry.place.0);
+        waiting.message_id = Some(message_id);
+        waiting.body_hash = Some(Sha256::digest(&body).into());
+        let send = v1::Send {
+            handle: handle.to_wire(),
+            epoch: epoch.0,
+            roster_key: bytes(current.roster_key.as_bytes()),
+            message_id: message_id.to_wire(),
+            body: body.into(),
+        };
+        self.request(waiting, v1::client_frame::Request::Send(send))?;
+        self.erase_soon();
+        let row = loaded.change();
+        row.since_update = row.since_update.saturating_add(1);
+        if row.since_update == UPDATE_MESSAGES {
+            row.update_due = Some(self.now);
+            self.reschedule = true;
+        }
+        Ok(true)
+    }
+
+    /// An own message has come back: the server has it, and this is its place.
+    pub(super) fn settle(
+        &mut self,
+        loaded: &mut Loaded,
+        request: i64,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let Some(waiting) = self.drop_request(request)? else {
+            return Ok(());
+        };
+        let from = Place(waiting.reference);
+        let Some(entry) = timeline::get(self.tx, from)? else {
+            return Ok(());
+        };
+        let to = self.next_place(loaded)?;
+        timeline::settle(self.tx, from, to, at)?;
+        if !waiting.accepted {
+            self.tell_sent(loaded, &entry)?;
+        }
+        if content::is_leaving(&entry.body).unwrap_or(false) {
+            self.left(loaded, at)?;
+        }
+        self.touched.insert(loaded.row.row);
+        Ok(())
+    }
+
+    /// The server has accepted an own message; it will come back through the mailbox.
+    pub(super) fn sent(&mut self, loaded: &mut Loaded, place: Place) -> Result<(), Fault> {
+        let Some(entry) = timeline::get(self.tx, place)? else {
+            return Ok(());
+        };
+        timeline::mark(self.tx, place, Stage::Sent)?;
+        self.tell_sent(loaded, &entry)
+    }
+
+    fn tell_sent(&mut self, loaded: &mut Loaded, entry: &EntryRow) -> Result<(), Fault> {
+        if let Some(id) = entry.content_id {
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::Sent(shown, id));
+        }
+        Ok(())
+    }
+
+    /// An own message was never accepted: it waits to be encrypted anew.
+    pub(super) fn unsend(&mut self, loaded: &mut Loaded, place: Place) -> Result<(), Fault> {
+        timeline::mark(self.tx, place, Stage::Waiting)?;
+        loaded.waiting = loaded.waiting.saturating_add(1);
+        self.touched.insert(loaded.row.row);
+        Ok(())
+    }
+}
+
+/// A key for a protobuf field.
+pub(super) fn bytes(key: &[u8; 32]) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(key)
+}

@@ -1,0 +1,87 @@
+//! Two one-to-one conversations that were begun at the same moment from both ends: both stay readable, both ends go on
+//! in the one with the smaller id, and there is one timeline.
+
+use keyfold_wire::ids::ConversationId;
+
+use super::Step;
+use crate::Fault;
+use crate::memory::Loaded;
+use crate::table::conversation::{self, Row};
+use crate::table::timeline::{self, Place, WAITING};
+use crate::table::{heard, outbox};
+
+impl Step<'_> {
+    /// Joins a one-to-one conversation's timeline with that of its twin, where it has one.
+    pub(super) fn merge_twin(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let Some(peer) = loaded.row.peer else {
+            return Ok(());
+        };
+        conversation::update(self.tx, &loaded.row)?;
+        for row in conversation::with_peer(self.tx, &peer)? {
+            if row == loaded.row.row {
+                continue;
+            }
+            let mut twin = self.expect(row)?;
+            if smaller(&twin.row.public_id, &loaded.row.public_id) {
+                self.show_in(loaded, &mut twin)?;
+            } else {
+                self.show_in(&mut twin, loaded)?;
+            }
+            self.put(twin);
+        }
+        Ok(())
+    }
+
+    /// From now on the first is shown in the timeline of the second.
+    fn show_in(&mut self, guest: &mut Loaded, host: &mut Loaded) -> Result<(), Fault> {
+        if guest.row.shown_in == host.row.row || host.row.shown_in != host.row.row {
+            return Ok(());
+        }
+        for entry in timeline::all(self.tx, guest.row.row)? {
+            let to = next_place(host, entry.place);
+            timeline::relocate(self.tx, entry.place, to)?;
+            self.refer(guest.row.row, entry.place, to)?;
+            for (heard, dirty) in guest.heard.values_mut() {
+                heard.relocate(entry.place, to);
+                *dirty = true;
+            }
+            heard::relocate(self.tx, guest.row.row, entry.place, to)?;
+        }
+        let unread = guest.row.unread;
+        guest.change().shown_in = host.row.row;
+        guest.change().unread = 0;
+        let row = host.change();
+        row.unread = row.unread.saturating_add(unread);
+        Ok(())
+    }
+
+    /// Requests speak of an entry by its place.
+    fn refer(&mut self, row: Row, from: Place, to: Place) -> Result<(), Fault> {
+        for (id, waiting) in &mut self.memory.outbox {
+            let same = waiting.conversation == Some(row) && waiting.reference == from.0;
+            if same && waiting.kind == outbox::Kind::Send {
+                waiting.reference = to.0;
+                outbox::refer(self.tx, *id, to.0)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn smaller(one: &ConversationId, other: &ConversationId) -> bool {
+    one.as_bytes() < other.as_bytes()
+}
+
+/// The next place of a timeline for an entry of another: what waits stays among what waits.
+fn next_place(host: &mut Loaded, entry: Place) -> Place {
+    let row = host.change();
+    if entry.position() >= WAITING {
+        let place = Place::new(row.row, WAITING.saturating_add(row.next_waiting));
+        row.next_waiting = row.next_waiting.saturating_add(1);
+        place
+    } else {
+        let place = Place::new(row.row, row.next);
+        row.next = row.next.saturating_add(1);
+        place
+    }
+}

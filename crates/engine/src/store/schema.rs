@@ -1,0 +1,18 @@
+//! The database's versions. Each step up is one transaction; a released step never changes.
+
+/// MLS state: what `openmls` stores, one row a thing. `kind` numbers are in `mls.rs`; keys and values are `MessagePack`.
+const MLS: &str = "
+CREATE TABLE mls (
+  id    INTEGER PRIMARY KEY,
+  kind  INTEGER NOT NULL,
+  key   BLOB NOT NULL,
+  value BLOB NOT NULL,
+  UNIQUE (kind, key)
+);
+";
+
+/// What brings the database from version `n` to `n + 1`, by `n`.
+pub(super) const STEPS: &[&[&str]] = &[
+    // 1: the beginning.
+    &[MLS, crate::table::SCHEMA],
+];

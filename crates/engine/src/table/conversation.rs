@@ -1,0 +1,298 @@
+//! Conversations: where each stands, beside its MLS group.
+
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch, Serial, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+use zeroize::Zeroizing;
+
+use super::{from_sql, id, instant, to_sql};
+use crate::Fault;
+use crate::view::Standing;
+
+/// A conversation in this database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Row(pub(crate) i64);
+
+/// One row, as the table comments in `schema.sql` say.
+#[derive(Clone)]
+pub(crate) struct ConversationRow {
+    pub(crate) row: Row,
+    pub(crate) public_id: ConversationId,
+    pub(crate) shown_in: Row,
+    pub(crate) group_id: Option<Vec<u8>>,
+    pub(crate) handle: Option<ConversationHandle>,
+    pub(crate) direct: bool,
+    pub(crate) peer: Option<AccountId>,
+    pub(crate) title: String,
+    pub(crate) standing: Standing,
+    pub(crate) epoch: Epoch,
+    pub(crate) server_epoch: Epoch,
+    pub(crate) suite: Suite,
+    pub(crate) serial: Option<Serial>,
+    pub(crate) counter: u64,
+    pub(crate) rejected: u64,
+    pub(crate) since_update: u64,
+    pub(crate) update_due: Option<Timestamp>,
+    pub(crate) past_until: Option<Timestamp>,
+    pub(crate) past_due: Option<Timestamp>,
+    pub(crate) past_key: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) commit_bytes: u64,
+    pub(crate) next: i64,
+    pub(crate) next_waiting: i64,
+    pub(crate) read_up_to: i64,
+    pub(crate) unread: u64,
+}
+
+impl ConversationRow {
+    /// A new conversation that has no group yet.
+    pub(crate) fn new(
+        public_id: ConversationId,
+        direct: bool,
+        title: String,
+        suite: Suite,
+    ) -> Self {
+        Self {
+            row: Row(0),
+            public_id,
+            shown_in: Row(0),
+            group_id: None,
+            handle: None,
+            direct,
+            peer: None,
+            title,
+            standing: Standing::Creating,
+            epoch: Epoch(0),
+            server_epoch: Epoch(0),
+            suite,
+            serial: None,
+            counter: 0,
+            rejected: 0,
+            since_update: 0,
+            update_due: None,
+            past_until: None,
+            past_due: None,
+            past_key: None,
+            commit_bytes: 0,
+            next: 1,
+            next_waiting: 0,
+            read_up_to: 0,
+            unread: 0,
+        }
+    }
+}
+
+const fn standing_number(standing: &Standing) -> i64 {
+    match standing {
+        Standing::Creating => 0,
+        Standing::Active => 1,
+        Standing::Left => 2,
+        Standing::Failed(_) => 3,
+        Standing::Held(_) => 4,
+    }
+}
+
+fn standing_words(standing: &Standing) -> &str {
+    match standing {
+        Standing::Failed(words) | Standing::Held(words) => words,
+        Standing::Creating | Standing::Active | Standing::Left => "",
+    }
+}
+
+fn standing(number: i64, words: String) -> Standing {
+    match number {
+        0 => Standing::Creating,
+        1 => Standing::Active,
+        2 => Standing::Left,
+        3 => Standing::Failed(words),
+        _ => Standing::Held(words),
+    }
+}
+
+/// Inserts it and gives it its row.
+pub(crate) fn insert(tx: &Connection, conversation: &mut ConversationRow) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT INTO conversation (public_id, shown_in, direct, title, standing, words, epoch,
+           server_epoch, suite, counter, rejected, since_update, commit_bytes, next, next_waiting,
+           read_up_to, unread)
+         VALUES (?1, 0, 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0)",
+    )?
+    .execute([conversation.public_id.as_ref()])?;
+    conversation.row = Row(tx.last_insert_rowid());
+    if conversation.shown_in == Row(0) {
+        conversation.shown_in = conversation.row;
+    }
+    update(tx, conversation)
+}
+
+/// Writes all of it.
+pub(crate) fn update(tx: &Connection, c: &ConversationRow) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE conversation SET shown_in = :shown_in, group_id = :group_id, handle = :handle,
+           direct = :direct, peer = :peer, title = :title, standing = :standing, words = :words,
+           epoch = :epoch, server_epoch = :server_epoch, suite = :suite, serial = :serial,
+           counter = :counter, rejected = :rejected, since_update = :since_update,
+           update_due = :update_due, past_until = :past_until, past_due = :past_due,
+           past_key = :past_key, commit_bytes = :commit_bytes, next = :next,
+           next_waiting = :next_waiting, read_up_to = :read_up_to, unread = :unread
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": c.row.0,
+        ":shown_in": c.shown_in.0,
+        ":group_id": c.group_id.as_deref(),
+        ":handle": c.handle.as_ref().map(AsRef::<[u8]>::as_ref),
+        ":direct": c.direct,
+        ":peer": c.peer.as_ref().map(AsRef::<[u8]>::as_ref),
+        ":title": c.title,
+        ":standing": standing_number(&c.standing),
+        ":words": standing_words(&c.standing),
+        ":epoch": to_sql(c.epoch.0)?,
+        ":server_epoch": to_sql(c.server_epoch.0)?,
+        ":suite": i64::from(c.suite.number()),
+        ":serial": c.serial.map(|serial| to_sql(serial.0)).transpose()?,
+        ":counter": to_sql(c.counter)?,
+        ":rejected": to_sql(c.rejected)?,
+        ":since_update": to_sql(c.since_update)?,
+        ":update_due": c.update_due.map(instant),
+        ":past_until": c.past_until.map(instant),
+        ":past_due": c.past_due.map(instant),
+        ":past_key": c.past_key.as_ref().map(|key| key.as_slice()),
+        ":commit_bytes": to_sql(c.commit_bytes)?,
+        ":next": c.next,
+        ":next_waiting": c.next_waiting,
+        ":read_up_to": c.read_up_to,
+        ":unread": to_sql(c.unread)?,
+    })?;
+    Ok(())
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<ConversationRow, Fault> {
+    let public_id: Vec<u8> = row.get("public_id")?;
+    let handle: Option<Vec<u8>> = row.get("handle")?;
+    let peer: Option<Vec<u8>> = row.get("peer")?;
+    let suite: u16 = row.get("suite")?;
+    let past_key: Option<Vec<u8>> = row.get("past_key")?;
+    let time = |name| -> Result<Option<Timestamp>, Fault> {
+        let value: Option<i64> = row.get(name)?;
+        Ok(value.map(|value| Timestamp(from_sql(value))))
+    };
+    let count = |name| -> Result<u64, Fault> { Ok(from_sql(row.get(name)?)) };
+    let serial: Option<i64> = row.get("serial")?;
+    Ok(ConversationRow {
+        row: Row(row.get("id")?),
+        public_id: id(&public_id)?,
+        shown_in: Row(row.get("shown_in")?),
+        group_id: row.get("group_id")?,
+        handle: handle.as_deref().map(id).transpose()?,
+        direct: row.get("direct")?,
+        peer: peer.as_deref().map(id).transpose()?,
+        title: row.get("title")?,
+        standing: standing(row.get("standing")?, row.get("words")?),
+        epoch: Epoch(count("epoch")?),
+        server_epoch: Epoch(count("server_epoch")?),
+        suite: Suite::try_from(suite).unwrap_or(Suite::Hybrid),
+        serial: serial.map(|serial| Serial(from_sql(serial))),
+        counter: count("counter")?,
+        rejected: count("rejected")?,
+        since_update: count("since_update")?,
+        update_due: time("update_due")?,
+        past_until: time("past_until")?,
+        past_due: time("past_due")?,
+        past_key: past_key.map(Zeroizing::new),
+        commit_bytes: count("commit_bytes")?,
+        next: row.get("next")?,
+        next_waiting: row.get("next_waiting")?,
+        read_up_to: row.get("read_up_to")?,
+        unread: count("unread")?,
+    })
+}
+
+/// The conversation in this row.
+pub(crate) fn get(tx: &Connection, row: Row) -> Result<Option<ConversationRow>, Fault> {
+    let mut statement = tx.prepare_cached("SELECT * FROM conversation WHERE id = ?1")?;
+    let mut rows = statement.query([row.0])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// The row of a public id.
+pub(crate) fn row_of(tx: &Connection, public_id: &ConversationId) -> Result<Option<Row>, Fault> {
+    let row = tx
+        .prepare_cached("SELECT id FROM conversation WHERE public_id = ?1")?
+        .query_row([public_id.as_ref()], |row| row.get(0))
+        .optional()?;
+    Ok(row.map(Row))
+}
+
+/// One-to-one conversations with this account that are in use or being made.
+pub(crate) fn with_peer(tx: &Connection, peer: &AccountId) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE peer = ?1 AND standing IN (0, 1, 4) ORDER BY public_id",
+        [peer.as_ref()],
+    )
+}
+
+/// The conversation with this handle's person that is still being made: their account may not be known yet.
+pub(crate) fn direct_being_made(tx: &Connection, handle: &str) -> Result<Option<Row>, Fault> {
+    let row = tx
+        .prepare_cached(
+            "SELECT id FROM conversation WHERE direct = 1 AND standing = 0 AND title = ?1 LIMIT 1",
+        )?
+        .query_row([handle], |row| row.get(0))
+        .optional()?;
+    Ok(row.map(Row))
+}
+
+/// Conversations in use that may get items for the address of a last-resort key package: those with it in their tree,
+/// and those in the grace after replacing one.
+pub(crate) fn sharing(tx: &Connection, serial: Serial) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE standing = 1 AND (serial = ?1 OR past_key IS NOT NULL)",
+        [to_sql(serial.0)?],
+    )
+}
+
+/// All rows.
+pub(crate) fn all(tx: &Connection) -> Result<Vec<Row>, Fault> {
+    rows(tx, "SELECT id FROM conversation ORDER BY id", [])
+}
+
+/// Rows that are in use.
+pub(crate) fn active(tx: &Connection) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE standing = 1 ORDER BY id",
+        [],
+    )
+}
+
+/// Rows whose update or erasure is due.
+pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE standing = 1 AND (update_due <= ?1 OR past_due <= ?1)",
+        [instant(now)],
+    )
+}
+
+/// When the next update is due, or the next erasure if those are done now.
+pub(crate) fn next_due(tx: &Connection, erasures: bool) -> Result<Option<Timestamp>, Fault> {
+    let updates: Option<i64> = tx
+        .prepare_cached("SELECT min(update_due) FROM conversation WHERE standing = 1")?
+        .query_row([], |row| row.get(0))?;
+    let erasure: Option<i64> = tx
+        .prepare_cached("SELECT min(past_due) FROM conversation WHERE standing = 1")?
+        .query_row([], |row| row.get(0))?;
+    let due = updates
+        .into_iter()
+        .chain(erasure.filter(|_| erasures))
+        .min();
+    Ok(due.map(|due| Timestamp(from_sql(due))))
+}
+
+fn rows(tx: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Row>, Fault> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map(params, |row| row.get(0).map(Row))?;
+    rows.collect::<Result<_, _>>().map_err(Fault::from)
+}

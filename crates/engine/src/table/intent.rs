@@ -1,0 +1,330 @@
+//! Intents: what a person or the schedule wants changed, until it is done or can't be.
+//!
+//! Messages are not here: a waiting entry on the timeline is its own intent.
+
+use std::collections::HashMap;
+
+use keyfold_protocol::state::Role;
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, DeviceId, Timestamp};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::conversation::Row;
+use super::{from_sql, id, instant};
+use crate::Fault;
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Wish {
+    /// Begin the conversation of this row. What is gathered are the people.
+    Create {
+        /// The suite asked for.
+        suite: Option<u16>,
+    },
+    /// Add the people gathered.
+    Add,
+    /// Remove these accounts.
+    Remove(Vec<[u8; 32]>),
+    /// Remove those who have said that they leave.
+    RemoveLeavers,
+    /// A new name.
+    Rename(String),
+    /// A new role: 0 member, 1 admin, 2 owner.
+    Role([u8; 32], u8),
+    /// New keys for the own leaf, and new key packages: somebody asked for it.
+    Update,
+    /// New keys for the own leaf: it is time.
+    Renew,
+    /// Add a device of the own account. What is gathered is the own account.
+    AddDevice([u8; 16]),
+    /// Remove a device of the own account.
+    RemoveDevice([u8; 16]),
+}
+
+impl Wish {
+    /// A person asked for it and wants to hear how it went.
+    pub(crate) const fn is_asked(&self) -> bool {
+        matches!(
+            self,
+            Self::Add | Self::Remove(_) | Self::Rename(_) | Self::Role(..)
+        )
+    }
+
+    /// As a role.
+    pub(crate) const fn role(number: u8) -> Role {
+        match number {
+            2 => Role::Owner,
+            1 => Role::Admin,
+            _ => Role::Member,
+        }
+    }
+
+    /// As a number.
+    pub(crate) const fn role_number(role: Role) -> u8 {
+        match role {
+            Role::Member => 0,
+            Role::Admin => 1,
+            Role::Owner => 2,
+        }
+    }
+
+    /// The suite asked for, where one was.
+    pub(crate) fn suite(&self) -> Option<Suite> {
+        match self {
+            Self::Create { suite } => suite.and_then(|number| Suite::try_from(number).ok()),
+            _ => None,
+        }
+    }
+}
+
+/// How far an intent has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Something from the directory is missing.
+    Gathering,
+    /// Can be turned into a request.
+    Ready,
+    /// Its request is in the outbox.
+    Requested,
+}
+
+/// One intent.
+#[derive(Clone, Debug)]
+pub(crate) struct IntentRow {
+    pub(crate) id: i64,
+    pub(crate) conversation: Row,
+    pub(crate) progress: Progress,
+    pub(crate) wish: Wish,
+    pub(crate) not_before: Timestamp,
+}
+
+/// What the directory has told about one person of an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GatheredRow {
+    pub(crate) handle: String,
+    pub(crate) account: Option<AccountId>,
+    /// The devices with their key packages, once fetched.
+    pub(crate) packages: Option<Vec<Fetched>>,
+}
+
+/// A fetched key package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fetched {
+    device: [u8; 16],
+    pub(crate) key_package: Vec<u8>,
+}
+
+impl Fetched {
+    /// Of this device; empty when it has none.
+    pub(crate) fn new(device: &DeviceId, key_package: Vec<u8>) -> Self {
+        Self {
+            device: *device.as_bytes(),
+            key_package,
+        }
+    }
+
+    /// The device.
+    pub(crate) const fn device(&self) -> DeviceId {
+        DeviceId::new(self.device)
+    }
+}
+
+const fn progress_number(progress: Progress) -> i64 {
+    match progress {
+        Progress::Gathering => 0,
+        Progress::Ready => 1,
+        Progress::Requested => 2,
+    }
+}
+
+/// Records an intent.
+pub(crate) fn insert(
+    tx: &Connection,
+    conversation: Row,
+    wish: &Wish,
+    progress: Progress,
+    not_before: Timestamp,
+) -> Result<i64, Fault> {
+    let body = rmp_serde::to_vec(wish).map_err(|_| Fault::corrupt("an intent does not write"))?;
+    tx.prepare_cached(
+        "INSERT INTO intent (conversation, state, body, not_before) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute((
+        conversation.0,
+        progress_number(progress),
+        body,
+        instant(not_before),
+    ))?;
+    Ok(tx.last_insert_rowid())
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<IntentRow, Fault> {
+    let body: Vec<u8> = row.get(3)?;
+    let state: i64 = row.get(2)?;
+    Ok(IntentRow {
+        id: row.get(0)?,
+        conversation: Row(row.get(1)?),
+        progress: match state {
+            0 => Progress::Gathering,
+            1 => Progress::Ready,
+            _ => Progress::Requested,
+        },
+        wish: rmp_serde::from_slice(&body)
+            .map_err(|_| Fault::corrupt("an intent does not read"))?,
+        not_before: Timestamp(from_sql(row.get(4)?)),
+    })
+}
+
+const COLUMNS: &str = "id, conversation, state, body, not_before";
+
+/// The intents of a conversation, oldest first.
+pub(crate) fn of(tx: &Connection, conversation: Row) -> Result<Vec<IntentRow>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM intent WHERE conversation = ?1 ORDER BY id");
+    let mut statement = tx.prepare_cached(&sql)?;
+    let mut rows = statement.query([conversation.0])?;
+    let mut intents = Vec::new();
+    while let Some(row) = rows.next()? {
+        intents.push(read(row)?);
+    }
+    Ok(intents)
+}
+
+/// One intent.
+pub(crate) fn get(tx: &Connection, intent: i64) -> Result<Option<IntentRow>, Fault> {
+    let mut statement =
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM intent WHERE id = ?1"))?;
+    let mut rows = statement.query([intent])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// How far it has come.
+pub(crate) fn set_progress(tx: &Connection, intent: i64, progress: Progress) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE intent SET state = ?2 WHERE id = ?1")?
+        .execute((intent, progress_number(progress)))?;
+    Ok(())
+}
+
+/// It is done, or can't be.
+pub(crate) fn remove(tx: &Connection, intent: i64) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM gathered WHERE intent = ?1")?
+        .execute([intent])?;
+    tx.prepare_cached("DELETE FROM intent WHERE id = ?1")?
+        .execute([intent])?;
+    Ok(())
+}
+
+/// Conversations with an intent that can be turned into a request now.
+pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT DISTINCT conversation FROM intent WHERE state = 1 AND not_before <= ?1",
+    )?;
+    let rows = statement
+        .query_map([instant(now)], |row| row.get(0).map(Row))?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
+/// When the next one that waits for its time can go.
+pub(crate) fn next_due(tx: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
+    let due: Option<i64> = tx
+        .prepare_cached("SELECT min(not_before) FROM intent WHERE state = 1 AND not_before > ?1")?
+        .query_row([instant(now)], |row| row.get(0))?;
+    Ok(due.map(|due| Timestamp(from_sql(due))))
+}
+
+/// How many each conversation has.
+pub(crate) fn counts(tx: &Connection) -> Result<HashMap<Row, usize>, Fault> {
+    let mut statement =
+        tx.prepare_cached("SELECT conversation, count(*) FROM intent GROUP BY conversation")?;
+    let counts = statement
+        .query_map([], |row| {
+            let count: i64 = row.get(1)?;
+            Ok((
+                Row(row.get(0)?),
+                usize::try_from(count).unwrap_or(usize::MAX),
+            ))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(counts)
+}
+
+/// How many there are that somebody asked for or waits for.
+pub(crate) fn count(tx: &Connection) -> Result<u64, Fault> {
+    let mut statement = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM intent"))?;
+    let mut rows = statement.query([])?;
+    let mut count = 0_u64;
+    while let Some(row) = rows.next()? {
+        let intent = read(row)?;
+        let background = matches!(
+            intent.wish,
+            Wish::Update | Wish::Renew | Wish::RemoveLeavers
+        );
+        count = count.saturating_add(u64::from(!background));
+    }
+    Ok(count)
+}
+
+/// Adds a person to gather.
+pub(crate) fn gather(
+    tx: &Connection,
+    intent: i64,
+    handle: &str,
+    account: Option<&AccountId>,
+) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO gathered (intent, handle, account) VALUES (?1, ?2, ?3)",
+    )?
+    .execute((intent, handle, account.map(AsRef::<[u8]>::as_ref)))?;
+    Ok(())
+}
+
+/// What has been gathered, person by person.
+pub(crate) fn gathered(tx: &Connection, intent: i64) -> Result<Vec<GatheredRow>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT handle, account, packages FROM gathered WHERE intent = ?1 ORDER BY handle",
+    )?;
+    let mut rows = statement.query([intent])?;
+    let mut people = Vec::new();
+    while let Some(row) = rows.next()? {
+        let account: Option<Vec<u8>> = row.get(1)?;
+        let packages: Option<Vec<u8>> = row.get(2)?;
+        people.push(GatheredRow {
+            handle: row.get(0)?,
+            account: account.as_deref().map(id).transpose()?,
+            packages: packages
+                .map(|packages| {
+                    rmp_serde::from_slice(&packages)
+                        .map_err(|_| Fault::corrupt("fetched key packages do not read"))
+                })
+                .transpose()?,
+        });
+    }
+    Ok(people)
+}
+
+/// The directory has told which account a handle is.
+pub(crate) fn set_account(
+    tx: &Connection,
+    intent: i64,
+    handle: &str,
+    account: &AccountId,
+) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE gathered SET account = ?3 WHERE intent = ?1 AND handle = ?2")?
+        .execute((intent, handle, account.as_ref()))?;
+    Ok(())
+}
+
+/// The directory has handed out an account's key packages.
+pub(crate) fn set_packages(
+    tx: &Connection,
+    intent: i64,
+    account: &AccountId,
+    packages: &[Fetched],
+) -> Result<(), Fault> {
+    let packages = rmp_serde::to_vec(packages)
+        .map_err(|_| Fault::corrupt("fetched key packages do not write"))?;
+    tx.prepare_cached("UPDATE gathered SET packages = ?3 WHERE intent = ?1 AND account = ?2")?
+        .execute((intent, account.as_ref(), packages))?;
+    Ok(())
+}

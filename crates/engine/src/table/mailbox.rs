@@ -1,0 +1,22 @@
+//! How far the mailbox has been applied.
+
+use keyfold_wire::ids::Sequence;
+use rusqlite::Connection;
+
+use super::{from_sql, to_sql};
+use crate::Fault;
+
+/// The last sequence applied.
+pub(crate) fn applied(tx: &Connection) -> Result<Sequence, Fault> {
+    let applied = tx
+        .prepare_cached("SELECT applied FROM mailbox")?
+        .query_row([], |row| row.get(0))?;
+    Ok(Sequence(from_sql(applied)))
+}
+
+/// Everything up to this sequence has been applied, of which so many more items were dropped.
+pub(crate) fn advance(tx: &Connection, applied: Sequence, dropped: u64) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE mailbox SET applied = ?1, dropped = dropped + ?2")?
+        .execute((to_sql(applied.0)?, to_sql(dropped)?))?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! The messenger's own tables: one file a table, rows as types, no decisions.
+
+pub(crate) mod address;
+pub(crate) mod contact;
+pub(crate) mod conversation;
+pub(crate) mod heard;
+pub(crate) mod intent;
+pub(crate) mod key_package;
+pub(crate) mod leaver;
+pub(crate) mod mailbox;
+pub(crate) mod member;
+pub(crate) mod outbox;
+pub(crate) mod parked;
+pub(crate) mod setting;
+pub(crate) mod timeline;
+
+/// Creates all of them, as of schema version 1.
+pub(crate) const SCHEMA: &str = include_str!("schema.sql");
+
+use keyfold_wire::ids::Timestamp;
+
+use crate::Fault;
+
+/// A number as SQLite keeps it. Counters and instants here never come near the sign bit; one that does is a fault.
+pub(crate) fn to_sql(value: u64) -> Result<i64, Fault> {
+    i64::try_from(value).map_err(|_| Fault::corrupt("a number is out of range"))
+}
+
+/// A number as SQLite kept it; a negative one is read as zero.
+pub(crate) fn from_sql(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// An instant as SQLite keeps it; far future instants are cut to the largest that it can hold.
+pub(crate) fn instant(at: Timestamp) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+/// Reads an id of fixed length from a column; a wrong length is a fault of the database.
+pub(crate) fn id<'b, T>(bytes: &'b [u8]) -> Result<T, Fault>
+where
+    T: TryFrom<&'b [u8]>,
+{
+    T::try_from(bytes).map_err(|_| Fault::corrupt("an id has the wrong length"))
+}

@@ -1,0 +1,201 @@
+//! Requests on their way: byte for byte as they go out, until they are answered.
+//!
+//! A mirror without the bytes is kept in memory ([`Waiting`]), so that choosing the next request reads one row.
+
+use keyfold_wire::ids::{MessageId, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::conversation::Row;
+use super::{from_sql, id, instant};
+use crate::Fault;
+use crate::outcome::Channel;
+
+/// What a request is for; `reference` in [`Waiting`] says which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Fresh addresses.
+    TakeAddresses,
+    /// Key packages to the directory.
+    PublishKeyPackages,
+    /// Addresses out of use.
+    RevokeAddresses,
+    /// A handle of an intent (reference: the intent; zero: asked by a person).
+    Lookup,
+    /// An account that was met: is its handle its own?
+    Confirm,
+    /// Key packages for an intent (reference).
+    Fetch,
+    /// A new conversation (reference: the intent).
+    Create,
+    /// A message (reference: its place on the timeline).
+    Send,
+    /// A commit (reference: the intent).
+    Commit,
+    /// A device to the directory (reference: zero).
+    AddDevice,
+    /// A device out of the directory.
+    RemoveDevice,
+    /// Nothing: its answer shows that the mailbox socket lives, so that what came before it has arrived (reference: the
+    /// conversation whose grace is over).
+    Barrier,
+}
+
+const KINDS: [Kind; 12] = [
+    Kind::TakeAddresses,
+    Kind::PublishKeyPackages,
+    Kind::RevokeAddresses,
+    Kind::Lookup,
+    Kind::Confirm,
+    Kind::Fetch,
+    Kind::Create,
+    Kind::Send,
+    Kind::Commit,
+    Kind::AddDevice,
+    Kind::RemoveDevice,
+    Kind::Barrier,
+];
+
+impl Kind {
+    const fn number(self) -> i64 {
+        self as i64
+    }
+
+    /// The socket that such a request belongs on.
+    pub(crate) const fn channel(self) -> Channel {
+        match self {
+            Self::TakeAddresses
+            | Self::PublishKeyPackages
+            | Self::RevokeAddresses
+            | Self::AddDevice
+            | Self::RemoveDevice
+            | Self::Barrier => Channel::Mailbox,
+            Self::Lookup
+            | Self::Confirm
+            | Self::Fetch
+            | Self::Create
+            | Self::Send
+            | Self::Commit => Channel::Anonymous,
+        }
+    }
+}
+
+fn kind(number: i64) -> Result<Kind, Fault> {
+    usize::try_from(number)
+        .ok()
+        .and_then(|index| KINDS.get(index).copied())
+        .ok_or_else(|| Fault::corrupt("an unknown kind of request"))
+}
+
+/// A request without its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) kind: Kind,
+    pub(crate) conversation: Option<Row>,
+    pub(crate) reference: i64,
+    pub(crate) message_id: Option<MessageId>,
+    pub(crate) body_hash: Option<[u8; 32]>,
+    /// The server has it; the item has not come back through the mailbox yet.
+    pub(crate) accepted: bool,
+    pub(crate) attempts: u32,
+    pub(crate) not_before: Timestamp,
+}
+
+impl Waiting {
+    /// A new request of this kind.
+    pub(crate) const fn new(kind: Kind, conversation: Option<Row>, reference: i64) -> Self {
+        Self {
+            kind,
+            conversation,
+            reference,
+            message_id: None,
+            body_hash: None,
+            accepted: false,
+            attempts: 0,
+            not_before: Timestamp(0),
+        }
+    }
+}
+
+/// Puts a request in; the id tells its place.
+pub(crate) fn insert(tx: &Connection, request: &Waiting, frame: &[u8]) -> Result<i64, Fault> {
+    tx.prepare_cached(
+        "INSERT INTO outbox (kind, conversation, reference, message_id, body_hash, frame, accepted,
+           attempts, not_before)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7)",
+    )?
+    .execute((
+        request.kind.number(),
+        request.conversation.map(|row| row.0),
+        request.reference,
+        request.message_id.as_ref().map(AsRef::<[u8]>::as_ref),
+        request.body_hash.as_ref().map(<[u8; 32]>::as_slice),
+        frame,
+        instant(request.not_before),
+    ))?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// All of them, oldest first.
+pub(crate) fn all(tx: &Connection) -> Result<Vec<(i64, Waiting)>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT id, kind, conversation, reference, message_id, body_hash, accepted, attempts,
+           not_before FROM outbox ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut requests = Vec::new();
+    while let Some(row) = rows.next()? {
+        let conversation: Option<i64> = row.get(2)?;
+        let message_id: Option<Vec<u8>> = row.get(4)?;
+        let body_hash: Option<Vec<u8>> = row.get(5)?;
+        requests.push((
+            row.get(0)?,
+            Waiting {
+                kind: kind(row.get(1)?)?,
+                conversation: conversation.map(Row),
+                reference: row.get(3)?,
+                message_id: message_id.as_deref().map(id).transpose()?,
+                body_hash: body_hash.as_deref().map(id).transpose()?,
+                accepted: row.get(6)?,
+                attempts: row.get(7)?,
+                not_before: Timestamp(from_sql(row.get(8)?)),
+            },
+        ));
+    }
+    Ok(requests)
+}
+
+/// A request's bytes.
+pub(crate) fn frame(tx: &Connection, request: i64) -> Result<Option<Vec<u8>>, Fault> {
+    Ok(tx
+        .prepare_cached("SELECT frame FROM outbox WHERE id = ?1")?
+        .query_row([request], |row| row.get(0))
+        .optional()?)
+}
+
+/// Writes what changes of a request.
+pub(crate) fn update(tx: &Connection, request: i64, waiting: &Waiting) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE outbox SET accepted = ?2, attempts = ?3, not_before = ?4 WHERE id = ?1",
+    )?
+    .execute((
+        request,
+        waiting.accepted,
+        waiting.attempts,
+        instant(waiting.not_before),
+    ))?;
+    Ok(())
+}
+
+/// What it refers to has another number now.
+pub(crate) fn refer(tx: &Connection, request: i64, reference: i64) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE outbox SET reference = ?2 WHERE id = ?1")?
+        .execute((request, reference))?;
+    Ok(())
+}
+
+/// Takes a request out.
+pub(crate) fn remove(tx: &Connection, request: i64) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM outbox WHERE id = ?1")?
+        .execute([request])?;
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! What this device is: one named value a row.
+
+use rusqlite::{Connection, OptionalExtension as _};
+use zeroize::Zeroizing;
+
+use crate::Fault;
+
+/// The names in use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// The account key's secret bytes; on primary devices only.
+    AccountKey,
+    /// The device's secret bytes.
+    DeviceKeys,
+    /// The device's token.
+    Token,
+    /// The encoded certificate.
+    Certificate,
+    /// The registration frame, until the server has answered.
+    Registration,
+    /// The server has answered.
+    Registered,
+    /// When all key packages are to be replaced (Unix time in milliseconds, u64 big endian).
+    ReplacementDue,
+    /// The recovery key's digits, until they have been kept elsewhere.
+    Recovery,
+}
+
+impl Setting {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AccountKey => "account_key",
+            Self::DeviceKeys => "device_keys",
+            Self::Token => "token",
+            Self::Certificate => "certificate",
+            Self::Registration => "registration",
+            Self::Registered => "registered",
+            Self::Recovery => "recovery",
+            Self::ReplacementDue => "replacement_due",
+        }
+    }
+}
+
+/// The value, if there is one.
+pub(crate) fn get(tx: &Connection, setting: Setting) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    let value = tx
+        .prepare_cached("SELECT value FROM setting WHERE name = ?1")?
+        .query_row([setting.name()], |row| row.get(0))
+        .optional()?;
+    Ok(value.map(Zeroizing::new))
+}
+
+/// Sets the value.
+pub(crate) fn put(tx: &Connection, setting: Setting, value: &[u8]) -> Result<(), Fault> {
+    tx.prepare_cached("INSERT OR REPLACE INTO setting (name, value) VALUES (?1, ?2)")?
+        .execute((setting.name(), value))?;
+    Ok(())
+}
+
+/// Removes the value.
+pub(crate) fn remove(tx: &Connection, setting: Setting) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM setting WHERE name = ?1")?
+        .execute([setting.name()])?;
+    Ok(())
+}

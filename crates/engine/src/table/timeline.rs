@@ -1,0 +1,292 @@
+//! Timelines: one conversation's entries lie together, in order.
+//!
+//! The row id is the conversation's row times 2^40 plus the position. What waits to be sent has positions from 2^39
+//! on, hence stands last; when the server has it, it moves to the next position before them.
+
+use keyfold_protocol::content::ContentId;
+use keyfold_wire::ids::{AccountId, Timestamp};
+use rusqlite::{Connection, Row as SqlRow};
+
+use super::conversation::Row;
+use super::{from_sql, id, instant};
+use crate::Fault;
+
+/// Where positions of what waits to be sent begin.
+pub(crate) const WAITING: i64 = 1 << 39;
+
+/// A place on a timeline: conversation and position in one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(pub(crate) i64);
+
+impl Place {
+    /// The place of this position.
+    pub(crate) const fn new(conversation: Row, position: i64) -> Self {
+        Self((conversation.0 << 40) + position)
+    }
+
+    /// The position within the conversation.
+    pub(crate) const fn position(self) -> i64 {
+        self.0 & ((1 << 40) - 1)
+    }
+}
+
+/// What a row holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Encoded content, own or received.
+    Content,
+    /// So many messages of the sender are missing (u64, big endian).
+    Gap,
+    /// Something that the conversation says, encoded by `step::notice`.
+    Notice,
+}
+
+/// How far an entry has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Own, not encrypted.
+    Waiting,
+    /// Own, encrypted, its request in the outbox.
+    Encrypted,
+    /// Own, at the server.
+    Sent,
+    /// Of somebody else, or of the conversation itself.
+    Received,
+    /// Own, can't be sent any more.
+    Failed,
+}
+
+const STAGES: [Stage; 5] = [
+    Stage::Waiting,
+    Stage::Encrypted,
+    Stage::Sent,
+    Stage::Received,
+    Stage::Failed,
+];
+
+/// One row.
+#[derive(Clone)]
+pub(crate) struct EntryRow {
+    pub(crate) place: Place,
+    pub(crate) origin: Row,
+    pub(crate) content_id: Option<ContentId>,
+    pub(crate) sender: Option<AccountId>,
+    pub(crate) mine: bool,
+    pub(crate) kind: Kind,
+    pub(crate) body: Vec<u8>,
+    pub(crate) at: Timestamp,
+    pub(crate) stage: Stage,
+}
+
+const COLUMNS: &str = "id, origin, content_id, sender, mine, kind, body, at, state";
+
+const fn kind_number(kind: Kind) -> i64 {
+    match kind {
+        Kind::Content => 0,
+        Kind::Gap => 1,
+        Kind::Notice => 2,
+    }
+}
+
+fn stage(number: i64) -> Stage {
+    let index = usize::try_from(number).unwrap_or(usize::MAX);
+    STAGES.get(index).copied().unwrap_or(Stage::Failed)
+}
+
+fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
+    let content_id: Option<Vec<u8>> = row.get(2)?;
+    let sender: Option<Vec<u8>> = row.get(3)?;
+    let kind: i64 = row.get(5)?;
+    Ok(EntryRow {
+        place: Place(row.get(0)?),
+        origin: Row(row.get(1)?),
+        content_id: content_id.as_deref().map(id).transpose()?,
+        sender: sender.as_deref().map(id).transpose()?,
+        mine: row.get(4)?,
+        kind: match kind {
+            0 => Kind::Content,
+            1 => Kind::Gap,
+            _ => Kind::Notice,
+        },
+        body: row.get(6)?,
+        at: Timestamp(from_sql(row.get(7)?)),
+        stage: stage(row.get(8)?),
+    })
+}
+
+/// Inserts an entry.
+pub(crate) fn insert(tx: &Connection, entry: &EntryRow) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT INTO timeline (id, origin, content_id, sender, mine, kind, body, at, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute((
+        entry.place.0,
+        entry.origin.0,
+        entry.content_id.as_ref().map(AsRef::<[u8]>::as_ref),
+        entry.sender.as_ref().map(AsRef::<[u8]>::as_ref),
+        entry.mine,
+        kind_number(entry.kind),
+        &entry.body,
+        instant(entry.at),
+        entry.stage as i64,
+    ))?;
+    Ok(())
+}
+
+/// Moves an own entry to its final place: the server has it.
+pub(crate) fn settle(tx: &Connection, from: Place, to: Place, at: Timestamp) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET id = ?2, at = ?3, state = 2 WHERE id = ?1")?
+        .execute((from.0, to.0, instant(at)))?;
+    Ok(())
+}
+
+/// Marks an own entry.
+pub(crate) fn mark(tx: &Connection, place: Place, stage: Stage) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET state = ?2 WHERE id = ?1")?
+        .execute((place.0, stage as i64))?;
+    Ok(())
+}
+
+/// Changes the number in a gap; zero removes it.
+pub(crate) fn resize_gap(tx: &Connection, place: Place, missing: u64) -> Result<(), Fault> {
+    if missing == 0 {
+        tx.prepare_cached("DELETE FROM timeline WHERE id = ?1")?
+            .execute([place.0])?;
+    } else {
+        tx.prepare_cached("UPDATE timeline SET body = ?2 WHERE id = ?1")?
+            .execute((place.0, missing.to_be_bytes().as_slice()))?;
+    }
+    Ok(())
+}
+
+/// The entry at this place.
+pub(crate) fn get(tx: &Connection, place: Place) -> Result<Option<EntryRow>, Fault> {
+    let mut statement =
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM timeline WHERE id = ?1"))?;
+    let mut rows = statement.query([place.0])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Own entries of a conversation's group that wait for encryption, oldest first.
+pub(crate) fn waiting(
+    tx: &Connection,
+    shown_in: Row,
+    origin: Row,
+    limit: usize,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline
+         WHERE id >= ?1 AND id < ?2 AND origin = ?3 AND state = 0 ORDER BY id LIMIT ?4"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let rows = statement.query((
+        Place::new(shown_in, WAITING).0,
+        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        origin.0,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    ))?;
+    collect(rows)
+}
+
+/// Own entries of a conversation's group that the server does not have.
+pub(crate) fn own_unsent(
+    tx: &Connection,
+    shown_in: Row,
+    origin: Row,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline
+         WHERE id >= ?1 AND id < ?2 AND origin = ?3 AND state IN (0, 1) ORDER BY id"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let rows = statement.query((
+        Place::new(shown_in, WAITING).0,
+        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        origin.0,
+    ))?;
+    collect(rows)
+}
+
+/// How many own entries of a conversation's group wait for encryption.
+pub(crate) fn count_waiting(tx: &Connection, shown_in: Row, origin: Row) -> Result<usize, Fault> {
+    let count: i64 = tx
+        .prepare_cached(
+            "SELECT count(*) FROM timeline WHERE id >= ?1 AND id < ?2 AND origin = ?3 AND state = 0",
+        )?
+        .query_row(
+            (
+                Place::new(shown_in, WAITING).0,
+                Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+                origin.0,
+            ),
+            |row| row.get(0),
+        )?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// How many own entries wait for encryption, in all conversations.
+pub(crate) fn count_all_waiting(tx: &Connection) -> Result<u64, Fault> {
+    let count: i64 = tx
+        .prepare_cached("SELECT count(*) FROM timeline WHERE state = 0")?
+        .query_row([], |row| row.get(0))?;
+    Ok(from_sql(count))
+}
+
+/// Entries after a position, oldest first.
+pub(crate) fn after(
+    tx: &Connection,
+    conversation: Row,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM timeline WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+    let mut statement = tx.prepare_cached(&sql)?;
+    let rows = statement.query((
+        Place::new(conversation, after).0,
+        Place::new(Row(conversation.0.saturating_add(1)), 0).0,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    ))?;
+    collect(rows)
+}
+
+/// The newest entries, oldest first.
+pub(crate) fn last(
+    tx: &Connection,
+    conversation: Row,
+    limit: usize,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let rows = statement.query((
+        Place::new(conversation, 0).0,
+        Place::new(Row(conversation.0.saturating_add(1)), 0).0,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    ))?;
+    let mut entries = collect(rows)?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// All entries of one timeline, to be moved to another.
+pub(crate) fn all(tx: &Connection, conversation: Row) -> Result<Vec<EntryRow>, Fault> {
+    after(tx, conversation, -1, usize::MAX)
+}
+
+/// Moves one entry as it is.
+pub(crate) fn relocate(tx: &Connection, from: Place, to: Place) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET id = ?2 WHERE id = ?1")?
+        .execute((from.0, to.0))?;
+    Ok(())
+}
+
+fn collect(mut rows: rusqlite::Rows<'_>) -> Result<Vec<EntryRow>, Fault> {
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(read(row)?);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,148 @@
+//! What reads return: plain data for screens and scripts.
+
+use keyfold_protocol::content::ContentId;
+use keyfold_protocol::state::Role;
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
+
+/// The account and device that this database belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// The handle, in the directory's form.
+    pub handle: String,
+    /// The account.
+    pub account: AccountId,
+    /// This device.
+    pub device: DeviceId,
+    /// The server has confirmed the registration.
+    pub registered: bool,
+    /// It holds the account key.
+    pub primary: bool,
+    /// The account key, for safety numbers.
+    pub account_key: [u8; 32],
+}
+
+/// A person as this device knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The account.
+    pub account: AccountId,
+    /// What they call themselves.
+    pub handle: String,
+    /// The directory says the same.
+    pub confirmed: bool,
+    /// Their safety number has been compared.
+    pub verified: bool,
+    /// The account key, for safety numbers.
+    pub account_key: [u8; 32],
+}
+
+/// Where a conversation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Being created; sending is possible, it waits.
+    Creating,
+    /// In use.
+    Active,
+    /// Left, or removed from it.
+    Left,
+    /// It could not be created.
+    Failed(String),
+    /// A refused commit, roster or key: nothing more is taken from it.
+    Held(String),
+}
+
+/// One conversation of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its id, the same for all members.
+    pub id: ConversationId,
+    /// A group's name; for one to one the other's handle.
+    pub name: String,
+    /// One to one.
+    pub direct: bool,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Members' accounts; oneself included.
+    pub members: Vec<Member>,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The suite.
+    pub suite: Suite,
+    /// Messages that have arrived since it was marked as read.
+    pub unread: u64,
+    /// The last entry of the timeline.
+    pub last: Option<Entry>,
+}
+
+/// One member account of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub contact: Contact,
+    /// The role.
+    pub role: Role,
+    /// How many devices.
+    pub devices: usize,
+    /// It is this device's account.
+    pub me: bool,
+}
+
+/// An entry of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place: entries of a conversation are ordered by it. Changes once for own messages, when accepted.
+    pub position: i64,
+    /// The message's id; `None` for what the conversation itself says.
+    pub id: Option<ContentId>,
+    /// Who said or did it; `None`: nobody in particular.
+    pub from: Option<Contact>,
+    /// It is one's own.
+    pub mine: bool,
+    /// When the server took it; for what has not been sent yet, when it was written.
+    pub at: Timestamp,
+    /// What it is.
+    pub what: What,
+    /// How far it has come.
+    pub state: State,
+}
+
+/// What an entry shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Text.
+    Text(String),
+    /// Content of a newer version than this one.
+    NeedsNewerVersion,
+    /// So many messages of this person did not come.
+    Gap(u64),
+    /// The conversation began, or this device joined it.
+    Began,
+    /// People came in.
+    Added(Vec<Contact>),
+    /// People were removed.
+    Removed(Vec<Contact>),
+    /// Somebody left.
+    Left,
+    /// A new name.
+    Renamed(String),
+    /// Roles or rules changed.
+    RolesChanged,
+    /// Devices of a member came or went.
+    DevicesChanged,
+    /// Something was refused; the words say what.
+    Refused(String),
+}
+
+/// How far an entry has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Durable here, not yet at the server.
+    Waiting,
+    /// At the server.
+    Sent,
+    /// From somebody else, or from the conversation itself.
+    Received,
+    /// Can't be sent any more.
+    Failed,
+}
