@@ -1,0 +1,285 @@
+//! The command line: what can be said, as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use keyfold_protocol::state::Role;
+use keyfold_protocol::suite::Suite;
+
+/// Talk from a terminal or a script, end to end encrypted.
+#[derive(Parser)]
+#[command(
+    name = "keyfold",
+    version,
+    after_help = "Every command takes --json: one object a line, see docs/cli.md."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What all commands take.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// The folder of the account to use [default: keyfold/default in the data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "KEYFOLD_PROFILE",
+        hide_env_values = true
+    )]
+    pub(crate) profile: Option<PathBuf>,
+    /// A file that holds the profile's passphrase, for scripts
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Print one JSON object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make an account with this device as its first
+    Register(Register),
+    /// Show handle, account, device and safety number fingerprint
+    Whoami,
+    /// Start a conversation and print its id
+    New(New),
+    /// List the conversations
+    List,
+    /// Say something; returns once the server has it
+    Send(Send),
+    /// Read the messages of a conversation
+    Read(Read),
+    /// Fetch, open and send all that waits
+    Sync(Sync),
+    /// Add people to a group
+    Add(People),
+    /// Remove people from a group
+    Remove(People),
+    /// Leave a group
+    Leave(Conversation),
+    /// Give a group another name
+    Rename(Rename),
+    /// Make a member of a group member, admin or owner
+    Role(ChangeRole),
+    /// Replace this device's keys in a conversation now
+    Update(Conversation),
+    /// Talk in the terminal
+    Chat(Conversation),
+    /// Show the safety number of you and another person, to compare with theirs
+    Verify(Verify),
+    /// On a new device: print a code to carry to the device that made the account
+    LinkRequest(LinkRequest),
+    /// On the device that made the account: add the new device; prints a code to carry back
+    AddDevice(Code),
+    /// On the new device: take the code that the other device printed
+    AcceptLink(Code),
+    /// Remove a device of your account, everywhere
+    RemoveDevice(RemoveDevice),
+}
+
+#[derive(Args)]
+pub(crate) struct Server {
+    #[arg(
+        long = "server",
+        value_name = "URL",
+        help = "The server's address, as in https://chat.example.org"
+    )]
+    pub(crate) url: String,
+    /// Certificates (PEM) to trust beside the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Keep the profile under a passphrase typed here, instead of in the system keychain
+    #[arg(long)]
+    pub(crate) ask_passphrase: bool,
+    /// The encryption suites that this device speaks, most wanted first
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["hybrid", "classic"], hide_default_value = true)]
+    pub(crate) suites: Vec<SuiteName>,
+}
+
+#[derive(Args)]
+pub(crate) struct Register {
+    /// What people will find you by
+    pub(crate) handle: String,
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// An invitation code, where the server asks for one
+    #[arg(
+        long,
+        value_name = "CODE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) invite: String,
+    /// Write the recovery key to this new file instead of showing it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recovery_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct New {
+    /// The other people; one and no name: one to one
+    #[arg(required = true, value_name = "HANDLE")]
+    pub(crate) people: Vec<String>,
+    /// The group's name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The encryption suite [default: the best that all devices speak]
+    #[arg(long, value_enum)]
+    pub(crate) suite: Option<SuiteName>,
+}
+
+#[derive(Args)]
+pub(crate) struct Send {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+    /// The text; - reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) text: String,
+    /// Return at once: it is stored here and goes out with the next connection
+    #[arg(long)]
+    pub(crate) queue: bool,
+    /// With -: each line of standard input is a message, sent as it comes
+    #[arg(long)]
+    pub(crate) lines: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Read {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+    /// Stay connected and print what arrives, until interrupted
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Only the newest N entries
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+}
+
+#[derive(Args)]
+pub(crate) struct Sync {
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct People {
+    /// Id, unique beginning of an id, or name
+    pub(crate) conversation: String,
+    /// Who
+    #[arg(required = true, value_name = "HANDLE")]
+    pub(crate) people: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Conversation {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Rename {
+    /// Id, unique beginning of an id, or name
+    pub(crate) conversation: String,
+    /// The new name
+    pub(crate) name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct ChangeRole {
+    /// Id, unique beginning of an id, or name
+    pub(crate) conversation: String,
+    /// Whose
+    pub(crate) handle: String,
+    /// Which
+    #[arg(value_enum)]
+    pub(crate) role: RoleName,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The other person
+    pub(crate) handle: String,
+    /// Remember that you compared it and it is right
+    #[arg(long)]
+    pub(crate) mark: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct LinkRequest {
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+#[derive(Args)]
+pub(crate) struct Code {
+    /// What the other device printed
+    pub(crate) code: String,
+}
+
+#[derive(Args)]
+pub(crate) struct RemoveDevice {
+    /// Its id, as `whoami` shows it there
+    pub(crate) device: String,
+}
+
+/// A suite as typed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SuiteName {
+    /// X25519 and ML-KEM-768 together
+    Hybrid,
+    /// X25519 alone
+    Classic,
+}
+
+impl From<SuiteName> for Suite {
+    fn from(name: SuiteName) -> Self {
+        match name {
+            SuiteName::Hybrid => Self::Hybrid,
+            SuiteName::Classic => Self::Classic,
+        }
+    }
+}
+
+/// A role as typed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// Reads and writes
+    Member,
+    /// Also adds and removes people and names the group
+    Admin,
+    /// Also makes and unmakes admins
+    Owner,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Member => Self::Member,
+            RoleName::Admin => Self::Admin,
+            RoleName::Owner => Self::Owner,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )]
+
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,290 @@
+//! The chat screen as people see it, drawn on a terminal in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use insta::assert_snapshot;
+use jiff::tz::TimeZone;
+use keyfold_client::{Link, Notice, SocketEnd};
+use keyfold_engine::view::{Contact, Conversation, Entry, Me, Member, Standing, State, What};
+use keyfold_protocol::content::ContentId;
+use keyfold_protocol::state::Role;
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+
+use super::action::{Act, Wish, understand};
+use super::model::Model;
+use super::screen::draw;
+use crate::words::Reader;
+
+const MINUTE: u64 = 60_000;
+/// 2026-11-23 22:55:04 UTC.
+const NOW: Timestamp = Timestamp(1_795_474_504_120);
+
+fn contact(handle: &str) -> Contact {
+    let byte = handle.as_bytes()[0];
+    Contact {
+        account: AccountId::new([byte; 32]),
+        handle: handle.to_owned(),
+        confirmed: true,
+        verified: false,
+        account_key: [byte; 32],
+    }
+}
+
+fn member(handle: &str) -> Member {
+    Member {
+        contact: contact(handle),
+        role: Role::Member,
+        devices: 1,
+        me: handle == "ada",
+    }
+}
+
+fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) -> Entry {
+    let mut id = [1; 32];
+    id[1] = u8::try_from(position % 256).unwrap();
+    Entry {
+        position,
+        id: matches!(what, What::Text(_)).then(|| ContentId::from_bytes(id).unwrap()),
+        from: Some(contact(from)),
+        mine: from == "ada",
+        at: Timestamp(NOW.0 - minutes_ago * MINUTE),
+        what,
+        state,
+    }
+}
+
+fn said(position: i64, minutes_ago: u64, from: &str, text: &str) -> Entry {
+    let state = if from == "ada" {
+        State::Sent
+    } else {
+        State::Received
+    };
+    entry(
+        position,
+        minutes_ago,
+        from,
+        What::Text(text.to_owned()),
+        state,
+    )
+}
+
+fn model(entries: Vec<Entry>) -> Model {
+    let id = ConversationId::new([7; 16]);
+    let mut model = Model::new(id);
+    let me = contact("ada");
+    let me = Me {
+        handle: me.handle,
+        account: me.account,
+        device: DeviceId::new([1; 16]),
+        registered: true,
+        primary: true,
+        account_key: me.account_key,
+    };
+    let view = Conversation {
+        id,
+        name: "climbing".to_owned(),
+        direct: false,
+        standing: Standing::Active,
+        members: ["ada", "bo", "cy"].map(member).to_vec(),
+        epoch: Epoch(3),
+        suite: Suite::Hybrid,
+        unread: 0,
+        last: None,
+    };
+    model.show(Some(view), entries, 0, Some(me));
+    model.link = Link::Online { caught_up: true };
+    model.reader = Reader {
+        zone: TimeZone::UTC,
+        now: NOW,
+    };
+    model
+}
+
+fn screen(model: &mut Model, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, model)).unwrap();
+    terminal.backend().to_string()
+}
+
+fn press(model: &mut Model, code: KeyCode, modifiers: KeyModifiers) -> Wish {
+    understand(model, Event::Key(KeyEvent::new(code, modifiers)))
+}
+
+fn types(model: &mut Model, text: &str) -> Wish {
+    for c in text.chars() {
+        press(model, KeyCode::Char(c), KeyModifiers::NONE);
+    }
+    press(model, KeyCode::Enter, KeyModifiers::NONE)
+}
+
+fn a_day() -> Vec<Entry> {
+    vec![
+        entry(1, 26 * 60, "ada", What::Began, State::Received),
+        said(2, 26 * 60, "ada", "Hi! Friday at six?"),
+        said(3, 25 * 60, "bo", "Yes, see you there"),
+        entry(
+            4,
+            50,
+            "bo",
+            What::Added(vec![contact("cy")]),
+            State::Received,
+        ),
+        said(
+            5,
+            41,
+            "cy",
+            "Hello! I bring the long rope, the short one and everything else that we could possibly need up there.",
+        ),
+        said(6, 41, "cy", "你好 👩‍👩‍👧\nsecond line"),
+        said(7, 2, "ada", "Great"),
+        entry(
+            9,
+            1,
+            "ada",
+            What::Text("On my way".to_owned()),
+            State::Waiting,
+        ),
+    ]
+}
+
+#[test]
+fn a_conversation() {
+    assert_snapshot!(screen(&mut model(a_day()), 64, 20));
+}
+
+#[test]
+fn offline_with_unread_messages_and_others_elsewhere() {
+    let mut model = model(a_day());
+    model.view.as_mut().unwrap().unread = 2;
+    model.opened();
+    model.elsewhere = 3;
+    model.link = Link::Offline {
+        why: SocketEnd::Unreachable("connection refused".to_owned()),
+    };
+    model
+        .prompt
+        .insert("a prompt that is longer than the screen is wide goes on in the next row");
+    assert_snapshot!(screen(&mut model, 64, 20));
+}
+
+#[test]
+fn a_narrow_terminal() {
+    assert_snapshot!(screen(&mut model(a_day()), 30, 18));
+}
+
+#[test]
+fn a_tiny_terminal_does_not_break() {
+    for (width, height) in [(1, 1), (2, 5), (5, 2), (10, 4)] {
+        let mut model = model(a_day());
+        model.sheet = Some(vec!["a sheet".to_owned()]);
+        model.prompt.insert("hello");
+        screen(&mut model, width, height);
+    }
+}
+
+#[test]
+fn a_safety_number() {
+    let mut model = model(a_day());
+    types(&mut model, "/verify bo");
+    assert_snapshot!(screen(&mut model, 64, 20));
+}
+
+#[test]
+fn looking_back_stays_where_it_is_while_new_ones_come() {
+    let talk = |count: i64| {
+        (1..=count)
+            .map(|n| said(n, 5, "bo", &format!("message {n}")))
+            .collect::<Vec<_>>()
+    };
+    let mut model = model(talk(50));
+    screen(&mut model, 40, 12);
+    press(&mut model, KeyCode::PageUp, KeyModifiers::NONE);
+    press(&mut model, KeyCode::PageUp, KeyModifiers::NONE);
+    let before = screen(&mut model, 40, 12);
+    model.heard(&Notice::Event(keyfold_engine::Event::Arrived(
+        model.conversation,
+        ContentId::from_bytes([1; 32]).unwrap(),
+    )));
+    model.entries = talk(51);
+    let after = screen(&mut model, 40, 12);
+    let timeline = |screen: &str| {
+        screen
+            .lines()
+            .skip(2)
+            .take(8)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(timeline(&before), timeline(&after));
+    assert!(after.contains("1 new"), "{after}");
+    press(&mut model, KeyCode::End, KeyModifiers::CONTROL);
+    assert!(screen(&mut model, 40, 12).contains("message 51"));
+}
+
+#[test]
+fn at_the_top_older_entries_are_asked_for() {
+    let mut model = model((1..=200).map(|n| said(n, 5, "bo", "hello")).collect());
+    screen(&mut model, 40, 12);
+    assert!(matches!(
+        press(&mut model, KeyCode::Home, KeyModifiers::CONTROL),
+        Wish::More
+    ));
+    assert_eq!(model.limit, 400);
+    assert!(
+        matches!(
+            press(&mut model, KeyCode::PageUp, KeyModifiers::NONE),
+            Wish::Nothing
+        ),
+        "all is loaded"
+    );
+}
+
+#[test]
+fn what_is_typed_is_said_and_commands_are_carried_out() {
+    let mut model = model(a_day());
+    assert!(matches!(types(&mut model, "hello"), Wish::Do(Act::Say(text)) if text == "hello"));
+    assert!(
+        matches!(types(&mut model, "//dev/null"), Wish::Do(Act::Say(text)) if text == "/dev/null")
+    );
+    assert!(matches!(types(&mut model, "   "), Wish::Nothing));
+    assert!(
+        matches!(types(&mut model, "/add bo cy"), Wish::Do(Act::Add(people)) if people == ["bo", "cy"])
+    );
+    assert!(
+        matches!(types(&mut model, "/remove bo"), Wish::Do(Act::Remove(people)) if people == ["bo"])
+    );
+    assert!(matches!(types(&mut model, "/leave"), Wish::Do(Act::Leave)));
+    assert!(
+        matches!(types(&mut model, "/mark bo"), Wish::Do(Act::Mark(account)) if account == contact("bo").account)
+    );
+    assert!(matches!(types(&mut model, "/quit"), Wish::Quit));
+    assert!(matches!(types(&mut model, "/dance"), Wish::Nothing));
+    assert!(model.hint.as_deref().unwrap().contains("/help"));
+    assert!(matches!(
+        press(&mut model, KeyCode::Char('c'), KeyModifiers::CONTROL),
+        Wish::Quit
+    ));
+}
+
+#[test]
+fn nothing_hostile_is_drawn() {
+    let mut model = model(vec![said(1, 1, "bo", "a\x1b[2Jb\u{9b}c\u{202e}d")]);
+    model.view.as_mut().unwrap().name = "x\x1b]0;owned\x07\u{202e}".to_owned();
+    let drawn = screen(&mut model, 60, 8);
+    assert!(drawn.contains("owned"));
+    assert!(
+        !drawn
+            .chars()
+            .any(|c| c != '\n' && crate::clean::is_unsafe(c)),
+        "{drawn:?}"
+    );
+}

@@ -1,0 +1,90 @@
+//! Which conversation a word means: an id, its unique beginning, a name or a handle.
+
+use keyfold_engine::{Engine, Fault};
+use keyfold_wire::ids::ConversationId;
+
+use crate::failure::{Candidate, Failure, Kind};
+use crate::session::Online;
+
+type Found = Vec<(ConversationId, String)>;
+
+fn candidates(engine: &Engine, words: &str) -> Result<Found, Fault> {
+    let name = |id| {
+        Ok((
+            id,
+            engine
+                .conversation(id)?
+                .map(|found| found.name)
+                .unwrap_or_default(),
+        ))
+    };
+    engine.find(words)?.into_iter().map(name).collect()
+}
+
+/// The conversation that is meant.
+pub(crate) fn conversation(engine: &Engine, words: &str) -> Result<ConversationId, Failure> {
+    choose(words, &candidates(engine, words)?)
+}
+
+/// The same, while the client runs.
+pub(crate) async fn conversation_online(
+    online: &Online,
+    words: &str,
+) -> Result<ConversationId, Failure> {
+    let wanted = words.to_owned();
+    choose(
+        words,
+        &online
+            .client
+            .read(move |engine| candidates(engine, &wanted))
+            .await?,
+    )
+}
+
+fn choose(words: &str, found: &[(ConversationId, String)]) -> Result<ConversationId, Failure> {
+    match found {
+        [(only, _)] => Ok(*only),
+        [] => Err(Failure::new(
+            Kind::NotFound,
+            format!(
+                "no conversation is called {words}: `keyfold list` shows them, `keyfold new {words}` begins one"
+            ),
+        )),
+        several => Err(Failure {
+            error: format!(
+                "{words} may be one of {} conversations: use the beginning of an id",
+                several.len()
+            ),
+            kind: Kind::Ambiguous,
+            candidates: several
+                .iter()
+                .map(|(id, name)| Candidate {
+                    id: id.to_string(),
+                    name: name.clone(),
+                })
+                .collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )]
+
+    use super::*;
+
+    #[test]
+    fn one_is_chosen_none_is_told_and_several_are_listed() {
+        let [a, b] = [1, 2].map(|byte| (ConversationId::new([byte; 16]), "climbing".to_owned()));
+        assert_eq!(choose("climbing", std::slice::from_ref(&a)).unwrap(), a.0);
+        assert_eq!(choose("climbing", &[]).unwrap_err().kind, Kind::NotFound);
+        let failure = choose("climbing", &[a, b]).unwrap_err();
+        assert_eq!(failure.kind, Kind::Ambiguous);
+        assert_eq!(failure.candidates.len(), 2);
+    }
+}

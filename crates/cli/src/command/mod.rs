@@ -1,0 +1,42 @@
+//! The commands: one file for what belongs together.
+
+mod account;
+mod devices;
+mod find;
+mod members;
+mod send;
+mod talk;
+mod verify;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+use crate::session::Session;
+
+pub(crate) use find::{conversation, conversation_online};
+pub(crate) use verify::safety_number;
+
+/// Carries out a parsed command line.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let session = Session::new(cli.common)?;
+    match cli.command {
+        Command::Register(args) => account::register(&session, args).await,
+        Command::Whoami => account::whoami(&session),
+        Command::New(args) => members::new(&session, args).await,
+        Command::List => talk::list(&session),
+        Command::Send(args) => send::send(&session, args).await,
+        Command::Read(args) => talk::read(&session, args).await,
+        Command::Sync(args) => talk::sync(&session, args).await,
+        Command::Add(args) => members::add(&session, args).await,
+        Command::Remove(args) => members::remove(&session, args).await,
+        Command::Leave(args) => members::leave(&session, args).await,
+        Command::Rename(args) => members::rename(&session, args).await,
+        Command::Role(args) => members::role(&session, args).await,
+        Command::Update(args) => members::update(&session, args).await,
+        Command::Chat(args) => crate::chat::run(&session, args).await,
+        Command::Verify(args) => verify::verify(&session, args).await,
+        Command::LinkRequest(args) => devices::link_request(&session, &args),
+        Command::AddDevice(args) => devices::add(&session, args).await,
+        Command::AcceptLink(args) => devices::accept(&session, args).await,
+        Command::RemoveDevice(args) => devices::remove(&session, args).await,
+    }
+}

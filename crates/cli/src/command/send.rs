@@ -1,0 +1,180 @@
+//! `send`: a message from the command line, from standard input, or one for each of its lines.
+
+use std::collections::HashSet;
+use std::io::Read as _;
+
+use keyfold_client::Notice;
+use keyfold_client::profile::Profile;
+use keyfold_engine::{Answer, Command, Event};
+use keyfold_protocol::content::ContentId;
+use keyfold_wire::ids::ConversationId;
+use keyfold_wire::limits::MAX_TEXT;
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::{Instant, sleep_until};
+
+use crate::args::Send;
+use crate::command::{conversation, conversation_online};
+use crate::failure::{Failure, Kind};
+use crate::output::Output;
+use crate::session::{Online, PATIENCE, Session, hopeless};
+
+/// Lines that may be on their way at once; reading goes on as they arrive.
+const LINES_AHEAD: usize = 1_000;
+
+#[derive(Serialize)]
+struct Said {
+    id: String,
+    conversation: String,
+    state: &'static str,
+}
+
+/// Says something.
+pub(super) async fn send(session: &Session, args: Send) -> Result<(), Failure> {
+    if args.lines {
+        return lines(session, &args).await;
+    }
+    let text = if args.text == "-" {
+        standard_input()?
+    } else {
+        args.text
+    };
+    if args.queue {
+        let mut profile = session.open()?;
+        let conversation = conversation(&profile.engine, &args.conversation)?;
+        let id = message(profile.offline(Command::Send { conversation, text })?)?;
+        return show(session.out, conversation, id, "waiting");
+    }
+    let mut online = session.online()?;
+    let sent = say(&mut online, &args.conversation, text).await;
+    online.end().await;
+    let (conversation, id) = sent?;
+    show(session.out, conversation, id, "sent")
+}
+
+fn show(
+    out: Output,
+    conversation: ConversationId,
+    id: ContentId,
+    state: &'static str,
+) -> Result<(), Failure> {
+    let record = Said {
+        id: id.to_string(),
+        conversation: conversation.to_string(),
+        state,
+    };
+    out.show(&record, |_| id.to_string())
+}
+
+async fn say(
+    online: &mut Online,
+    words: &str,
+    text: String,
+) -> Result<(ConversationId, ContentId), Failure> {
+    let conversation = conversation_online(online, words).await?;
+    let id = message(online.command(Command::Send { conversation, text }).await?)?;
+    online
+        .wait(|event| match event {
+            Event::Sent(_, sent) if *sent == id => Some(Ok(())),
+            Event::SendFailed(_, failed, why) if *failed == id => Some(Err(Failure::refused(why))),
+            _ => None,
+        })
+        .await?;
+    Ok((conversation, id))
+}
+
+fn message(answer: Answer) -> Result<ContentId, Failure> {
+    match answer {
+        Answer::Message(id) => Ok(id),
+        _ => Err(Failure::new(Kind::Fault, "the message was not taken")),
+    }
+}
+
+/// All of standard input, without the line break at its end. One byte past the limit is enough to refuse it.
+fn standard_input() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_TEXT as u64 + 2)
+        .read_to_end(&mut bytes)?;
+    let mut text = String::from_utf8(bytes).map_err(|_| {
+        Failure::new(
+            Kind::Usage,
+            "a message is text in UTF-8; standard input held something else",
+        )
+    })?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+/// Says each line of standard input.
+async fn lines(session: &Session, args: &Send) -> Result<(), Failure> {
+    if args.text != "-" {
+        return Err(Failure::new(
+            Kind::Usage,
+            "--lines reads standard input: write - as the text",
+        ));
+    }
+    if args.queue {
+        return queue_lines(session.open()?, session.out, &args.conversation);
+    }
+    let mut online = session.online()?;
+    let said = match conversation_online(&online, &args.conversation).await {
+        Ok(conversation) => say_lines(&mut online, session.out, conversation).await,
+        Err(failure) => Err(failure),
+    };
+    online.end().await;
+    said
+}
+
+fn queue_lines(mut profile: Profile, out: Output, words: &str) -> Result<(), Failure> {
+    let conversation = conversation(&profile.engine, words)?;
+    for line in std::io::stdin().lines() {
+        let text = line?;
+        if !text.is_empty() {
+            let id = message(profile.offline(Command::Send { conversation, text })?)?;
+            show(out, conversation, id, "waiting")?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends lines as they come and prints each message once the server has it, in that order.
+async fn say_lines(
+    online: &mut Online,
+    out: Output,
+    conversation: ConversationId,
+) -> Result<(), Failure> {
+    let mut input = BufReader::new(tokio::io::stdin()).lines();
+    let mut on_their_way: HashSet<ContentId> = HashSet::new();
+    let (mut more, mut patience) = (true, Instant::now() + PATIENCE);
+    while more || !on_their_way.is_empty() {
+        tokio::select! {
+            line = input.next_line(), if more && on_their_way.len() < LINES_AHEAD => match line? {
+                None => more = false,
+                Some(text) if text.is_empty() => {}
+                Some(text) => {
+                    let id = message(online.command(Command::Send { conversation, text }).await?)?;
+                    on_their_way.insert(id);
+                    patience = Instant::now() + PATIENCE;
+                }
+            },
+            notice = online.notices.next() => match notice {
+                Some(Notice::Event(Event::Sent(_, id))) if on_their_way.remove(&id) => {
+                    show(out, conversation, id, "sent")?;
+                    patience = Instant::now() + PATIENCE;
+                }
+                Some(Notice::Event(Event::SendFailed(_, id, why))) if on_their_way.contains(&id) => {
+                    return Err(Failure::refused(&why));
+                }
+                Some(Notice::Link(link)) => hopeless(&link)?,
+                Some(_) => {}
+                None => return Err(Failure::new(Kind::Fault, "the client has ended")),
+            },
+            () = sleep_until(patience), if !on_their_way.is_empty() => return Err(online.unfinished()),
+        }
+    }
+    Ok(())
+}

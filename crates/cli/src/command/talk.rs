@@ -1,0 +1,283 @@
+//! `list`, `read`, `sync`: what a day consists of. Saying something is in `send`.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use keyfold_client::{Notice, Notices};
+use keyfold_engine::view::{Entry, State};
+use keyfold_engine::{Command, Event};
+use keyfold_protocol::content::ContentId;
+use keyfold_wire::ids::{ConversationId, Timestamp};
+use serde::Serialize;
+
+use crate::args::{Read, Sync};
+use crate::command::{conversation, conversation_online};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::record::{ConversationRecord, EntryRecord};
+use crate::session::{Online, Session, hopeless};
+use crate::words::{self, Reader};
+
+/// Entries read from the database at once.
+const PAGE: usize = 500;
+
+#[derive(Serialize)]
+struct Synced {
+    arrived: u64,
+    sent: u64,
+    failed: u64,
+    waiting: u64,
+}
+
+/// Lists the conversations.
+pub(super) fn list(session: &Session) -> Result<(), Failure> {
+    let profile = session.open()?;
+    super::account::me(profile.engine.me()?)?;
+    let conversations = profile.engine.conversations()?;
+    for each in &conversations {
+        if session.out.is_json() {
+            session
+                .out
+                .show(&ConversationRecord::from(each), |_| String::new())?;
+        }
+    }
+    session
+        .out
+        .say(|paint| words::table(&conversations, &Reader::here(), paint))
+}
+
+/// Prints a conversation.
+pub(super) async fn read(session: &Session, args: Read) -> Result<(), Failure> {
+    if args.follow {
+        return follow(session, &args).await;
+    }
+    let mut profile = session.open()?;
+    let id = conversation(&profile.engine, &args.conversation)?;
+    let mut printer = Printer::new(session.out);
+    if let Some(count) = args.last {
+        printer.print(&profile.engine.timeline_last(id, count)?)?;
+    } else {
+        let mut after = None;
+        loop {
+            let page = profile.engine.timeline(id, after, PAGE)?;
+            printer.print(&page)?;
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.position),
+                _ => break,
+            }
+        }
+    }
+    profile.offline(Command::MarkRead { conversation: id })?;
+    Ok(())
+}
+
+async fn follow(session: &Session, args: &Read) -> Result<(), Failure> {
+    let mut online = session.online()?;
+    let followed = tokio::select! {
+        outcome = print_arrivals(&mut online, args, session.out) => outcome,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    online.end().await;
+    followed
+}
+
+async fn print_arrivals(online: &mut Online, args: &Read, out: Output) -> Result<(), Failure> {
+    let id = conversation_online(online, &args.conversation).await?;
+    let mut printer = Printer::new(out);
+    let mut place = match args.last {
+        Some(count) => {
+            let newest = online
+                .client
+                .read(move |engine| engine.timeline_last(id, count + 1))
+                .await?;
+            newest
+                .first()
+                .filter(|_| newest.len() > count)
+                .map(|entry| entry.position)
+        }
+        None => None,
+    };
+    loop {
+        let before = place;
+        place = print_settled(online, &mut printer, id, place).await?;
+        if place != before {
+            online
+                .command(Command::MarkRead { conversation: id })
+                .await?;
+        }
+        hopeless(&online.client.link())?;
+        let woken = online
+            .notices
+            .until(|notice| match notice {
+                Notice::Event(event) => concerns(event, id).then_some(()),
+                Notice::Link(_) | Notice::Missed => Some(()),
+            })
+            .await;
+        // What has come meanwhile is read together with it.
+        if woken.is_none() || !online.notices.skip() {
+            return Ok(());
+        }
+    }
+}
+
+fn concerns(event: &Event, id: ConversationId) -> bool {
+    match event {
+        Event::Arrived(at, _)
+        | Event::Sent(at, _)
+        | Event::Changed(at)
+        | Event::Gap(at)
+        | Event::Removed(at)
+        | Event::SendFailed(at, ..)
+        | Event::Held(at, _) => *at == id,
+        _ => false,
+    }
+}
+
+/// Prints what has its final place after `place`, and returns the last such place. What is still waiting here gets
+/// another one once it is sent, and is printed then.
+async fn print_settled(
+    online: &Online,
+    printer: &mut Printer,
+    id: ConversationId,
+    place: Option<i64>,
+) -> Result<Option<i64>, Failure> {
+    let (mut settled, mut after) = (place, place);
+    loop {
+        let page = online
+            .client
+            .read(move |engine| engine.timeline(id, after, PAGE))
+            .await?;
+        let full = page.len() == PAGE;
+        after = page.last().map(|entry| entry.position).or(after);
+        let fresh: Vec<_> = page
+            .into_iter()
+            .filter(|entry| printer.is_new(entry))
+            .collect();
+        printer.print(&fresh)?;
+        let last = fresh
+            .iter()
+            .filter(|entry| has_its_place(entry))
+            .map(|entry| entry.position)
+            .max();
+        settled = settled.max(last);
+        if !full {
+            return Ok(settled);
+        }
+    }
+}
+
+fn has_its_place(entry: &Entry) -> bool {
+    matches!(entry.state, State::Sent | State::Received)
+}
+
+/// Prints entries one after another, with a heading for each new day.
+struct Printer {
+    out: Output,
+    reader: Reader,
+    day: Option<String>,
+    width: usize,
+    failed: HashSet<ContentId>,
+}
+
+impl Printer {
+    fn new(out: Output) -> Self {
+        Self {
+            out,
+            reader: Reader::here(),
+            day: None,
+            width: 3,
+            failed: HashSet::new(),
+        }
+    }
+
+    /// While following: what waits is printed when it is sent; what failed, once.
+    fn is_new(&mut self, entry: &Entry) -> bool {
+        match (entry.state, entry.id) {
+            (State::Waiting, _) => false,
+            (State::Failed, Some(id)) => self.failed.insert(id),
+            _ => true,
+        }
+    }
+
+    fn print(&mut self, entries: &[Entry]) -> Result<(), Failure> {
+        self.width = self.width.max(words::name_width(entries));
+        for entry in entries {
+            self.heading(entry.at)?;
+            let width = self.width;
+            self.out.show(&EntryRecord::from(entry), |paint| {
+                words::entry(entry, width, &self.reader, paint)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn heading(&mut self, at: Timestamp) -> Result<(), Failure> {
+        let day = crate::when::day(at, self.reader.now, &self.reader.zone);
+        if self.day.as_ref() != Some(&day) {
+            self.out.say(|paint| words::day(at, &self.reader, paint))?;
+            self.day = Some(day);
+        }
+        Ok(())
+    }
+}
+
+/// Fetches, opens and sends all that waits.
+pub(super) async fn sync(session: &Session, args: Sync) -> Result<(), Failure> {
+    let profile = session.open()?;
+    super::account::me(profile.engine.me()?)?;
+    let mut online = Online::new(profile, session.out)?;
+    let counting = tokio::spawn(count(online.client.subscribe()));
+    let settled = online.settle(Duration::from_secs(args.wait)).await;
+    let waiting = online.client.read(keyfold_engine::Engine::waiting).await?;
+    online.end().await;
+    let counted = counting.await.unwrap_or_default();
+    let record = Synced {
+        arrived: counted.arrived,
+        sent: counted.sent,
+        failed: counted.failed,
+        waiting,
+    };
+    session.out.show(&record, |_| sentence(&record))?;
+    settled
+}
+
+#[derive(Default)]
+struct Counted {
+    arrived: u64,
+    sent: u64,
+    failed: u64,
+}
+
+async fn count(mut notices: Notices) -> Counted {
+    let mut counted = Counted::default();
+    while let Some(notice) = notices.next().await {
+        match notice {
+            Notice::Event(Event::Arrived(..)) => counted.arrived += 1,
+            Notice::Event(Event::Sent(..)) => counted.sent += 1,
+            Notice::Event(Event::SendFailed(..)) => counted.failed += 1,
+            _ => {}
+        }
+    }
+    counted
+}
+
+fn sentence(synced: &Synced) -> String {
+    let mut parts = Vec::new();
+    for (count, what) in [
+        (synced.arrived, "arrived"),
+        (synced.sent, "sent"),
+        (synced.failed, "could not be sent"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    if synced.waiting > 0 {
+        parts.push(format!("{} still waiting", synced.waiting));
+    }
+    if parts.is_empty() {
+        "nothing new".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}

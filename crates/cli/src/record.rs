@@ -1,0 +1,163 @@
+//! What commands print, as records. Field names are stable: `docs/cli.md`.
+
+use keyfold_engine::view::{Contact, Conversation, Entry, Member, Standing, State, What};
+use serde::Serialize;
+
+use crate::when;
+
+/// One conversation of `list`.
+#[derive(Serialize)]
+pub(crate) struct ConversationRecord {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) direct: bool,
+    pub(crate) standing: &'static str,
+    pub(crate) reason: Option<String>,
+    pub(crate) members: Vec<MemberRecord>,
+    pub(crate) epoch: u64,
+    pub(crate) suite: String,
+    pub(crate) unread: u64,
+    pub(crate) last: Option<EntryRecord>,
+}
+
+/// One member of a conversation.
+#[derive(Serialize)]
+pub(crate) struct MemberRecord {
+    pub(crate) handle: String,
+    pub(crate) account: String,
+    pub(crate) role: &'static str,
+    pub(crate) devices: usize,
+    pub(crate) me: bool,
+    pub(crate) verified: bool,
+}
+
+/// One entry of `read`.
+#[derive(Serialize, Clone, PartialEq, Eq)]
+pub(crate) struct EntryRecord {
+    pub(crate) id: Option<String>,
+    pub(crate) kind: &'static str,
+    pub(crate) from: Option<String>,
+    pub(crate) mine: bool,
+    pub(crate) text: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) people: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) missing: Option<u64>,
+    pub(crate) sent_at: String,
+    pub(crate) state: &'static str,
+}
+
+impl From<&Conversation> for ConversationRecord {
+    fn from(conversation: &Conversation) -> Self {
+        let (standing, reason) = standing(&conversation.standing);
+        Self {
+            id: conversation.id.to_string(),
+            name: conversation.name.clone(),
+            direct: conversation.direct,
+            standing,
+            reason,
+            members: conversation
+                .members
+                .iter()
+                .map(MemberRecord::from)
+                .collect(),
+            epoch: conversation.epoch.0,
+            suite: conversation.suite.to_string(),
+            unread: conversation.unread,
+            last: conversation.last.as_ref().map(EntryRecord::from),
+        }
+    }
+}
+
+impl From<&Member> for MemberRecord {
+    fn from(member: &Member) -> Self {
+        Self {
+            handle: member.contact.handle.clone(),
+            account: member.contact.account.to_string(),
+            role: role(member.role),
+            devices: member.devices,
+            me: member.me,
+            verified: member.contact.verified,
+        }
+    }
+}
+
+impl From<&Entry> for EntryRecord {
+    fn from(entry: &Entry) -> Self {
+        let mut record = Self {
+            id: entry.id.map(|id| id.to_string()),
+            kind: kind(&entry.what),
+            from: entry.from.as_ref().map(|contact| contact.handle.clone()),
+            mine: entry.mine,
+            text: None,
+            people: Vec::new(),
+            missing: None,
+            sent_at: when::rfc3339(entry.at),
+            state: state(entry.state),
+        };
+        match &entry.what {
+            What::Text(text) | What::Renamed(text) | What::Refused(text) => {
+                record.text = Some(text.clone());
+            }
+            What::Added(people) | What::Removed(people) => record.people = handles(people),
+            What::Gap(missing) => record.missing = Some(*missing),
+            What::NeedsNewerVersion
+            | What::Began
+            | What::Left
+            | What::RolesChanged
+            | What::DevicesChanged => {}
+        }
+        record
+    }
+}
+
+fn handles(people: &[Contact]) -> Vec<String> {
+    people
+        .iter()
+        .map(|contact| contact.handle.clone())
+        .collect()
+}
+
+fn kind(what: &What) -> &'static str {
+    match what {
+        What::Text(_) => "text",
+        What::NeedsNewerVersion => "newer",
+        What::Gap(_) => "gap",
+        What::Began => "began",
+        What::Added(_) => "added",
+        What::Removed(_) => "removed",
+        What::Left => "left",
+        What::Renamed(_) => "renamed",
+        What::RolesChanged => "roles",
+        What::DevicesChanged => "devices",
+        What::Refused(_) => "refused",
+    }
+}
+
+pub(crate) fn state(state: State) -> &'static str {
+    match state {
+        State::Waiting => "waiting",
+        State::Sent => "sent",
+        State::Received => "received",
+        State::Failed => "failed",
+    }
+}
+
+fn standing(standing: &Standing) -> (&'static str, Option<String>) {
+    match standing {
+        Standing::Creating => ("creating", None),
+        Standing::Active => ("active", None),
+        Standing::Left => ("left", None),
+        Standing::Failed(why) => ("failed", Some(why.clone())),
+        Standing::Held(why) => ("held", Some(why.clone())),
+    }
+}
+
+fn role(role: keyfold_protocol::state::Role) -> &'static str {
+    use keyfold_protocol::state::Role;
+    match role {
+        Role::Member => "member",
+        Role::Admin => "admin",
+        Role::Owner => "owner",
+    }
+}

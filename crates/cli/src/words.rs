@@ -1,0 +1,210 @@
+//! Timelines and lists in words, for people: short, aligned, the same in `read` and in `chat`.
+
+use jiff::tz::TimeZone;
+use keyfold_engine::view::{Contact, Conversation, Entry, Standing, State, What};
+use keyfold_wire::ids::Timestamp;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::clean;
+use crate::output::Paint;
+use crate::when;
+
+/// The widest that a name may be before it is cut.
+const NAME_WIDTH: usize = 16;
+
+/// Where and when the reader is.
+pub(crate) struct Reader {
+    pub(crate) zone: TimeZone,
+    pub(crate) now: Timestamp,
+}
+
+impl Reader {
+    pub(crate) fn here() -> Self {
+        Self {
+            zone: TimeZone::system(),
+            now: keyfold_client::now(),
+        }
+    }
+}
+
+/// Who speaks, as the reader sees them.
+pub(crate) fn speaker(entry: &Entry) -> String {
+    match &entry.from {
+        _ if entry.mine => "you".to_owned(),
+        Some(contact) => clean::line(&contact.handle),
+        None => String::new(),
+    }
+}
+
+/// An entry that is no text, as a sentence; `None` for text.
+pub(crate) fn happening(entry: &Entry) -> Option<String> {
+    let who = match speaker(entry) {
+        nobody if nobody.is_empty() => "somebody".to_owned(),
+        who => who,
+    };
+    Some(match &entry.what {
+        What::Text(_) => return None,
+        What::NeedsNewerVersion => format!("{who} sent something that needs a newer version"),
+        What::Gap(1) => format!("one message of {who} is missing"),
+        What::Gap(missing) => format!("{missing} messages of {who} are missing"),
+        What::Began => "the conversation begins here".to_owned(),
+        What::Added(people) => format!("{who} added {}", names(people)),
+        What::Removed(people) => format!("{who} removed {}", names(people)),
+        What::Left => format!("{who} left"),
+        What::Renamed(name) => format!("{who} named the group {}", clean::line(name)),
+        What::RolesChanged => format!("{who} changed the roles"),
+        What::DevicesChanged => format!("the devices of {who} changed"),
+        What::Refused(why) => format!("refused: {}", clean::line(why)),
+    })
+}
+
+fn names(people: &[Contact]) -> String {
+    let names: Vec<_> = people
+        .iter()
+        .map(|contact| clean::line(&contact.handle))
+        .collect();
+    match names.as_slice() {
+        [] => "nobody".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// What stands behind one's own message: how far it has come.
+pub(crate) fn progress(state: State) -> &'static str {
+    match state {
+        State::Waiting => "waiting",
+        State::Failed => "not sent",
+        State::Sent | State::Received => "",
+    }
+}
+
+/// Pads or cuts to so many columns.
+pub(crate) fn column(text: &str, width: usize) -> String {
+    let mut cut = String::new();
+    let mut used = 0;
+    let whole = text.width() <= width;
+    for c in text.chars() {
+        let next = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if !whole && used + next + 1 > width {
+            cut.push('…');
+            used += 1;
+            break;
+        }
+        cut.push(c);
+        used += next;
+    }
+    cut.extend(std::iter::repeat_n(' ', width.saturating_sub(used)));
+    cut
+}
+
+/// The lines of one entry for `read`.
+pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) -> String {
+    let time = paint.dim(&when::time(entry.at, &reader.zone));
+    let What::Text(text) = &entry.what else {
+        let sentence = happening(entry).unwrap_or_default();
+        return format!("{time}  {}", paint.dim(&format!("· {sentence}")));
+    };
+    let name = paint.bold(&column(&speaker(entry), width));
+    let indent = " ".repeat("00:00".len() + 2 + width + 2);
+    let body: Vec<_> = clean::lines(text).collect();
+    let mut lines = format!("{time}  {name}  {}", body.join(&format!("\n{indent}")));
+    let progress = progress(entry.state);
+    if !progress.is_empty() {
+        lines.push_str(&paint.dim(&format!("  ({progress})")));
+    }
+    lines
+}
+
+/// How wide the names of these entries are.
+pub(crate) fn name_width<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> usize {
+    let widest = entries
+        .into_iter()
+        .map(|entry| speaker(entry).width())
+        .max()
+        .unwrap_or(0);
+    widest.clamp(3, NAME_WIDTH)
+}
+
+/// A day's heading.
+pub(crate) fn day(at: Timestamp, reader: &Reader, paint: Paint) -> String {
+    paint.dim(&format!(
+        "─── {} ───",
+        when::day(at, reader.now, &reader.zone)
+    ))
+}
+
+/// The table of `list`.
+pub(crate) fn table(conversations: &[Conversation], reader: &Reader, paint: Paint) -> String {
+    if conversations.is_empty() {
+        return "No conversations yet. Begin one with: keyfold new HANDLE".to_owned();
+    }
+    let name = |conversation: &Conversation| clean::line(&conversation.name);
+    let width = conversations
+        .iter()
+        .map(|each| name(each).width())
+        .max()
+        .unwrap_or(0)
+        .clamp(4, 24);
+    let heading = format!(
+        "ID        {}  MEMBERS  EPOCH  UNREAD  LAST",
+        column("NAME", width)
+    );
+    let rows = conversations.iter().map(|conversation| {
+        let id: String = conversation.id.to_string().chars().take(8).collect();
+        let shown = column(&name(conversation), width);
+        let shown = if conversation.unread > 0 {
+            paint.bold(&shown)
+        } else {
+            shown
+        };
+        let unread = if conversation.unread > 0 {
+            conversation.unread.to_string()
+        } else {
+            "·".to_owned()
+        };
+        format!(
+            "{}  {shown}  {:>7}  {:>5}  {unread:>6}  {}",
+            paint.dim(&id),
+            conversation.members.len(),
+            conversation.epoch.0,
+            last(conversation, reader)
+        )
+    });
+    std::iter::once(paint.dim(&heading))
+        .chain(rows)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn last(conversation: &Conversation, reader: &Reader) -> String {
+    let said = match (standing(&conversation.standing), &conversation.last) {
+        (Some(standing), _) => return standing,
+        (None, None) => return String::new(),
+        (None, Some(entry)) => entry,
+    };
+    let words = match &said.what {
+        What::Text(text) => format!("{}: {}", speaker(said), clean::line(text)),
+        _ => happening(said).unwrap_or_default(),
+    };
+    let words = if words.width() > 48 {
+        column(&words, 48)
+    } else {
+        words
+    };
+    format!(
+        "{words}  {}",
+        when::short(said.at, reader.now, &reader.zone)
+    )
+}
+
+/// What keeps a conversation from being in use; `None` when it is.
+pub(crate) fn standing(standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Active => None,
+        Standing::Creating => Some("being created".to_owned()),
+        Standing::Left => Some("you are no longer in it".to_owned()),
+        Standing::Failed(why) => Some(format!("could not be created: {}", clean::line(why))),
+        Standing::Held(why) => Some(format!("on hold: {}", clean::line(why))),
+    }
+}

@@ -1,0 +1,477 @@
+//! The stage of the stories: a real server over real TLS, and people who use the real `keyfold`, each command a process.
+//!
+//! Nothing sleeps: whoever waits, waits for output, with a deadline.
+
+#![allow(dead_code, reason = "each story uses its part of it")]
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The longest that anything may take here, on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The server's program: `$KEYFOLD_SERVER`, else the one beside the program under test, built where it is missing or older
+/// than its sources.
+pub fn server_program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(named) = std::env::var_os("KEYFOLD_SERVER") {
+            return named.into();
+        }
+        let profile = Path::new(env!("CARGO_BIN_EXE_keyfold")).parent().unwrap();
+        let program = profile.join(format!("keyfold-server{}", std::env::consts::EXE_SUFFIX));
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let sources =
+            ["server/src", "wire/src", "wire/proto"].map(|folder| newest(&crates.join(folder)));
+        let built = std::fs::metadata(&program)
+            .and_then(|found| found.modified())
+            .ok();
+        if built < sources.into_iter().max() {
+            build_server(profile);
+        }
+        program
+    })
+}
+
+fn build_server(profile: &Path) {
+    let mut build = Command::new(env!("CARGO"));
+    build.args([
+        "build",
+        "--quiet",
+        "--package",
+        "keyfold-server",
+        "--bin",
+        "keyfold-server",
+    ]);
+    build
+        .arg("--manifest-path")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    build.arg("--target-dir").arg(profile.parent().unwrap());
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(
+        build.status().unwrap().success(),
+        "keyfold-server does not build"
+    );
+}
+
+/// When something in this folder was last changed.
+fn newest(folder: &Path) -> SystemTime {
+    let changed = |entry: std::fs::DirEntry| {
+        let found = entry.metadata().unwrap();
+        if found.is_dir() {
+            newest(&entry.path())
+        } else {
+            found.modified().unwrap()
+        }
+    };
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| changed(entry.unwrap()))
+        .max()
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// A process whose output is read as it comes. Killed when dropped.
+pub struct Running {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    errors: Receiver<String>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = line_by_line(child.stdout.take().unwrap());
+        let errors = line_by_line(child.stderr.take().unwrap());
+        let input = child.stdin.take();
+        Self {
+            child,
+            input,
+            lines,
+            errors,
+        }
+    }
+
+    /// The next line of its output.
+    pub fn line(&self) -> String {
+        self.line_within(PATIENCE).expect("no further line came")
+    }
+
+    /// The next line, if one comes in this time. `None` as well once it has ended.
+    pub fn line_within(&self, patience: Duration) -> Option<String> {
+        self.lines.recv_timeout(patience).ok()
+    }
+
+    /// The next line of its output, read as JSON.
+    pub fn object(&self) -> Value {
+        serde_json::from_str(&self.line()).unwrap()
+    }
+
+    /// Writes to its standard input.
+    pub fn write(&mut self, text: &str) {
+        self.input
+            .as_mut()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+    }
+
+    /// Ends its standard input.
+    pub fn no_more(&mut self) {
+        self.input = None;
+    }
+
+    /// SIGKILL: no chance to tidy up.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Finished {
+        self.input = None;
+        let deadline = Instant::now() + PATIENCE;
+        let out = collect(&self.lines, deadline);
+        let err = collect(&self.errors, deadline);
+        let (Some(out), Some(err)) = (out, err) else {
+            self.kill();
+            panic!("a command did not end in time");
+        };
+        Finished {
+            code: self.child.wait().unwrap().code(),
+            out,
+            err,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn line_by_line(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// All lines up to the end of the output; `None` when it does not end in time.
+fn collect(lines: &Receiver<String>, deadline: Instant) -> Option<Vec<String>> {
+    let mut all = Vec::new();
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => all.push(line),
+            Err(RecvTimeoutError::Disconnected) => return Some(all),
+            Err(RecvTimeoutError::Timeout) => return None,
+        }
+    }
+}
+
+/// How a command ended.
+pub struct Finished {
+    pub code: Option<i32>,
+    pub out: Vec<String>,
+    pub err: Vec<String>,
+}
+
+impl Finished {
+    /// Its output, one object a line.
+    pub fn objects(&self) -> Vec<Value> {
+        self.out
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// What it complained of.
+    pub fn failure(&self) -> Value {
+        let line = self
+            .err
+            .last()
+            .unwrap_or_else(|| panic!("no complaint; output: {:?}", self.out));
+        serde_json::from_str(line).unwrap_or_else(|_| panic!("not an object: {line}"))
+    }
+}
+
+/// A server on a folder of its own.
+pub struct Server {
+    running: Running,
+    pub home: TempDir,
+    pub url: String,
+}
+
+impl Server {
+    /// Starts one with TLS under a development CA.
+    pub fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (running, url) = Self::launch(home.path(), "127.0.0.1:0", true);
+        Self { running, home, url }
+    }
+
+    /// Starts one without TLS, for this machine only.
+    pub fn start_plain() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (running, url) = Self::launch(home.path(), "127.0.0.1:0", false);
+        Self { running, home, url }
+    }
+
+    fn launch(home: &Path, listen: &str, tls: bool) -> (Running, String) {
+        let mut command = Command::new(server_program());
+        command.arg("--data").arg(home.join("data")).args([
+            "--listen",
+            listen,
+            "--no-network-limits",
+        ]);
+        if tls {
+            command.arg("--dev-ca").arg(home.join("ca"));
+        }
+        let running = Running::start(&mut command);
+        let line = running.line();
+        let url = line
+            .split_whitespace()
+            .find(|word| word.starts_with("http"))
+            .unwrap()
+            .to_owned();
+        (running, url)
+    }
+
+    pub fn ca(&self) -> PathBuf {
+        self.home.path().join("ca").join("ca.pem")
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.running.kill();
+    }
+
+    /// Starts it again on the same folder and port.
+    pub fn restart(&mut self) {
+        let listen = self
+            .url
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .replace("localhost", "127.0.0.1");
+        let (running, url) = Self::launch(self.home.path(), &listen, self.url.starts_with("https"));
+        assert_eq!(url, self.url);
+        self.running = running;
+    }
+
+    /// A person with an account here.
+    pub fn person(&self, handle: &str) -> Person {
+        let person = self.stranger(handle);
+        person.ok(&self.registration(handle));
+        person
+    }
+
+    /// A person with an account here whose device speaks only these suites.
+    pub fn person_speaking(&self, handle: &str, suites: &str) -> Person {
+        let person = self.stranger(handle);
+        let mut registration = self.registration(handle);
+        registration.extend(["--suites".to_owned(), suites.to_owned()]);
+        person.ok(&registration);
+        person
+    }
+
+    /// Several of them.
+    pub fn people<const N: usize>(&self, handles: [&str; N]) -> [Person; N] {
+        handles.map(|handle| self.person(handle))
+    }
+
+    /// Somebody with a folder and a passphrase, and no account yet.
+    pub fn stranger(&self, handle: &str) -> Person {
+        Person::new(handle)
+    }
+
+    /// The arguments by which somebody registers here.
+    pub fn registration(&self, handle: &str) -> Vec<String> {
+        let mut arguments = vec![
+            "register".to_owned(),
+            handle.to_owned(),
+            "--server".to_owned(),
+            self.url.clone(),
+        ];
+        if self.url.starts_with("https") {
+            arguments.extend(["--ca".to_owned(), self.ca().display().to_string()]);
+        }
+        arguments
+    }
+}
+
+/// Somebody with a device.
+pub struct Person {
+    pub handle: String,
+    pub home: TempDir,
+}
+
+impl Person {
+    pub fn new(handle: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(
+            home.path().join("passphrase"),
+            format!("{handle} likes long walks\n"),
+        )
+        .unwrap();
+        Self {
+            handle: handle.to_owned(),
+            home,
+        }
+    }
+
+    pub fn profile(&self) -> PathBuf {
+        self.home.path().join("profile")
+    }
+
+    /// The program, with this person's profile and passphrase.
+    pub fn keyfold(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyfold"));
+        command
+            .env_remove("KEYFOLD_PROFILE")
+            .env("NO_COLOR", "1")
+            .env("TZ", "UTC");
+        command.arg("--profile").arg(self.profile());
+        command
+            .arg("--passphrase-file")
+            .arg(self.home.path().join("passphrase"));
+        command
+    }
+
+    /// Starts a command with `--json`.
+    pub fn start<S: AsRef<str>>(&self, arguments: &[S]) -> Running {
+        Running::start(
+            self.keyfold()
+                .arg("--json")
+                .args(arguments.iter().map(AsRef::as_ref)),
+        )
+    }
+
+    /// Carries out a command that must succeed.
+    pub fn ok<S: AsRef<str>>(&self, arguments: &[S]) -> Vec<Value> {
+        let finished = self.start(arguments).finish();
+        let words: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+        assert_eq!(
+            finished.code,
+            Some(0),
+            "{} {words:?}: {:?}",
+            self.handle,
+            finished.err
+        );
+        finished.objects()
+    }
+
+    /// Carries out a command that must fail; returns exit code and failure.
+    pub fn fails<S: AsRef<str>>(&self, arguments: &[S]) -> (i32, Value) {
+        let finished = self.start(arguments).finish();
+        let words: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+        assert_ne!(
+            finished.code,
+            Some(0),
+            "{} {words:?} should fail: {:?}",
+            self.handle,
+            finished.out
+        );
+        (finished.code.unwrap(), finished.failure())
+    }
+
+    /// What a person at a terminal would see of a command.
+    pub fn sees<S: AsRef<str>>(&self, arguments: &[S]) -> String {
+        let mut command = self.keyfold();
+        let finished = Running::start(command.args(arguments.iter().map(AsRef::as_ref))).finish();
+        assert_eq!(finished.code, Some(0), "{:?}", finished.err);
+        finished.out.join("\n")
+    }
+
+    /// Starts a conversation; its id.
+    pub fn begins(&self, arguments: &[&str]) -> String {
+        let arguments: Vec<_> = std::iter::once("new")
+            .chain(arguments.iter().copied())
+            .collect();
+        text(&self.ok(&arguments)[0], "id")
+    }
+
+    /// Says something; returns once the server has it.
+    pub fn says(&self, conversation: &str, words: &str) -> String {
+        text(&self.ok(&["send", conversation, words])[0], "id")
+    }
+
+    pub fn syncs(&self) -> Value {
+        self.ok(&["sync", "--wait", "60"]).remove(0)
+    }
+
+    /// The texts of a conversation.
+    pub fn reads(&self, conversation: &str) -> Vec<String> {
+        let entries = self.ok(&["read", conversation]);
+        entries
+            .iter()
+            .filter(|entry| entry["kind"] == "text")
+            .map(|entry| text(entry, "text"))
+            .collect()
+    }
+
+    /// All files of the profile, with their bytes.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files: Vec<_> = std::fs::read_dir(self.profile())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.clone(), bytes(&path)))
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    File::open(path).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// A text field of an object.
+pub fn text(object: &Value, field: &str) -> String {
+    object[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text {field} in {object}"))
+        .to_owned()
+}
+
+/// Numbers that look random and are the same each time.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
