@@ -17,8 +17,7 @@ fn two_people_talk_and_see_the_same_safety_number() {
     let [ada, bo] = server.people(["ada", "bo"]);
     let talk = ada.begins(&["bo"]);
     ada.says(&talk, "Hi! Friday at six?");
-    bo.syncs();
-    // A handle names the one-to-one conversation as well as its id does.
+    // A handle names the one-to-one conversation as well as its id does, and its invitation is fetched on the way.
     bo.says("ada", "Yes, see you there");
     ada.syncs();
 

@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn instants_saturate() {
-        let minute = std::time::Duration::from_secs(60);
+        let minute = std::time::Duration::from_mins(1);
         assert_eq!(Timestamp(5).before(minute), Timestamp(0));
         assert_eq!(Timestamp(u64::MAX).after(minute), Timestamp(u64::MAX));
         assert_eq!(Timestamp(90_000).since(Timestamp(30_000)), minute);

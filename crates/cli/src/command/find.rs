@@ -1,10 +1,11 @@
 //! Which conversation a word means: an id, its unique beginning, a name or a handle.
 
+use keyfold_client::Link;
 use keyfold_engine::{Engine, Fault};
 use keyfold_wire::ids::ConversationId;
 
 use crate::failure::{Candidate, Failure, Kind};
-use crate::session::Online;
+use crate::session::{Online, PATIENCE};
 
 type Found = Vec<(ConversationId, String)>;
 
@@ -26,19 +27,26 @@ pub(crate) fn conversation(engine: &Engine, words: &str) -> Result<ConversationI
     choose(words, &candidates(engine, words)?)
 }
 
-/// The same, while the client runs.
+/// The same, while the client runs. What is not known yet may be among what waits at the server, such as a group to which
+/// this person was just added: it is looked for again once all of that has come.
 pub(crate) async fn conversation_online(
     online: &Online,
     words: &str,
 ) -> Result<ConversationId, Failure> {
+    let mut found = search(online, words).await?;
+    if found.is_empty() {
+        let told =
+            |link: &Link| !matches!(link, Link::Connecting | Link::Online { caught_up: false });
+        let _ = online.client.wait_for_link(told, PATIENCE).await;
+        found = search(online, words).await?;
+    }
+    choose(words, &found)
+}
+
+async fn search(online: &Online, words: &str) -> Result<Found, Failure> {
     let wanted = words.to_owned();
-    choose(
-        words,
-        &online
-            .client
-            .read(move |engine| candidates(engine, &wanted))
-            .await?,
-    )
+    let search = move |engine: &Engine| candidates(engine, &wanted);
+    Ok(online.client.read(search).await?)
 }
 
 fn choose(words: &str, found: &[(ConversationId, String)]) -> Result<ConversationId, Failure> {
