@@ -61,10 +61,9 @@ fn a_sender_killed_while_it_sends_loses_and_doubles_nothing_that_it_has_taken() 
     let mut dice = Dice(7);
     for round in 0..5 {
         let mut sending = ada.start(&["send", &talk, "-", "--lines"]);
-        let lines: String = (0..40)
-            .map(|number| format!("{round}.{number}\n"))
-            .collect();
-        sending.write(&lines);
+        for number in 0..40 {
+            sending.write(&format!("{round}.{number}\n"));
+        }
         for _ in 0..dice.below(30) {
             sending.line();
         }

@@ -152,7 +152,7 @@ fn registering_can_be_done_again_after_it_was_killed_anywhere() {
 fn the_folder_is_its_owners_and_the_recovery_key_goes_to_a_private_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let server = Server::start();
-    let ada = server.stranger("ada");
+    let ada = kit::Person::new("ada");
     let file = ada.home.path().join("recovery");
     let mut registration = server.registration("ada");
     registration.extend(["--recovery-file".to_owned(), file.display().to_string()]);
@@ -164,7 +164,7 @@ fn the_folder_is_its_owners_and_the_recovery_key_goes_to_a_private_file() {
     assert_eq!(mode(&file), 0o600);
     let key = std::fs::read_to_string(&file).unwrap();
     assert_eq!(key.chars().filter(char::is_ascii_digit).count(), 64);
-    let bo = server.stranger("bo");
+    let bo = kit::Person::new("bo");
     let mut again = server.registration("bo");
     again.extend(["--recovery-file".to_owned(), file.display().to_string()]);
     assert_eq!(
@@ -209,7 +209,7 @@ fn failures_say_what_to_do_and_have_a_kind_and_a_code() {
         );
         assert!(!text(&failure, "error").is_empty());
     }
-    let taken = server.stranger("ada");
+    let taken = kit::Person::new("ada");
     let (code, failure) = taken.fails(&server.registration("ada"));
     assert_eq!(
         (code, &failure["kind"]),
@@ -223,7 +223,7 @@ fn failures_say_what_to_do_and_have_a_kind_and_a_code() {
 #[test]
 fn a_server_that_is_not_trusted_or_not_there_is_told_at_once() {
     let mut server = Server::start();
-    let ada = server.stranger("ada");
+    let ada = kit::Person::new("ada");
     let (code, failure) = ada.fails(&["register", "ada", "--server", &server.url]);
     assert_eq!(
         (code, &failure["kind"]),
@@ -232,7 +232,7 @@ fn a_server_that_is_not_trusted_or_not_there_is_told_at_once() {
     );
     assert!(text(&failure, "error").contains("identity"), "{failure}");
     server.kill();
-    let bo = server.stranger("bo");
+    let bo = kit::Person::new("bo");
     let (code, failure) = bo.fails(&server.registration("bo"));
     assert_eq!(
         (code, &failure["kind"]),

@@ -216,7 +216,7 @@ fn a_second_device_is_linked_by_codes_and_removed_again() {
     let talk = ada.begins(&["bo"]);
     bo.syncs();
     ada.says(&talk, "before the tablet");
-    let tablet = server.stranger("tablet");
+    let tablet = kit::Person::new("tablet");
     let mut request = server.registration("unused");
     request.splice(..2, ["link-request".to_owned()]);
     let code = text(&tablet.ok(&request)[0], "code");

@@ -93,7 +93,7 @@ fn form(
 #[test]
 fn the_fields_of_json_are_these() {
     let server = Server::start();
-    let ada = server.stranger("ada");
+    let ada = kit::Person::new("ada");
     let registered = ada.ok(&server.registration("ada"));
     let [bo, cy] = server.people(["bo", "cy"]);
     let begun = ada.ok(&["new", "bo", "--name", "climbing"]);

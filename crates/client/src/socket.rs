@@ -140,10 +140,9 @@ async fn connect(route: &Route) -> Result<Transport, SocketEnd> {
 
 /// A handshake that rustls refused is about identity; one that broke off is about the network.
 fn tls_end(error: &std::io::Error) -> SocketEnd {
-    if error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
-    {
+    let inner = error.get_ref();
+    let refused = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if refused.is_some() {
         SocketEnd::Tls(error.to_string())
     } else {
         SocketEnd::Unreachable(error.to_string())

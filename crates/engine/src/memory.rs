@@ -100,9 +100,15 @@ impl Memory {
         self.intents.get(&row).is_some_and(|count| *count > 0)
     }
 
+    /// How many requests of this kind are in the outbox.
+    pub(crate) fn requests(&self, kind: outbox::Kind) -> usize {
+        let of_kind = |waiting: &&Waiting| waiting.kind == kind;
+        self.outbox.values().filter(of_kind).count()
+    }
+
     /// Whether a request of this kind is in the outbox.
     pub(crate) fn has_request(&self, kind: outbox::Kind) -> bool {
-        self.outbox.values().any(|waiting| waiting.kind == kind)
+        self.requests(kind) > 0
     }
 }
 

@@ -66,7 +66,7 @@ fn story(town: &mut Town, prepare: impl Fn(&mut Town, Who)) -> (Vec<Who>, Conver
     .unwrap();
     town.settles();
     town.comes_back(ada);
-    town.passes(Duration::from_secs(300));
+    town.passes(Duration::from_mins(5));
     (vec![ada, bo, cy], group)
 }
 
@@ -135,7 +135,9 @@ fn killed_again_and_again_nothing_is_lost_or_doubled() {
     }
 }
 
-const KINDS: [(&str, fn(&Body) -> bool); 11] = [
+type Is = fn(&Body) -> bool;
+
+const KINDS: [(&str, Is); 11] = [
     ("register", |body| matches!(body, Body::Register(_))),
     ("hello", |body| matches!(body, Body::Hello(_))),
     ("publish", |body| {

@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic
+    clippy::panic,
+    clippy::unchecked_time_subtraction
 )]
 
 mod town;
@@ -24,7 +25,7 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use town::{Town, Who};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 fn account(town: &Town, who: Who) -> AccountId {
     town.people[who.0].engine.me().unwrap().unwrap().account
@@ -408,9 +409,9 @@ fn an_update_replaces_all_key_packages_and_the_last_resort_is_never_older_than_a
     assert_eq!(asked(&town, ada, since, is_replacement), 1);
     let [cy] = town.people(["cy"]);
     let since = town.people[cy.0].asked.len();
-    town.passes(LAST_RESORT_INTERVAL - Duration::from_secs(60));
+    town.passes(LAST_RESORT_INTERVAL - Duration::from_mins(1));
     assert_eq!(asked(&town, cy, since, is_replacement), 0);
-    town.passes(Duration::from_secs(120));
+    town.passes(Duration::from_mins(2));
     assert_eq!(asked(&town, cy, since, is_replacement), 1, "weekly");
     town.says(ada, talk, "still talking");
     town.settles();

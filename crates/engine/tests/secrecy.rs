@@ -75,7 +75,7 @@ fn used_keys_are_gone_from_database_and_log_after_the_bound() {
     let mut town = Town::on_disk(1);
     let [ada, bo] = town.people(["ada", "bo"]);
     let talk = town.meets(ada, bo);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     says(&mut town, ada, talk, "used", 6);
     says(&mut town, bo, talk, "used by bo", 3);
     let items = recorded(&town, bo);
@@ -109,7 +109,7 @@ fn a_used_secret_is_nowhere_in_the_files_after_the_bound() {
     let mut town = Town::on_disk(2);
     let [ada, bo] = town.people(["ada", "bo"]);
     let talk = town.meets(ada, bo);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     town.says(ada, talk, "a plaintext to look for");
     town.settles();
     let file = town.people[bo.0].file.clone().unwrap();
@@ -179,7 +179,7 @@ fn the_past_epoch_is_closed_after_its_grace_also_for_what_never_arrived() {
     let mut town = Town::on_disk(3);
     let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
     let group = town.creates_group(ada, "club", &[bo, cy]);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     // The server withholds these from bo; the thief has them from elsewhere.
     town.people[bo.0].bends_item = Some(Box::new(|item| {
         if let Some(v1::item::Content::Message(message)) = &mut item.content
@@ -220,9 +220,9 @@ fn a_stolen_state_opens_what_follows_until_its_owners_next_update_and_nothing_af
     let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
     let group = town.creates_group(ada, "club", &[bo, cy]);
     let talk = town.meets(bo, ada);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     says(&mut town, ada, group, "before", 5);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
 
     let mut thief = Copied::of(&town.people[bo.0]);
     says(&mut town, ada, group, "between", 3);
@@ -277,10 +277,10 @@ fn the_schedule_locks_a_thief_out_within_a_week() {
     let mut town = Town::on_disk(5);
     let [ada, bo] = town.people(["ada", "bo"]);
     let talk = town.meets(ada, bo);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     let mut thief = Copied::of(&town.people[bo.0]);
     says(&mut town, ada, talk, "within the week", 2);
-    town.passes(keyfold_engine::limits::UPDATE_INTERVAL + Duration::from_secs(60));
+    town.passes(keyfold_engine::limits::UPDATE_INTERVAL + Duration::from_mins(1));
     says(&mut town, ada, talk, "after a week", 2);
     let late = town.creates_group(ada, "late", &[bo]);
     says(&mut town, ada, late, "after a week in a new one", 2);
@@ -317,7 +317,7 @@ fn replaced_key_packages_are_erased_when_no_welcome_can_come_any_more() {
     town.settles();
     let both = packages(&town);
     assert!(Copied::of(&town.people[bo.0]).opens(&items).is_empty());
-    town.passes(KEY_PACKAGE_RETENTION + Duration::from_secs(10 * 24 * 60 * 60));
+    town.passes(KEY_PACKAGE_RETENTION + Duration::from_hours(10 * 24));
     assert!(packages(&town) <= both * 6, "old ones go");
     assert!(Copied::of(&town.people[bo.0]).opens(&items).is_empty());
 }
@@ -327,7 +327,7 @@ fn a_removed_devices_whole_state_opens_nothing_of_the_new_epoch() {
     let mut town = Town::on_disk(7);
     let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
     let group = town.creates_group(ada, "club", &[bo, cy]);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     town.goes_offline(cy);
     let mut before = Copied::of(&town.people[cy.0]);
     town.says(ada, group, "still for cy");
@@ -360,7 +360,7 @@ fn after_a_crash_the_log_is_emptied_soon() {
     let mut town = Town::on_disk(8);
     let [ada, bo] = town.people(["ada", "bo"]);
     let talk = town.meets(ada, bo);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     says(&mut town, ada, talk, "used", 3);
     let items = recorded(&town, bo);
     town.people[bo.0].restarts();

@@ -51,7 +51,7 @@ fn somebody_offline_catches_up_over_several_epochs() {
     let group = town.creates_group(ada, "trip", &[bo, cy]);
     town.goes_offline(cy);
     town.says(ada, group, "one");
-    town.passes(Duration::from_secs(3 * 24 * 60 * 60));
+    town.passes(Duration::from_hours(3 * 24));
     town.adds(ada, group, &[di]);
     town.settles();
     town.says(bo, group, "two");
@@ -81,7 +81,7 @@ fn somebody_leaves() {
     .unwrap();
     town.settles();
     assert_eq!(town.shows(bo, group).standing, Standing::Left);
-    town.passes(Duration::from_secs(60));
+    town.passes(Duration::from_mins(1));
     assert_eq!(town.members(ada, group), ["ada", "cy"]);
     town.says(cy, group, "bo is gone");
     town.settles();

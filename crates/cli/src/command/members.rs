@@ -113,12 +113,13 @@ pub(super) async fn rename(session: &Session, args: Rename) -> Result<(), Failur
     .await
 }
 
-/// Replaces this device's keys. No event tells its end: it is done when nothing waits any more.
+/// Replaces this device's keys: in the conversation first, then at the directory, which is done when nothing waits any more.
 pub(super) async fn update(session: &Session, args: Conversation) -> Result<(), Failure> {
     let mut online = session.online()?;
     let changed = async {
         let conversation = conversation_online(&online, &args.conversation).await?;
-        online.command(Command::Update { conversation }).await?;
+        let command = Command::Update { conversation };
+        carry_out(&mut online, conversation, command).await?;
         online.settle(PATIENCE).await?;
         changed(&online, conversation).await
     }

@@ -42,7 +42,7 @@ pub(super) async fn send(session: &Session, args: Send) -> Result<(), Failure> {
     if args.queue {
         let mut profile = session.open()?;
         let conversation = conversation(&profile.engine, &args.conversation)?;
-        let id = message(profile.offline(Command::Send { conversation, text })?)?;
+        let id = message(&profile.offline(Command::Send { conversation, text })?)?;
         return show(session.out, conversation, id, "waiting");
     }
     let mut online = session.online()?;
@@ -72,7 +72,7 @@ async fn say(
     text: String,
 ) -> Result<(ConversationId, ContentId), Failure> {
     let conversation = conversation_online(online, words).await?;
-    let id = message(online.command(Command::Send { conversation, text }).await?)?;
+    let id = message(&online.command(Command::Send { conversation, text }).await?)?;
     online
         .wait(|event| match event {
             Event::Sent(_, sent) if *sent == id => Some(Ok(())),
@@ -83,9 +83,9 @@ async fn say(
     Ok((conversation, id))
 }
 
-fn message(answer: Answer) -> Result<ContentId, Failure> {
+fn message(answer: &Answer) -> Result<ContentId, Failure> {
     match answer {
-        Answer::Message(id) => Ok(id),
+        Answer::Message(id) => Ok(*id),
         _ => Err(Failure::new(Kind::Fault, "the message was not taken")),
     }
 }
@@ -134,7 +134,7 @@ fn queue_lines(mut profile: Profile, out: Output, words: &str) -> Result<(), Fai
     for line in std::io::stdin().lines() {
         let text = line?;
         if !text.is_empty() {
-            let id = message(profile.offline(Command::Send { conversation, text })?)?;
+            let id = message(&profile.offline(Command::Send { conversation, text })?)?;
             show(out, conversation, id, "waiting")?;
         }
     }
@@ -156,7 +156,7 @@ async fn say_lines(
                 None => more = false,
                 Some(text) if text.is_empty() => {}
                 Some(text) => {
-                    let id = message(online.command(Command::Send { conversation, text }).await?)?;
+                    let id = message(&online.command(Command::Send { conversation, text }).await?)?;
                     on_their_way.insert(id);
                     patience = Instant::now() + PATIENCE;
                 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing sleeps: whoever waits, waits for output, with a deadline.
 
-#![allow(dead_code, reason = "each story uses its part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each story uses its part of it")]
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The longest that anything may take here, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The server's program: `$KEYFOLD_SERVER`, else the one beside the program under test, built where it is missing or older
 /// than its sources.
@@ -288,14 +288,14 @@ impl Server {
 
     /// A person with an account here.
     pub fn person(&self, handle: &str) -> Person {
-        let person = self.stranger(handle);
+        let person = Person::new(handle);
         person.ok(&self.registration(handle));
         person
     }
 
     /// A person with an account here whose device speaks only these suites.
     pub fn person_speaking(&self, handle: &str, suites: &str) -> Person {
-        let person = self.stranger(handle);
+        let person = Person::new(handle);
         let mut registration = self.registration(handle);
         registration.extend(["--suites".to_owned(), suites.to_owned()]);
         person.ok(&registration);
@@ -305,11 +305,6 @@ impl Server {
     /// Several of them.
     pub fn people<const N: usize>(&self, handles: [&str; N]) -> [Person; N] {
         handles.map(|handle| self.person(handle))
-    }
-
-    /// Somebody with a folder and a passphrase, and no account yet.
-    pub fn stranger(&self, handle: &str) -> Person {
-        Person::new(handle)
     }
 
     /// The arguments by which somebody registers here.

@@ -5,6 +5,7 @@ mod timeline;
 
 use keyfold_wire::ids::ConversationId;
 
+use crate::table::outbox::Kind;
 use crate::table::setting::{self, Setting};
 use crate::table::{contact, conversation as table, intent};
 use crate::view::{Contact, Me};
@@ -45,13 +46,15 @@ impl Engine {
     }
 
     /// How many messages, requests and intents are not finished. What the schedule wants (own keys to renew, people who left to
-    /// be removed) does not count.
+    /// be removed, secrets to be erased) does not count.
     ///
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn waiting(&self) -> Result<u64, Fault> {
         let tx = &self.database;
-        let requests = u64::try_from(self.memory.outbox.len()).unwrap_or(u64::MAX);
+        let scheduled = self.memory.requests(Kind::Barrier);
+        let requests = self.memory.outbox.len().saturating_sub(scheduled);
+        let requests = u64::try_from(requests).unwrap_or(u64::MAX);
         let messages = crate::table::timeline::count_all_waiting(tx)?;
         Ok(intent::count(tx)?
             .saturating_add(requests)

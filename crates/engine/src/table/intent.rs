@@ -47,7 +47,7 @@ impl Wish {
     pub(crate) const fn is_asked(&self) -> bool {
         matches!(
             self,
-            Self::Add | Self::Remove(_) | Self::Rename(_) | Self::Role(..)
+            Self::Add | Self::Remove(_) | Self::Rename(_) | Self::Role(..) | Self::Update
         )
     }
 
@@ -256,10 +256,7 @@ pub(crate) fn count(tx: &Connection) -> Result<u64, Fault> {
     let mut count = 0_u64;
     while let Some(row) = rows.next()? {
         let intent = read(row)?;
-        let background = matches!(
-            intent.wish,
-            Wish::Update | Wish::Renew | Wish::RemoveLeavers
-        );
+        let background = matches!(intent.wish, Wish::Renew | Wish::RemoveLeavers);
         count = count.saturating_add(u64::from(!background));
     }
     Ok(count)

@@ -202,14 +202,12 @@ impl Town {
             let online = self.people.iter().filter(|person| person.online);
             let next = online.filter_map(Person::deadline).min();
             let now = self.now();
-            match next.filter(|next| *next > now && *next < end) {
-                Some(next) => self.clock.advance(next.since(now)),
-                None => {
-                    self.clock.advance(end.since(now));
-                    self.settles();
-                    return;
-                }
-            }
+            let Some(next) = next.filter(|next| *next > now && *next < end) else {
+                self.clock.advance(end.since(now));
+                self.settles();
+                return;
+            };
+            self.clock.advance(next.since(now));
         }
     }
 
