@@ -39,7 +39,7 @@ pub enum Command {
         /// An encoded device certificate.
         certificate: Vec<u8>,
     },
-    /// Remove a device of one's own account, from the directory and from every conversation.
+    /// On a primary device: remove another device of the account, from the directory and from every conversation.
     RemoveDevice {
         /// The device.
         device: DeviceId,

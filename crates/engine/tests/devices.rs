@@ -133,6 +133,11 @@ fn a_removed_device_reads_nothing_new_and_hears_that_it_is_gone() {
         town.does(laptop, Command::RemoveDevice { device }),
         Err(Complaint::Link("a device can't remove itself".to_owned()))
     );
+    let primary = town.people[ada.0].engine.me().unwrap().unwrap().device;
+    assert_eq!(
+        town.does(laptop, Command::RemoveDevice { device: primary }),
+        Err(Complaint::NotPrimary)
+    );
     town.does(ada, Command::RemoveDevice { device }).unwrap();
     town.settles();
     town.says(bo, talk, "the laptop is gone");

@@ -26,7 +26,12 @@ pub enum DeviceRequest {
     /// Adds a device to the sender's account.
     AddDevice(Box<AddDevice>),
     /// Removes a device of the sender's account.
-    RemoveDevice(DeviceId),
+    RemoveDevice {
+        /// Which.
+        device: DeviceId,
+        /// By the account key.
+        signature: bytes::Bytes,
+    },
 }
 
 /// A request on the anonymous socket.
@@ -173,7 +178,10 @@ impl DeviceRequest {
             Request::TakeAddresses(message) => take(message),
             Request::RevokeAddresses(message) => revoke(message),
             Request::AddDevice(message) => add_device(message),
-            Request::RemoveDevice(message) => Ok(Self::RemoveDevice(id(&message.device)?)),
+            Request::RemoveDevice(message) => Ok(Self::RemoveDevice {
+                device: id(&message.device)?,
+                signature: message.signature,
+            }),
             _ => Err(Refusal::WrongSocket),
         }
     }

@@ -211,9 +211,17 @@ async fn a_second_device_reads_for_itself_until_it_is_removed<S: Store>(store: S
 
     let mut feed = town.core.subscribe(&device, keyfold_wire::ids::Sequence(0));
     assert!(matches!(feed.next().await, Ok(Content::Deliveries(_))));
-    let remove = v1::RemoveDevice {
-        device: vec![9; 16].into(),
-    };
+    let remove = Papers::of("ada").removal([9; 16]);
+    let mut others = Papers::of("bo").removal([9; 16]);
+    for _ in 0..2 {
+        let forged = ada.ask(Request::RemoveDevice(others.clone())).await;
+        assert_eq!(forged.err(), Some(Refusal::CertificateInvalid));
+        // Nor does a signature fit another device.
+        others = v1::RemoveDevice {
+            device: vec![9; 16].into(),
+            ..Papers::of("ada").removal([8; 16])
+        };
+    }
     ada.ask(Request::RemoveDevice(remove.clone()))
         .await
         .unwrap();

@@ -233,7 +233,10 @@ fn lengths_are_exact() {
         for request in requests {
             assert_eq!(anonymous(request), Some(Refusal::Malformed), "{length}");
         }
-        let remove = v1::RemoveDevice { device: wrong };
+        let remove = v1::RemoveDevice {
+            device: wrong,
+            signature: Bytes::new(),
+        };
         assert_eq!(
             device(Request::RemoveDevice(remove)),
             Some(Refusal::Malformed)

@@ -79,6 +79,14 @@ pub fn registration_input(register: &v1::Register) -> Vec<u8> {
     )
 }
 
+/// What the removal of a device is signed over: account and device, each behind its length.
+pub fn removal_input(account: &AccountId, device: &DeviceId) -> Vec<u8> {
+    labelled(
+        b"keyfold device removal v1",
+        &[account.as_bytes(), device.as_bytes()],
+    )
+}
+
 /// Label, zero byte, then each part behind its length (u32, big endian).
 fn labelled(label: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let mut input = label.to_vec();

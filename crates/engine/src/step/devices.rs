@@ -101,16 +101,17 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Removes a device of the own account everywhere.
+    /// On a primary device: removes a device of the own account everywhere.
     pub(super) fn remove_device(&mut self, device: DeviceId) -> Result<Answered, Fault> {
         if device == self.me()?.device() {
             return Ok(Err(Complaint::Link(
                 "a device can't remove itself".to_owned(),
             )));
         }
-        let body = v1::client_frame::Request::RemoveDevice(v1::RemoveDevice {
-            device: device.to_wire(),
-        });
+        let Some(account_key) = &self.me()?.account_key else {
+            return Ok(Err(Complaint::NotPrimary));
+        };
+        let body = v1::client_frame::Request::RemoveDevice(account_key.remove(device));
         self.request(Waiting::new(Kind::RemoveDevice, None, 0), body)?;
         for row in conversation::active(self.tx)? {
             let now = self.now;

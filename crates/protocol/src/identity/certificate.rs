@@ -1,6 +1,6 @@
 //! Issuing what `keyfold_wire::certificate` verifies: device certificates and registrations.
 
-use keyfold_wire::certificate::{certificate_input, registration_input};
+use keyfold_wire::certificate::{certificate_input, registration_input, removal_input};
 use keyfold_wire::ids::{DeviceId, Timestamp};
 use keyfold_wire::{Message as _, limits, v1};
 
@@ -120,5 +120,14 @@ impl AccountKey {
         };
         register.signature = self.sign(&registration_input(&register)).to_vec().into();
         Ok(register)
+    }
+
+    /// The signed request that removes a device of this account.
+    pub fn remove(&self, device: DeviceId) -> v1::RemoveDevice {
+        let signature = self.sign(&removal_input(&self.account(), &device));
+        v1::RemoveDevice {
+            device: device.to_wire(),
+            signature: signature.to_vec().into(),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Requests of devices: registering, showing a token, key packages, addresses, the account's other devices.
 
-use keyfold_wire::certificate::{Certificate, verify_registration};
-use keyfold_wire::ids::{MailboxId, Sequence};
+use keyfold_wire::certificate::{self, Certificate, verify_registration};
+use keyfold_wire::ids::{DeviceId, MailboxId, Sequence};
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::{Message as _, limits, v1};
 use sha2::{Digest as _, Sha256};
@@ -119,13 +119,10 @@ impl<S: Store, C: Clock> Core<S, C> {
             },
             DeviceRequest::RevokeAddresses(serials) => Operation::Revoke { mailbox, serials },
             DeviceRequest::AddDevice(add) => return self.add_device(device, *add).await,
-            DeviceRequest::RemoveDevice(id) => {
-                self.confirm(mailbox).await?;
-                Operation::RemoveDevice {
-                    account: device.account,
-                    device: id,
-                }
-            }
+            DeviceRequest::RemoveDevice {
+                device: id,
+                signature,
+            } => self.removal(device, id, &signature).await?,
         };
         self.store(operation).await?;
         Ok(Content::Done(v1::Done {}))
@@ -151,6 +148,27 @@ impl<S: Store, C: Clock> Core<S, C> {
             .map(address)
             .collect::<Result<_, _>>()?;
         Ok(Content::Addresses(v1::Addresses { addresses }))
+    }
+
+    async fn removal(
+        &self,
+        device: &Device,
+        id: DeviceId,
+        signature: &[u8],
+    ) -> Result<Operation, Refusal> {
+        self.confirm(device.mailbox).await?;
+        let account = self
+            .store
+            .account(device.account)
+            .await?
+            .ok_or(Refusal::Unauthenticated)?;
+        let signed = certificate::removal_input(&account.id, &id);
+        certificate::verify(&account.account_key, &signed, signature)
+            .map_err(|_| Refusal::CertificateInvalid)?;
+        Ok(Operation::RemoveDevice {
+            account: account.id,
+            device: id,
+        })
     }
 
     async fn add_device(&self, device: &Device, add: AddDevice) -> Result<Content, Refusal> {

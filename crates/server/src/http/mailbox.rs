@@ -289,7 +289,7 @@ fn cost(request: &DeviceRequest) -> u32 {
         DeviceRequest::TakeAddresses { .. } | DeviceRequest::RevokeAddresses(_) => 1,
         DeviceRequest::PublishKeyPackages(_)
         | DeviceRequest::AddDevice(_)
-        | DeviceRequest::RemoveDevice(_) => COMMIT_COST,
+        | DeviceRequest::RemoveDevice { .. } => COMMIT_COST,
     }
 }
 

@@ -18,8 +18,8 @@ use keyfold_server::request::{AnonymousRequest, DeviceRequest};
 use keyfold_server::seal::AddressKey;
 use keyfold_server::store::Store;
 use keyfold_server::{Core, Device, Refusal, Settings};
-use keyfold_wire::certificate::{account_id, certificate_input, registration_input};
-use keyfold_wire::ids::{Sequence, Timestamp};
+use keyfold_wire::certificate::{account_id, certificate_input, registration_input, removal_input};
+use keyfold_wire::ids::{DeviceId, Sequence, Timestamp};
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::v1::{self, client_frame::Request};
 use keyfold_wire::{Message as _, limits};
@@ -150,6 +150,15 @@ impl Papers {
         let signature = self.account.sign(&registration_input(&register)).to_bytes();
         register.signature = Bytes::copy_from_slice(&signature);
         register
+    }
+
+    pub fn removal(&self, device: [u8; 16]) -> v1::RemoveDevice {
+        let account = account_id(&self.account.verifying_key().to_bytes());
+        let signed = removal_input(&account, &DeviceId::new(device));
+        v1::RemoveDevice {
+            device: Bytes::copy_from_slice(&device),
+            signature: Bytes::copy_from_slice(&self.account.sign(&signed).to_bytes()),
+        }
     }
 
     pub fn hello(&self, after: u64) -> v1::Hello {
