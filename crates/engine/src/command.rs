@@ -147,6 +147,9 @@ pub enum Complaint {
     /// Not a member any more.
     #[error("you are not in this conversation any more")]
     NotAMember,
+    /// It was left, and the server does not know yet.
+    #[error("you are leaving this conversation: nothing more can be said or changed in it")]
+    Leaving,
     /// Roles do not allow it.
     #[error("only an admin of the group may do that")]
     NotAllowed,

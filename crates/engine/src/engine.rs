@@ -12,7 +12,7 @@ use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::identity::Identity;
 use crate::input::Input;
-use crate::limits::{ERASE_AFTER, MAX_IN_FLIGHT};
+use crate::limits::{ERASE_AFTER, MAX_IN_FLIGHT, MAX_OVERTAKING};
 use crate::memory::{Memory, Session};
 use crate::outcome::{Channel, Outcome, Request, RequestId};
 use crate::step::Step;
@@ -202,26 +202,30 @@ impl Engine {
 
     fn choose(&self) -> Option<(i64, Channel)> {
         let mut flying: BTreeMap<bool, usize> = BTreeMap::new();
-        let mut blocked: Vec<Row> = Vec::new();
+        let mut ahead: BTreeMap<Row, usize> = BTreeMap::new();
         for (id, waiting) in &self.memory.outbox {
             let channel = waiting.kind.channel();
             let count = flying.entry(channel == Channel::Mailbox).or_default();
+            let before = waiting.conversation.map_or(0, |row| {
+                let ahead = ahead.entry(row).or_default();
+                let before = *ahead;
+                // What was put off once goes alone: nothing may overtake it any further.
+                let alone = waiting.attempts > 0 && !waiting.accepted;
+                let settled = waiting.accepted && before == 0;
+                *ahead = before.saturating_add(match (settled, alone) {
+                    (true, _) => 0,
+                    (false, true) => MAX_OVERTAKING,
+                    (false, false) => 1,
+                });
+                before
+            });
             if self.session.in_flight.contains(id) {
                 *count = count.saturating_add(1);
-                continue;
-            }
-            if waiting.accepted
-                || waiting
-                    .conversation
-                    .is_some_and(|row| blocked.contains(&row))
+            } else if !waiting.accepted
+                && waiting.not_before <= self.session.now
+                && before < MAX_OVERTAKING
+                && *count < MAX_IN_FLIGHT
             {
-                continue;
-            }
-            if waiting.not_before > self.session.now {
-                blocked.extend(waiting.conversation);
-                continue;
-            }
-            if *count < MAX_IN_FLIGHT {
                 return Some((*id, channel));
             }
         }

@@ -24,6 +24,9 @@ pub(crate) struct Loaded {
     pub(crate) group: Option<Current>,
     /// Own messages that wait for encryption.
     pub(crate) waiting: usize,
+    /// This account has said that it leaves, and that has not come back yet. Its proof names its leaf as it is, and nothing
+    /// is said or changed behind it.
+    pub(crate) leaving: bool,
     /// Counters by device, and whether they changed.
     pub(crate) heard: HashMap<DeviceId, (Heard, bool)>,
 }
@@ -116,11 +119,13 @@ impl Loaded {
     /// A conversation whose group is not loaded, or does not exist.
     pub(crate) fn new(tx: &Connection, row: ConversationRow) -> Result<Self, Fault> {
         let waiting = timeline::count_waiting(tx, row.shown_in, row.row)?;
+        let leaving = timeline::is_leaving(tx, row.shown_in, row.row)?;
         Ok(Self {
             row,
             row_dirty: false,
             group: None,
             waiting,
+            leaving,
             heard: HashMap::new(),
         })
     }

@@ -81,6 +81,9 @@ impl Step<'_> {
             Standing::Failed(_) => return Ok(Err(Complaint::NoSuchConversation)),
             Standing::Creating | Standing::Active | Standing::Held(_) => {}
         }
+        if loaded.leaving {
+            return Ok(Err(Complaint::Leaving));
+        }
         match command {
             Command::Send { text, .. } => self.say(loaded, &text),
             Command::Update { .. } => {

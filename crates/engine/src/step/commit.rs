@@ -4,7 +4,7 @@ use keyfold_protocol::group::{Change, CheckedKeyPackage, NextEpoch, Staged, Upda
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::{GroupView, LeafIndex};
 use keyfold_protocol::state::{Name, Role};
-use keyfold_protocol::{content, envelope, welcome};
+use keyfold_protocol::{envelope, welcome};
 use keyfold_wire::ids::{AccountId, MessageId, Serial};
 use keyfold_wire::v1;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +18,6 @@ use crate::memory::Loaded;
 use crate::outcome::Failure;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::timeline::{self, EntryRow};
 use crate::table::{address, key_package, leaver};
 
 /// A change to commit, or why there is none.
@@ -189,7 +188,7 @@ impl Step<'_> {
 
     /// New keys for the own leaf; a new address too, where the present one is flooded or came from a last-resort package.
     fn plan_update(&mut self, loaded: &Loaded) -> Result<Planned, Fault> {
-        if self.is_leaving(loaded)? {
+        if loaded.leaving {
             return Ok(Err(Attempt::Over(Ok(()))));
         }
         let shared = match loaded.row.serial {
@@ -215,13 +214,6 @@ impl Step<'_> {
             update: Some(update),
             ..Change::default()
         }))
-    }
-
-    /// Whether this account has said that it leaves: its proof names its present leaf, which must stay as it is.
-    fn is_leaving(&self, loaded: &Loaded) -> Result<bool, Fault> {
-        let unsent = timeline::own_unsent(self.tx, loaded.row.shown_in, loaded.row.row)?;
-        let leaving = |entry: &EntryRow| content::is_leaving(&entry.body).unwrap_or(false);
-        Ok(unsent.iter().any(leaving))
     }
 
     /// The serial of the own leaf's address.

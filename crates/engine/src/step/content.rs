@@ -45,6 +45,10 @@ impl Step<'_> {
         if !self.take_turn(loaded, sender, &content, at)? {
             return Ok(Fate::Applied);
         }
+        // Another device of theirs may have been quicker than the news. Everybody has both in one order.
+        if leaver::has(self.tx, loaded.row.row, &sender.account())? {
+            return Ok(Fate::Applied);
+        }
         if let Body::Leaving(proof) = &content.body {
             self.somebody_leaves(loaded, proof, at)?;
             return Ok(Fate::Applied);

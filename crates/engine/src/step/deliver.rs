@@ -51,7 +51,7 @@ impl Step<'_> {
     }
 
     /// Items that waited for what has just come.
-    fn retry_parked(&mut self) -> Result<(), Fault> {
+    pub(super) fn retry_parked(&mut self) -> Result<(), Fault> {
         while let Some(serial) = self.unpark.pop_first() {
             for item in parked::take(self.tx, serial)? {
                 let item = v1::Item::decode(item.as_slice())

@@ -9,7 +9,6 @@ use super::Step;
 use super::command::{Answered, normal_form};
 use crate::Fault;
 use crate::command::{Answer, Complaint};
-use crate::limits::RETRY_FIRST;
 use crate::outcome::{Event, Failure};
 use crate::table::contact;
 use crate::table::conversation::Row;
@@ -222,11 +221,13 @@ impl Step<'_> {
         };
         if let Wish::AddDevice(device) = &found.wish {
             packages.retain(|fetched| fetched.device().as_bytes() == device);
-            let ready = packages
-                .iter()
-                .any(|fetched| !fetched.key_package.is_empty());
-            if !ready {
-                return self.ask_again(waiting, asked.clone());
+            match packages.first() {
+                // It was removed again.
+                None => return self.gather_failed(waiting.reference, Failure::Nothing),
+                Some(fetched) if fetched.key_package.is_empty() => {
+                    return self.ask_again(waiting, asked.clone());
+                }
+                Some(_) => {}
             }
         }
         intent::set_packages(self.tx, waiting.reference, &account, &packages)?;
@@ -236,7 +237,8 @@ impl Step<'_> {
     /// A device that was just linked has published nothing yet.
     fn ask_again(&mut self, waiting: &Waiting, asked: v1::FetchKeyPackages) -> Result<(), Fault> {
         let mut again = Waiting::new(Kind::Fetch, None, waiting.reference);
-        again.not_before = self.now.after(RETRY_FIRST);
+        again.attempts = waiting.attempts.saturating_add(1);
+        again.not_before = self.now.after(waiting.pause());
         self.wake(again.not_before);
         let body = v1::client_frame::Request::FetchKeyPackages(asked);
         self.request(again, body)?;

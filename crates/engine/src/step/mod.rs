@@ -83,6 +83,7 @@ impl<'e> Step<'e> {
             }
             Input::Tick => self.tick()?,
         }
+        self.retry_parked()?;
         while let Some(row) = self.touched.pop_first() {
             self.pump(row)?;
         }

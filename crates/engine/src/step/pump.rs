@@ -105,7 +105,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// A conversation ends here: what waits in it can't be sent, what was wished can't be done.
+    /// A conversation ends here: what waits in it can't be sent, what was wished can't be done. What the server has accepted and
+    /// has not come back yet lies behind the end, where nobody shows it.
     pub(super) fn give_up(&mut self, loaded: &mut Loaded, why: &Failure) -> Result<(), Fault> {
         let row = loaded.row.row;
         self.drop_requests(row)?;
@@ -113,13 +114,13 @@ impl Step<'_> {
             self.intent_over(loaded, &intent, Err(why.clone()))?;
         }
         let shown = self.shown_id(loaded)?;
-        for entry in timeline::own_unsent(self.tx, loaded.row.shown_in, row)? {
+        for entry in timeline::own_unsettled(self.tx, loaded.row.shown_in, row)? {
             timeline::mark(self.tx, entry.place, Stage::Failed)?;
             if let Some(id) = entry.content_id {
                 self.tell(Event::SendFailed(shown, id, why.clone()));
             }
         }
-        loaded.waiting = 0;
+        (loaded.waiting, loaded.leaving) = (0, false);
         Ok(())
     }
 

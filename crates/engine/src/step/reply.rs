@@ -10,7 +10,6 @@ use super::Step;
 use super::gather::asked;
 use crate::Fault;
 use crate::input::Reply;
-use crate::limits::{RETRY_FIRST, RETRY_MOST};
 use crate::memory::Loaded;
 use crate::outcome::Failure;
 use crate::table::conversation::Row;
@@ -44,9 +43,8 @@ impl Step<'_> {
         mut waiting: Waiting,
         retry_after_ms: u32,
     ) -> Result<(), Fault> {
-        let doubled = RETRY_FIRST.saturating_mul(1 << waiting.attempts.min(10));
-        let wait = doubled
-            .min(RETRY_MOST)
+        let wait = waiting
+            .pause()
             .max(Duration::from_millis(retry_after_ms.into()));
         waiting.attempts = waiting.attempts.saturating_add(1);
         waiting.not_before = self.now.after(wait);

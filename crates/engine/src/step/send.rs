@@ -66,6 +66,7 @@ impl Step<'_> {
         let composed = self
             .rng
             .with(|rng| content::leaving(&author, counter, &proof, rng));
+        loaded.leaving = true;
         self.write_down(loaded, composed).map(Ok)
     }
 

@@ -32,6 +32,13 @@ pub(crate) fn all(tx: &Connection, conversation: Row) -> Result<Vec<(AccountId, 
     Ok(leavers)
 }
 
+/// Whether somebody has said that they leave.
+pub(crate) fn has(tx: &Connection, conversation: Row, account: &AccountId) -> Result<bool, Fault> {
+    tx.prepare_cached("SELECT 1 FROM leaver WHERE conversation = ?1 AND account = ?2")?
+        .exists((conversation.0, account.as_ref()))
+        .map_err(Fault::from)
+}
+
 /// Somebody is gone.
 pub(crate) fn remove(tx: &Connection, conversation: Row, account: &AccountId) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM leaver WHERE conversation = ?1 AND account = ?2")?

@@ -2,12 +2,15 @@
 //!
 //! A mirror without the bytes is kept in memory ([`Waiting`]), so that choosing the next request reads one row.
 
+use std::time::Duration;
+
 use keyfold_wire::ids::{MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::conversation::Row;
 use super::{from_sql, id, instant};
 use crate::Fault;
+use crate::limits::{RETRY_FIRST, RETRY_MOST};
 use crate::outcome::Channel;
 
 /// What a request is for; `reference` in [`Waiting`] says which.
@@ -114,6 +117,12 @@ impl Waiting {
             not_before: Timestamp(0),
         }
     }
+
+    /// How long to wait after the attempts so far, before the next one.
+    pub(crate) fn pause(&self) -> Duration {
+        let doubled = RETRY_FIRST.saturating_mul(1 << self.attempts.min(10));
+        doubled.min(RETRY_MOST)
+    }
 }
 
 /// Puts a request in; the id tells its place.
@@ -121,7 +130,7 @@ pub(crate) fn insert(tx: &Connection, request: &Waiting, frame: &[u8]) -> Result
     tx.prepare_cached(
         "INSERT INTO outbox (kind, conversation, reference, message_id, body_hash, frame, accepted,
            attempts, not_before)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
     )?
     .execute((
         request.kind.number(),
@@ -130,6 +139,7 @@ pub(crate) fn insert(tx: &Connection, request: &Waiting, frame: &[u8]) -> Result
         request.message_id.as_ref().map(AsRef::<[u8]>::as_ref),
         request.body_hash.as_ref().map(<[u8; 32]>::as_slice),
         frame,
+        request.attempts,
         instant(request.not_before),
     ))?;
     Ok(tx.last_insert_rowid())

@@ -3,7 +3,7 @@
 //! The row id is the conversation's row times 2^40 plus the position. What waits to be sent has positions from 2^39
 //! on, hence stands last; when the server has it, it moves to the next position before them.
 
-use keyfold_protocol::content::ContentId;
+use keyfold_protocol::content::{self, ContentId};
 use keyfold_wire::ids::{AccountId, Timestamp};
 use rusqlite::{Connection, Row as SqlRow};
 
@@ -189,15 +189,21 @@ pub(crate) fn waiting(
     collect(rows)
 }
 
-/// Own entries of a conversation's group that the server does not have.
-pub(crate) fn own_unsent(
+/// Whether an own entry without its final place says that this account leaves.
+pub(crate) fn is_leaving(tx: &Connection, shown_in: Row, origin: Row) -> Result<bool, Fault> {
+    let leaving = |entry: &EntryRow| content::is_leaving(&entry.body).unwrap_or(false);
+    Ok(own_unsettled(tx, shown_in, origin)?.iter().any(leaving))
+}
+
+/// Own entries of a conversation's group that have no final place: waiting, under way, or accepted and not back yet.
+pub(crate) fn own_unsettled(
     tx: &Connection,
     shown_in: Row,
     origin: Row,
 ) -> Result<Vec<EntryRow>, Fault> {
     let sql = format!(
         "SELECT {COLUMNS} FROM timeline
-         WHERE id >= ?1 AND id < ?2 AND origin = ?3 AND state IN (0, 1) ORDER BY id"
+         WHERE id >= ?1 AND id < ?2 AND origin = ?3 AND state IN (0, 1, 2) ORDER BY id"
     );
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query((
