@@ -1,0 +1,46 @@
+//! What a run is made of.
+
+use clap::ValueEnum;
+
+/// One run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// How many things people do.
+    pub actions: u32,
+    /// How many people there are, at least 2.
+    pub people: usize,
+    /// What goes wrong.
+    pub faults: Faults,
+}
+
+/// What goes wrong in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Faults {
+    /// Nothing but delay.
+    None,
+    /// Connections break, with requests, replies and pushes under way; devices are out of reach; the server is busy.
+    Net,
+    /// Devices and the server are killed and start again.
+    Crash,
+    /// All of these, and clocks that are off.
+    All,
+}
+
+impl Faults {
+    /// Whether connections break.
+    pub(crate) const fn network(self) -> bool {
+        matches!(self, Self::Net | Self::All)
+    }
+
+    /// Whether processes are killed.
+    pub(crate) const fn crashes(self) -> bool {
+        matches!(self, Self::Crash | Self::All)
+    }
+
+    /// Whether clocks are off.
+    pub(crate) const fn clocks(self) -> bool {
+        matches!(self, Self::All)
+    }
+}

@@ -1,0 +1,148 @@
+//! The real server core over its real in-memory store: what it holds survives a restart, its connections do not.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use keyfold_engine::Channel;
+use keyfold_server::clock::ManualClock;
+use keyfold_server::delivery::Feed;
+use keyfold_server::request::{AnonymousRequest, DeviceRequest};
+use keyfold_server::seal::AddressKey;
+use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::{Core, Device, Refusal, Settings};
+use keyfold_wire::ids::{MailboxId, Sequence};
+use keyfold_wire::v1;
+use keyfold_wire::v1::client_frame::Request as Body;
+use keyfold_wire::v1::server_frame::Content;
+use tokio::runtime::Runtime;
+
+type TheCore = Core<MemoryStore, ManualClock>;
+
+/// What the server knows of a device that has greeted it.
+pub(crate) struct Session {
+    pub(crate) device: Device,
+    feed: Feed<MemoryStore, ManualClock>,
+}
+
+pub(crate) struct Server {
+    runtime: Runtime,
+    clock: ManualClock,
+    store: MemoryStore,
+    core: Arc<TheCore>,
+    key: AddressKey,
+}
+
+fn key() -> AddressKey {
+    AddressKey::new(1, &[7; 32])
+}
+
+impl Server {
+    pub(crate) fn new(clock: ManualClock) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let store = MemoryStore::new();
+        let core = Self::launch(&runtime, &store, &clock);
+        Self {
+            runtime,
+            clock,
+            store,
+            core,
+            key: key(),
+        }
+    }
+
+    fn launch(runtime: &Runtime, store: &MemoryStore, clock: &ManualClock) -> Arc<TheCore> {
+        let (core, committer) =
+            Core::new(store.clone(), clock.clone(), key(), Settings::default());
+        runtime.spawn(committer.run());
+        core
+    }
+
+    /// Killed and started again.
+    pub(crate) fn restarts(&mut self) {
+        self.core.close();
+        self.core = Self::launch(&self.runtime, &self.store, &self.clock);
+    }
+
+    /// The first frame of a mailbox connection.
+    pub(crate) fn greets(&self, body: Body) -> Result<(Session, v1::Greeting), Refusal> {
+        let core = &self.core;
+        self.runtime.block_on(async {
+            let (device, greeting, after) = match body {
+                Body::Hello(hello) => {
+                    let after = Sequence(hello.after);
+                    let (device, greeting) = core.hello(hello).await?;
+                    (device, greeting, after)
+                }
+                Body::Register(register) => {
+                    let (device, greeting) = core.register(register).await?;
+                    (device, greeting, Sequence(0))
+                }
+                _ => return Err(Refusal::WrongSocket),
+            };
+            let feed = core.subscribe(&device, after);
+            Ok((Session { device, feed }, greeting))
+        })
+    }
+
+    /// Any other request.
+    pub(crate) fn answers(
+        &self,
+        channel: Channel,
+        session: Option<&Session>,
+        body: Body,
+    ) -> Result<Content, Refusal> {
+        let core = &self.core;
+        self.runtime.block_on(async {
+            match (channel, session) {
+                (Channel::Anonymous, _) => core.anonymous(AnonymousRequest::parse(body)?).await,
+                (Channel::Mailbox, Some(session)) => {
+                    let request = DeviceRequest::parse(body)?;
+                    core.device_request(&session.device, request).await
+                }
+                (Channel::Mailbox, None) => Err(Refusal::Unauthenticated),
+            }
+        })
+    }
+
+    pub(crate) fn acknowledged(&self, session: &Session, sequence: u64) {
+        self.core.acknowledge(&session.device, Sequence(sequence));
+        self.runtime.block_on(drained());
+    }
+
+    /// What the server pushes now. `None` at the end: the feed is over.
+    pub(crate) fn pushes(&self, session: &mut Session) -> (Vec<Content>, bool) {
+        let mut pushed = Vec::new();
+        self.runtime.block_on(async {
+            loop {
+                let next = tokio::select! {
+                    biased;
+                    next = session.feed.next() => Some(next),
+                    () = ready(()) => None,
+                };
+                match next {
+                    Some(Ok(content)) => pushed.push(content),
+                    Some(Err(_)) => return (pushed, true),
+                    None => return (pushed, false),
+                }
+            }
+        })
+    }
+
+    pub(crate) fn sweeps(&self) {
+        let _ = self.runtime.block_on(self.core.sweep());
+    }
+
+    /// Whose mailbox an address leads to.
+    pub(crate) fn mailbox_of(&self, address: &[u8]) -> Option<MailboxId> {
+        self.key.open(address).map(|target| target.mailbox)
+    }
+}
+
+/// Lets the committer do what waits.
+async fn drained() {
+    for _ in 0..16 {
+        tokio::task::yield_now().await;
+    }
+}
