@@ -12,6 +12,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
+pub(crate) use mls::Attempt;
 pub use mls::MlsStorage;
 pub(crate) use platform::UNREADABLE;
 
