@@ -31,6 +31,9 @@ const UNREADABLE: &str = "a change of the group can't be read";
 impl Step<'_> {
     /// Applies a push.
     pub(super) fn deliver(&mut self, deliveries: v1::Deliveries) -> Result<(), Fault> {
+        if self.session.broken_off {
+            return Ok(());
+        }
         let mut dropped = 0_u64;
         for item in deliveries.items {
             let sequence = Sequence(item.sequence);

@@ -114,6 +114,7 @@ fn on_a_full_disk_nothing_changes_and_it_goes_on_once_there_is_room() {
     };
     let engine = &mut town.people[bo.0].engine;
     for _ in 0..3 {
+        engine.apply(greeted(), now, &mut rng).unwrap();
         let fault = engine
             .apply(Input::Delivered(deliveries()), now, &mut rng)
             .unwrap_err();
@@ -134,10 +135,34 @@ fn on_a_full_disk_nothing_changes_and_it_goes_on_once_there_is_room() {
     assert_eq!(sees(&town, bo, group), before, "nothing has changed");
     let engine = &mut town.people[bo.0].engine;
     engine.set_quota(NO_LIMIT).unwrap();
+    // What the connection brings behind a push that could not be written would tear a hole.
+    let mut behind = deliveries();
+    behind.items.drain(..50);
+    let outcome = engine.apply(Input::Delivered(behind), now, &mut rng);
+    assert_eq!(outcome.unwrap().acknowledge, None);
+    assert_eq!(sees(&town, bo, group), before, "nothing is passed over");
+    let engine = &mut town.people[bo.0].engine;
+    engine.apply(greeted(), now, &mut rng).unwrap();
     engine
         .apply(Input::Delivered(deliveries()), now, &mut rng)
         .unwrap();
     assert_eq!(town.reads(bo, group).len(), 100, "each of them once");
+}
+
+/// A new connection of a device whose key packages are all there.
+fn greeted() -> Input {
+    let suites = keyfold_protocol::suite::Suite::ALL.into_iter();
+    let suites = suites.map(|suite| v1::SuiteSupply {
+        suite: suite.number().into(),
+        one_time: 20,
+        last_resort: true,
+    });
+    Input::Connected(v1::Greeting {
+        supply: Some(v1::Supply {
+            suites: suites.collect(),
+        }),
+        ..v1::Greeting::default()
+    })
 }
 
 fn bos_serial(file: &Path) -> u64 {
