@@ -83,6 +83,7 @@ pub fn open(
     if let Some(key) = key {
         platform::unlock(&connection, key)?;
     }
+    platform::keep_others_out(&connection)?;
     check_readable(&connection)?;
     check_version(&connection)?;
     configure(&connection, durability)?;
