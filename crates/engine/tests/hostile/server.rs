@@ -504,8 +504,10 @@ fn is_refused(kind: &str, code: i32) {
 
 #[test]
 fn whatever_the_server_refuses_is_told_or_done_later_and_nothing_is_lost() {
+    // Those that a device knows by themselves, some that it does not expect, one that nobody knows.
+    let codes = [0, 1, 3, 4, 5, 6, 7, 8, 16, 18, 21];
     for kind in ["send", "commit", "create", "lookup", "fetch", "mailbox"] {
-        for code in 0..=21 {
+        for code in codes {
             is_refused(kind, code);
         }
     }
