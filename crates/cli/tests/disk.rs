@@ -204,14 +204,8 @@ fn a_server_with_a_full_disk_refuses_and_goes_on_by_itself() {
         }
     }
     assert!(server.running.is_alive());
-    // What needs room is refused for now, in words.
-    let cy = server.stranger("cy");
-    let (code, failure) = cy.fails(&server.registration("cy"));
-    assert_eq!(
-        (code, &failure["kind"]),
-        (4, &"offline".into()),
-        "{failure}"
-    );
+    let cy = Person::new("cy");
+    is_refused_for_now(&server, &cy);
 
     // Killed while it is full. It does not start without room for what it shares with itself; with that, it does.
     server.kill();
@@ -242,6 +236,14 @@ fn a_server_with_a_full_disk_refuses_and_goes_on_by_itself() {
     bo.syncs();
     assert_eq!(bo.reads(&talk), written);
     cy.ok(&server.registration("cy"));
+}
+
+/// Who needs room at the server is told that there is none.
+fn is_refused_for_now(server: &Server, newcomer: &Person) {
+    let (code, failure) = newcomer.fails(&server.registration(&newcomer.handle));
+    let kind = &failure["kind"];
+    assert_eq!((code, kind), (4, &"offline".into()), "{failure}");
+    assert!(text(&failure, "error").contains("no room"), "{failure}");
 }
 
 #[test]

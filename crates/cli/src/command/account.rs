@@ -107,7 +107,7 @@ async fn sign_up(online: &mut Online, args: &Register, begun: Option<&Me>) -> Re
     let begun = |link: &Link| !matches!(link, Link::Connecting);
     let link = online.client.wait_for_link(begun, PATIENCE).await;
     if let Ok(Link::Offline { why }) | Err(Link::Offline { why }) = link
-        && !matches!(why, SocketEnd::Closed(_))
+        && !matches!(why, SocketEnd::Closed(_) | SocketEnd::Overburdened)
     {
         return Err(Failure::offline(
             &why,
