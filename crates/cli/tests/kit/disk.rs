@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// What a file system in memory gives out at once.
-pub const PAGE: u64 = 4_096;
+const PAGE: [u8; 4_096] = [0x5A; 4_096];
 
 /// Makes the file system and keeps the namespace for as long as its input is open.
 const KEEPER: &str =
@@ -33,7 +33,7 @@ impl SmallDisk {
                 std::env::var_os("CI").is_none_or(|value| value != "true"),
                 "{why}"
             );
-            eprintln!("SKIPPED: {why}");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
         }
         made
     }
@@ -90,9 +90,8 @@ impl SmallDisk {
             .append(true)
             .open(self.ballast())
             .unwrap();
-        let page = [0x5A; PAGE as usize];
         loop {
-            match ballast.write_all(&page) {
+            match ballast.write_all(&PAGE) {
                 Ok(()) => {}
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
@@ -107,7 +106,9 @@ impl SmallDisk {
         self.fill();
         let ballast = OpenOptions::new().write(true).open(self.ballast()).unwrap();
         let size = ballast.metadata().unwrap().len();
-        ballast.set_len(size.saturating_sub(pages * PAGE)).unwrap();
+        ballast
+            .set_len(size.saturating_sub(pages * PAGE.len() as u64))
+            .unwrap();
     }
 
     /// Makes room again.

@@ -176,7 +176,7 @@ fn group() -> (Town, [Who; 4], ConversationId, Copied, bytes::Bytes) {
     let people = town.people(["ada", "bo", "cy", "eve"]);
     let [ada, bo, cy, eve] = people;
     let group = town.creates_group(ada, "club", &[cy, eve]);
-    town.passes(std::time::Duration::from_secs(600));
+    town.passes(std::time::Duration::from_mins(10));
     town.goes_offline(eve);
     let fetch = v1::FetchKeyPackages {
         account: account(&town, bo).to_wire(),
@@ -288,15 +288,8 @@ fn a_forged_leaf_in_a_commit_is_refused_by_all_members() {
     }
 }
 
-/// A group of eve's own making, in which her leaf carries this certificate, and bo's welcome into it.
-fn invites(
-    eve: &mut Copied,
-    keys: &DeviceKeys,
-    certificate: &[u8],
-    bos_package: &[u8],
-    owner: keyfold_wire::ids::AccountId,
-) -> v1::Create {
-    let credential = credential(keys, certificate);
+/// How a group of eve's own making begins: as an honest one would.
+fn honest(owner: keyfold_wire::ids::AccountId) -> MlsGroupCreateConfig {
     let state = ConversationState::group(
         ConversationId::new([8; 16]),
         ConversationHandle::new([9; 32]),
@@ -316,7 +309,7 @@ fn invites(
         Extension::Unknown(state::EXTENSION_TYPE, UnknownExtension(state.encode())),
     ])
     .unwrap();
-    let config = MlsGroupCreateConfig::builder()
+    MlsGroupCreateConfig::builder()
         .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
         .use_ratchet_tree_extension(true)
         .ciphersuite(HYBRID)
@@ -325,7 +318,19 @@ fn invites(
         .with_group_context_extensions(context)
         .with_leaf_node_extensions(Extensions::from_vec(vec![address(b"eves")]).unwrap())
         .unwrap()
-        .build();
+        .build()
+}
+
+/// A group of eve's own making, in which her leaf carries this certificate, and bo's welcome into it.
+fn invites(
+    eve: &mut Copied,
+    keys: &DeviceKeys,
+    certificate: &[u8],
+    bos_package: &[u8],
+    owner: keyfold_wire::ids::AccountId,
+) -> v1::Create {
+    let credential = credential(keys, certificate);
+    let config = honest(owner);
     let checked = CheckedKeyPackage::check(
         &Crypto::default(),
         bos_package,

@@ -17,7 +17,7 @@ fn pair() -> (Town, [Who; 2], ConversationId) {
     let group = town.creates_group(people[0], "club", &people[1..]);
     town.says(people[0], group, "hello");
     town.settles();
-    town.passes(std::time::Duration::from_secs(600));
+    town.passes(std::time::Duration::from_mins(10));
     (town, people, group)
 }
 

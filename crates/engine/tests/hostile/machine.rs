@@ -42,13 +42,13 @@ fn a_clock_an_hour_off_in_either_direction_disturbs_nobody() {
         town.says(cy, group, "around the update");
         town.says(ada, group, "around it as well");
         town.settles();
-        town.passes(std::time::Duration::from_secs(600));
+        town.passes(std::time::Duration::from_mins(10));
         town.goes_offline(bo);
         town.says(cy, group, "while bo is away");
         town.settles();
-        town.passes(std::time::Duration::from_secs(8 * 24 * 60 * 60));
+        town.passes(std::time::Duration::from_hours(192));
         town.comes_back(bo);
-        town.passes(std::time::Duration::from_secs(600));
+        town.passes(std::time::Duration::from_mins(10));
         town.agree(&[ada, bo, cy], group);
         assert_eq!(town.reads(bo, group).len(), 6);
         // The order and the times are the server's, not those of anybody's device.

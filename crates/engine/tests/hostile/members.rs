@@ -20,7 +20,7 @@ fn group() -> (Town, [Who; 4], ConversationId, Copied) {
     let group = town.creates_group(ada, "club", &[bo, cy, eve]);
     town.says(eve, group, "hello");
     town.settles();
-    town.passes(std::time::Duration::from_secs(600));
+    town.passes(std::time::Duration::from_mins(10));
     town.goes_offline(eve);
     let copied = Copied::of(&town.people[eve.0]);
     (town, people, group, copied)
@@ -233,7 +233,7 @@ fn a_commit_request_of_noise_stops_nobody_from_noticing() {
             town.says(who, group, "is anybody there?");
         }
         town.settles();
-        town.passes(std::time::Duration::from_secs(60));
+        town.passes(std::time::Duration::from_mins(1));
         for who in [ada, bo, cy] {
             assert!(held(&town, who, group).is_some(), "{who:?}");
             let last = town.timeline(who, group);
@@ -344,7 +344,7 @@ fn a_reused_one_time_key_package_opens_one_conversation_only() {
     let [ada, bo, eve_] = town.people(["ada", "bo", "eve"]);
     let first = town.creates_group(eve_, "first", &[ada]);
     let second = town.creates_group(eve_, "second", &[ada]);
-    town.passes(std::time::Duration::from_secs(600));
+    town.passes(std::time::Duration::from_mins(10));
     town.goes_offline(eve_);
     let mut eve = Copied::of(&town.people[eve_.0]);
     let fetch = v1::FetchKeyPackages {
