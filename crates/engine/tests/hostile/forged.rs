@@ -382,7 +382,10 @@ fn a_forged_leaf_in_an_invitation_is_refused_and_the_key_package_stays() {
         let (mut town, [ada, bo, ..], group, mut eve, package) = group();
         let keys = other_keys();
         let forgery = forgeries(&town, &eve, &keys).swap_remove(which);
-        let owner = account(&town, Who(3));
+        // The group is of whom the leaf claims to be of, so that nothing else is wrong with it.
+        let claims_ada = forgery.name.starts_with("another's account");
+        let claims_ada = claims_ada && forgery.name != "another's account key";
+        let owner = account(&town, if claims_ada { ada } else { Who(3) });
         let create = invites(&mut eve, &keys, &forgery.certificate, &package, owner);
         town.asks(Body::Create(create)).unwrap();
         town.settles();

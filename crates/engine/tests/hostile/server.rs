@@ -195,10 +195,22 @@ fn an_own_message_id_with_other_bytes_settles_nothing() {
     assert_eq!(settled, 1);
     let genuine = town.people[bo.0].recorded.last().unwrap().clone();
     town.people[bo.0].bends_item = None;
+    // It has no place yet: what comes meanwhile stands before it.
+    town.says(ada, group, "meanwhile");
+    town.settles();
+    assert_eq!(
+        town.reads(bo, group),
+        ["one", "two", "three", "meanwhile", "mine"]
+    );
     let now = town.now();
     town.people[bo.0].slip_in(genuine, now);
     town.settles();
-    assert_eq!(town.reads(bo, group), ["one", "two", "three", "mine"]);
+    town.says(ada, group, "after it");
+    town.settles();
+    assert_eq!(
+        town.reads(bo, group),
+        ["one", "two", "three", "meanwhile", "mine", "after it"]
+    );
     goes_on(&mut town, &[ada, bo, cy], group);
 }
 
