@@ -339,6 +339,43 @@ fn what_a_member_says_is_that_members_whatever_it_claims_and_noise_is_dropped() 
 }
 
 #[test]
+fn an_unknown_version_of_mls_changes_nothing_and_of_the_content_is_said_to_need_a_newer_one() {
+    let (mut town, [ada, bo, cy, eve_], group, mut eve) = group();
+    let before = [ada, bo, cy].map(|who| sees(&town, who, group));
+    let author = keyfold_protocol::content::Author {
+        account: account(&town, eve_),
+        device: eve.keys.device(),
+        conversation: group,
+    };
+    let mut rng = town.rng.clone();
+    let text = keyfold_protocol::content::text(&author, 2, "hello", &mut rng).unwrap();
+    // The first two bytes of an MLSMessage are its version, the next two what it is.
+    for (at, byte) in [(1, 2), (0, 1), (3, 9), (2, 1)] {
+        let mut sealed = eve.encrypts(group, &text.encoded);
+        sealed[at] = byte;
+        let send = eve.sends(group, &sealed);
+        town.asks(Body::Send(send)).unwrap();
+        town.settles();
+        for (who, before) in [ada, bo, cy].into_iter().zip(&before) {
+            assert_eq!(&sees(&town, who, group), before, "byte {at}");
+        }
+    }
+    let mut newer = text.encoded.clone();
+    let kind = newer.windows(5).position(|part| part == b"text/").unwrap();
+    newer[kind..kind + 4].copy_from_slice(b"odor");
+    let sealed = eve.encrypts(group, &newer);
+    let send = eve.sends(group, &sealed);
+    town.asks(Body::Send(send)).unwrap();
+    town.settles();
+    for who in [ada, bo, cy] {
+        let last = town.timeline(who, group).pop().unwrap();
+        assert_eq!(last.what, What::NeedsNewerVersion);
+        assert_eq!(last.from.unwrap().account, account(&town, eve_));
+    }
+    goes_on(&mut town, &[ada, bo, cy], group);
+}
+
+#[test]
 fn a_reused_one_time_key_package_opens_one_conversation_only() {
     let mut town = Town::on_disk(2);
     let [ada, bo, eve_] = town.people(["ada", "bo", "eve"]);
