@@ -12,6 +12,8 @@ use serde::Serialize;
 pub(crate) enum Kind {
     /// This side broke: disk, database, system.
     Fault,
+    /// There is no room on this side's disk.
+    DiskFull,
     /// The command line makes no sense.
     Usage,
     /// It may not or can't be done.
@@ -38,7 +40,7 @@ impl Kind {
     /// The process's exit code.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
-            Self::Fault => 1,
+            Self::Fault | Self::DiskFull => 1,
             Self::Usage => 2,
             Self::Refused => 3,
             Self::Offline => 4,
@@ -102,6 +104,7 @@ impl From<ProfileError> for Failure {
             | ProfileError::PassphraseSize => Kind::Passphrase,
             ProfileError::Keychain(_) | ProfileError::KeychainEntryGone => Kind::Keychain,
             ProfileError::Damaged { .. } | ProfileError::Corrupt { .. } => Kind::Damaged,
+            ProfileError::Full(_) => Kind::DiskFull,
             ProfileError::Database { .. } | ProfileError::Disk { .. } => Kind::Fault,
         };
         Self::new(kind, error.to_string())
@@ -112,6 +115,7 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let kind = match fault {
             Fault::WrongKey | Fault::NotEncrypted | Fault::Corrupt(_) => Kind::Damaged,
+            Fault::DiskFull => Kind::DiskFull,
             _ => Kind::Fault,
         };
         Self::new(kind, fault.to_string())
@@ -152,6 +156,9 @@ impl From<TlsError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
+        if keyfold_client::profile::is_full(&error) {
+            return Fault::DiskFull.into();
+        }
         Self::new(Kind::Fault, error.to_string())
     }
 }

@@ -50,6 +50,9 @@ pub enum SocketEnd {
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
+    /// The server takes nothing at present: its disk is full, or it has too much to do.
+    #[error("the server has no room or no time for it now")]
+    Overburdened,
     /// The server closed it with this code, see [`keyfold_wire::close`].
     #[error("the server closed the connection (code {0})")]
     Closed(u16),

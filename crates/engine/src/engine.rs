@@ -80,6 +80,7 @@ impl Engine {
     ) -> Result<Outcome, Fault> {
         self.session.now = now;
         let delivers = matches!(input, Input::Delivered(_));
+        let dues = self.session.dues();
         match self.step(input, now, rng) {
             Ok(done) => {
                 Step::trim(&mut self.memory);
@@ -98,6 +99,8 @@ impl Engine {
             Err(fault) => {
                 // What was not applied waits at the server for the next connection.
                 self.session.caught_up &= !delivers;
+                self.session.not_done(dues, now);
+                self.session.broken_off |= delivers;
                 self.memory = Memory::load(&self.database)?;
                 self.identity = Identity::load(&self.database)?;
                 Err(fault)

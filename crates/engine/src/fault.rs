@@ -92,7 +92,7 @@ impl From<rusqlite::Error> for Fault {
 
 fn of_sqlite(failure: rusqlite::ffi::Error) -> Fault {
     match failure.code {
-        // Writing meets ENOSPC as this code, never as an input/output error.
+        // Writing a file meets ENOSPC as this code; only shared memory, which is not used, would make an input/output error of it.
         ErrorCode::DiskFull => Fault::DiskFull,
         ErrorCode::NotADatabase => Fault::Corrupt(UNREADABLE),
         ErrorCode::DatabaseCorrupt => Fault::Corrupt("its pages do not fit together"),

@@ -9,6 +9,7 @@ use keyfold_wire::roster::RosterKey;
 use rusqlite::Connection;
 
 use crate::Fault;
+use crate::limits::RETRY_FIRST;
 use crate::outcome::RequestId;
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::heard::Heard;
@@ -62,6 +63,9 @@ pub(crate) struct Session {
     pub(crate) in_flight: BTreeSet<i64>,
     /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.
     pub(crate) caught_up: bool,
+    /// A push could not be written. What comes behind it is not taken in, else it would be lost: the next connection begins
+    /// with it again.
+    pub(crate) broken_off: bool,
     /// Key packages are to be published once addresses have come; whether they replace all earlier ones.
     pub(crate) publish_due: Option<bool>,
     /// When used keys are to be swept out of the write-ahead log.
@@ -70,6 +74,35 @@ pub(crate) struct Session {
     pub(crate) deadline: Option<Timestamp>,
     /// The last `now` that the shell told.
     pub(crate) now: Timestamp,
+}
+
+/// What a session still has to do.
+#[derive(Clone, Copy)]
+pub(crate) struct Dues {
+    broken_off: bool,
+    publish: Option<bool>,
+    erase: Option<Timestamp>,
+    deadline: Option<Timestamp>,
+}
+
+impl Session {
+    pub(crate) fn dues(&self) -> Dues {
+        Dues {
+            broken_off: self.broken_off,
+            publish: self.publish_due,
+            erase: self.erase_due,
+            deadline: self.deadline,
+        }
+    }
+
+    /// A step has failed: what it was going to do is still to be done, though not at once, as it would fail again.
+    pub(crate) fn not_done(&mut self, dues: Dues, now: Timestamp) {
+        self.broken_off = dues.broken_off;
+        self.publish_due = dues.publish;
+        self.erase_due = dues.erase;
+        let soon = now.after(RETRY_FIRST);
+        self.deadline = dues.deadline.map(|due| due.max(soon));
+    }
 }
 
 impl Memory {

@@ -3,7 +3,7 @@
 use crate::{Engine, Fault};
 
 impl Engine {
-    /// Lets the database grow to at most so many pages (of 4,096 bytes), or keeps it at its present size where that is more.
+    /// Lets the database grow to at most so many pages (of 2,048 bytes where it is encrypted natively, else of 4,096), or keeps it at its present size where that is more.
     /// A step that needs more is [`Fault::DiskFull`]. Lasts until the database is closed.
     ///
     /// # Errors

@@ -107,7 +107,7 @@ async fn sign_up(online: &mut Online, args: &Register, begun: Option<&Me>) -> Re
     let begun = |link: &Link| !matches!(link, Link::Connecting);
     let link = online.client.wait_for_link(begun, PATIENCE).await;
     if let Ok(Link::Offline { why }) | Err(Link::Offline { why }) = link
-        && !matches!(why, SocketEnd::Closed(_))
+        && !matches!(why, SocketEnd::Closed(_) | SocketEnd::Overburdened)
     {
         return Err(Failure::offline(
             &why,
@@ -191,12 +191,18 @@ fn grouped(digits: &str) -> String {
 }
 
 fn write_recovery_key(path: &Path, key: &str) -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| Failure::new(Kind::Fault, format!("{}: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        let failure = Failure::from(error);
+        let error = format!("{}: {}", path.display(), failure.error);
+        Failure { error, ..failure }
+    };
     let mut file = new_private_file(path).map_err(failed)?;
-    writeln!(file, "{key}")
-        .and_then(|()| file.sync_all())
-        .map_err(failed)
+    let written = writeln!(file, "{key}").and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // Left there, it would be in the way of the next attempt.
+        let _ = std::fs::remove_file(path);
+        failed(error)
+    })
 }
 
 #[cfg(unix)]

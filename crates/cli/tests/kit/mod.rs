@@ -4,6 +4,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each story uses its part of it")]
 
+#[cfg(target_os = "linux")]
+pub mod disk;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +15,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime};
 
+#[cfg(target_os = "linux")]
+use disk::SmallDisk;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -131,6 +136,11 @@ impl Running {
             .unwrap();
     }
 
+    /// The next line of its complaints, if one comes in this time.
+    pub fn complaint_within(&self, patience: Duration) -> Option<String> {
+        self.errors.recv_timeout(patience).ok()
+    }
+
     /// Ends its standard input.
     pub fn no_more(&mut self) {
         self.input = None;
@@ -224,44 +234,87 @@ impl Finished {
 
 /// A server on a folder of its own.
 pub struct Server {
-    running: Running,
+    pub running: Running,
     pub home: TempDir,
     pub url: String,
+    #[cfg(target_os = "linux")]
+    pub disk: Option<SmallDisk>,
 }
 
 impl Server {
     /// Starts one with TLS under a development CA.
     pub fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (running, url) = Self::launch(home.path(), "127.0.0.1:0", true);
-        Self { running, home, url }
+        let command = Command::new(server_program());
+        let data = home.path().join("data");
+        let (running, url) =
+            Self::launch(command, &data, home.path(), "127.0.0.1:0", true).unwrap();
+        Self {
+            running,
+            home,
+            url,
+            #[cfg(target_os = "linux")]
+            disk: None,
+        }
+    }
+
+    /// Starts one with TLS whose data is on this disk.
+    #[cfg(target_os = "linux")]
+    pub fn start_on(disk: SmallDisk) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let command = disk.program(server_program());
+        let data = disk.path().join("data");
+        let (running, url) =
+            Self::launch(command, &data, home.path(), "127.0.0.1:0", true).unwrap();
+        let disk = Some(disk);
+        Self {
+            running,
+            home,
+            url,
+            disk,
+        }
     }
 
     /// Starts one without TLS, for this machine only.
     pub fn start_plain() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (running, url) = Self::launch(home.path(), "127.0.0.1:0", false);
-        Self { running, home, url }
+        let command = Command::new(server_program());
+        let data = home.path().join("data");
+        let (running, url) =
+            Self::launch(command, &data, home.path(), "127.0.0.1:0", false).unwrap();
+        Self {
+            running,
+            home,
+            url,
+            #[cfg(target_os = "linux")]
+            disk: None,
+        }
     }
 
-    fn launch(home: &Path, listen: &str, tls: bool) -> (Running, String) {
-        let mut command = Command::new(server_program());
-        command.arg("--data").arg(home.join("data")).args([
-            "--listen",
-            listen,
-            "--no-network-limits",
-        ]);
+    fn launch(
+        mut command: Command,
+        data: &Path,
+        home: &Path,
+        listen: &str,
+        tls: bool,
+    ) -> Result<(Running, String), String> {
+        command
+            .arg("--data")
+            .arg(data)
+            .args(["--listen", listen, "--no-network-limits"]);
         if tls {
             command.arg("--dev-ca").arg(home.join("ca"));
         }
         let running = Running::start(&mut command);
-        let line = running.line();
+        let Some(line) = running.line_within(PATIENCE) else {
+            return Err(running.finish().err.join("\n"));
+        };
         let url = line
             .split_whitespace()
             .find(|word| word.starts_with("http"))
             .unwrap()
             .to_owned();
-        (running, url)
+        Ok((running, url))
     }
 
     pub fn ca(&self) -> PathBuf {
@@ -275,15 +328,33 @@ impl Server {
 
     /// Starts it again on the same folder and port.
     pub fn restart(&mut self) {
+        self.try_to_restart().unwrap();
+    }
+
+    /// Starts it again where it may refuse to: what it says then.
+    pub fn try_to_restart(&mut self) -> Result<(), String> {
         let listen = self
             .url
             .rsplit('/')
             .next()
             .unwrap()
             .replace("localhost", "127.0.0.1");
-        let (running, url) = Self::launch(self.home.path(), &listen, self.url.starts_with("https"));
+        let (command, data) = self.program();
+        let tls = self.url.starts_with("https");
+        let (running, url) = Self::launch(command, &data, self.home.path(), &listen, tls)?;
         assert_eq!(url, self.url);
         self.running = running;
+        Ok(())
+    }
+
+    /// Its program, and where its data is.
+    fn program(&self) -> (Command, PathBuf) {
+        #[cfg(target_os = "linux")]
+        if let Some(disk) = &self.disk {
+            return (disk.program(server_program()), disk.path().join("data"));
+        }
+        let data = self.home.path().join("data");
+        (Command::new(server_program()), data)
     }
 
     /// A person with an account here.
@@ -326,6 +397,9 @@ impl Server {
 pub struct Person {
     pub handle: String,
     pub home: TempDir,
+    /// Where the profile is, if not at home.
+    #[cfg(target_os = "linux")]
+    pub disk: Option<SmallDisk>,
 }
 
 impl Person {
@@ -339,16 +413,40 @@ impl Person {
         Self {
             handle: handle.to_owned(),
             home,
+            #[cfg(target_os = "linux")]
+            disk: None,
+        }
+    }
+
+    /// Somebody whose profile is on this disk.
+    #[cfg(target_os = "linux")]
+    pub fn on(disk: SmallDisk, handle: &str) -> Self {
+        Self {
+            disk: Some(disk),
+            ..Self::new(handle)
         }
     }
 
     pub fn profile(&self) -> PathBuf {
+        #[cfg(target_os = "linux")]
+        if let Some(disk) = &self.disk {
+            return disk.path().join("profile");
+        }
         self.home.path().join("profile")
+    }
+
+    fn program(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_keyfold");
+        #[cfg(target_os = "linux")]
+        if let Some(disk) = &self.disk {
+            return disk.program(Path::new(program));
+        }
+        Command::new(program)
     }
 
     /// The program, with this person's profile and passphrase.
     pub fn keyfold(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyfold"));
+        let mut command = self.program();
         command
             .env_remove("KEYFOLD_PROFILE")
             .env("NO_COLOR", "1")

@@ -129,8 +129,10 @@ impl Line {
         self.in_flight.len()
     }
 
-    /// The socket is over: when to try again, and the requests that nobody will answer.
+    /// The socket is over: when to try again, and the requests that nobody will answer. What it has brought and nobody has
+    /// heard yet is not heard any more: it may come behind something that could not be taken in.
     pub(super) fn ended(&mut self, floor: Duration, rng: &mut impl Rng) -> Vec<RequestId> {
+        self.generation += 1;
         if let State::Up { since, .. } = self.state
             && since.elapsed() >= GOOD_CONNECTION
         {

@@ -82,14 +82,13 @@ impl Driver {
             }
             Content::Refused(refused) => {
                 let wait = Duration::from_millis(refused.retry_after_ms.into());
-                let unknown = refused.code() == v1::RefusalCode::Unauthenticated;
-                let code = if unknown {
-                    close::UNAUTHENTICATED
-                } else {
-                    close::REFUSED
+                let end = match refused.code() {
+                    v1::RefusalCode::Unauthenticated => SocketEnd::Closed(close::UNAUTHENTICATED),
+                    v1::RefusalCode::Unavailable | v1::RefusalCode::Busy => SocketEnd::Overburdened,
+                    _ => SocketEnd::Closed(close::REFUSED),
                 };
                 self.feed(Input::TurnedAway(refused));
-                self.ended(Channel::Mailbox, &SocketEnd::Closed(code), wait);
+                self.ended(Channel::Mailbox, &end, wait);
             }
             _ => {
                 let end = SocketEnd::NotKeyfold(

@@ -21,10 +21,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes the folder, 0700, where there is none. One with other people's files in it is left alone.
     pub(super) fn make(path: &Path) -> Result<(), ProfileError> {
-        let disk = |error| ProfileError::Disk {
-            path: path.to_owned(),
-            error,
-        };
+        let disk = |error| ProfileError::disk(path.to_owned(), error);
         match fs::read_dir(path) {
             Ok(entries) => {
                 let mut names = entries.map(|entry| entry.map(|entry| entry.file_name()));
@@ -58,7 +55,7 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(ProfileError::Missing(path.to_owned()));
             }
-            Err(error) => return Err(ProfileError::Disk { path: file, error }),
+            Err(error) => return Err(ProfileError::disk(file, error)),
         };
         match lock.try_lock() {
             Ok(()) => Ok(Self {
@@ -113,7 +110,11 @@ impl Folder {
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
             .and_then(|()| fs::rename(&fresh, &path))
             .and_then(|()| sync_folder(&self.path));
-        written.map_err(|error| ProfileError::Disk { path, error })
+        written.map_err(|error| {
+            // Half a file is of no use, and where the disk is full, others need its room.
+            let _ = fs::remove_file(&fresh);
+            ProfileError::disk(path, error)
+        })
     }
 }
 

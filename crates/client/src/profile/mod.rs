@@ -90,6 +90,9 @@ pub enum ProfileError {
         /// What the engine says.
         fault: Fault,
     },
+    /// There is no room for a file.
+    #[error("{0}: the disk is full: free some space and try again (nothing was lost)")]
+    Full(PathBuf),
     /// The disk.
     #[error("{path}: {error}")]
     Disk {
@@ -98,6 +101,26 @@ pub enum ProfileError {
         /// What the system says.
         error: std::io::Error,
     },
+}
+
+impl ProfileError {
+    /// What the system says of a file.
+    fn disk(path: PathBuf, error: std::io::Error) -> Self {
+        if is_full(&error) {
+            Self::Full(path)
+        } else {
+            Self::Disk { path, error }
+        }
+    }
+}
+
+/// Whether there is no room on the disk, or none for this user.
+pub fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 /// How a new profile's key is to be kept.
@@ -127,7 +150,7 @@ impl Locked {
     /// Takes the profile at `path`.
     ///
     /// # Errors
-    /// [`ProfileError::Missing`], [`ProfileError::InUse`], [`ProfileError::Disk`].
+    /// [`ProfileError::Missing`], [`ProfileError::InUse`], [`ProfileError::Full`], [`ProfileError::Disk`].
     pub fn take(path: &Path) -> Result<Self, ProfileError> {
         let folder = Folder::lock(path)?;
         if !folder.has(key::FILE) {
@@ -139,7 +162,7 @@ impl Locked {
     /// Takes the profile at `path`, or makes its folder where there is none.
     ///
     /// # Errors
-    /// [`ProfileError::NotEmpty`], [`ProfileError::InUse`], [`ProfileError::Disk`].
+    /// [`ProfileError::NotEmpty`], [`ProfileError::InUse`], [`ProfileError::Full`], [`ProfileError::Disk`].
     pub fn take_or_make(path: &Path) -> Result<Self, ProfileError> {
         Folder::make(path)?;
         Ok(Self {
@@ -158,7 +181,7 @@ impl Locked {
     /// Writes the settings. They may change as long as the device has no account.
     ///
     /// # Errors
-    /// [`ProfileError::Disk`].
+    /// [`ProfileError::Full`], [`ProfileError::Disk`].
     pub fn settle(&self, settings: &Settings) -> Result<(), ProfileError> {
         settings.write(&self.folder)
     }
@@ -166,7 +189,7 @@ impl Locked {
     /// Makes the database's key and keeps it. Does nothing when there is one.
     ///
     /// # Errors
-    /// [`ProfileError::Keychain`], [`ProfileError::Disk`].
+    /// [`ProfileError::Keychain`], [`ProfileError::Full`], [`ProfileError::Disk`].
     pub fn protect(&self, keep: &Keep) -> Result<(), ProfileError> {
         if self.folder.has(key::FILE) {
             return Ok(());
@@ -220,7 +243,7 @@ impl Profile {
     /// Changes where the server is. For a device without an account.
     ///
     /// # Errors
-    /// [`ProfileError::Disk`].
+    /// [`ProfileError::Full`], [`ProfileError::Disk`].
     pub fn settle(&mut self, settings: Settings) -> Result<(), ProfileError> {
         if settings != self.settings {
             settings.write(&self.folder)?;
@@ -250,6 +273,7 @@ fn unopened(path: PathBuf, fault: Fault) -> ProfileError {
             path,
             why: why.to_owned(),
         },
+        Fault::DiskFull => ProfileError::Full(path),
         fault => ProfileError::Database { path, fault },
     }
 }

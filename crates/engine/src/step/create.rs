@@ -116,7 +116,7 @@ impl Step<'_> {
             state: &state,
             address,
         };
-        self.tx.execute_batch("SAVEPOINT found")?;
+        let attempt = self.storage.attempt()?;
         let (mls, device) = (self.mls(), self.device()?);
         let mut group = Group::create(&mls, device, new).map_err(Fault::from_mls)?;
         let joiners = addresses_of(&party.packages);
@@ -128,7 +128,7 @@ impl Step<'_> {
         let staged = match group.stage(&mls, device, change) {
             Ok(staged) if group.view().judge(&staged.facts).is_ok() => staged,
             Ok(_) | Err(keyfold_protocol::group::Error::Reject(_)) => {
-                self.tx.execute_batch("ROLLBACK TO found; RELEASE found")?;
+                self.storage.take_back(attempt)?;
                 return Ok(Err(Failure::Refused(
                     "these devices can't be in one group".to_owned(),
                 )));
@@ -136,7 +136,7 @@ impl Step<'_> {
             Err(error) => return Err(Fault::from_mls(error)),
         };
         group.merge_pending(&mls).map_err(Fault::from_mls)?;
-        self.tx.execute_batch("RELEASE found")?;
+        self.storage.keep(attempt)?;
         address::assign(
             self.tx,
             serial,

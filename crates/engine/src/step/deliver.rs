@@ -3,7 +3,7 @@
 //! Does not acknowledge: the engine tells the shell how far it may, once the step is durable.
 
 use keyfold_protocol::envelope::{self, EnvelopeKey};
-use keyfold_protocol::group::{Application, Error, Processed};
+use keyfold_protocol::group::{Application, Error, Processed, Reject};
 use keyfold_protocol::rules::LeafView;
 use keyfold_wire::ids::{Epoch, MessageId, Sequence, Serial, Timestamp};
 use keyfold_wire::{Message as _, v1};
@@ -25,9 +25,15 @@ use crate::view::Standing;
 /// Numbers of the wire format beyond it fit no database; only a broken server uses them.
 const LARGEST_NUMBER: u64 = i64::MAX as u64;
 
+/// A commit that is none, or that MLS does not take.
+const UNREADABLE: &str = "a change of the group can't be read";
+
 impl Step<'_> {
     /// Applies a push.
     pub(super) fn deliver(&mut self, deliveries: v1::Deliveries) -> Result<(), Fault> {
+        if self.session.broken_off {
+            return Ok(());
+        }
         let mut dropped = 0_u64;
         for item in deliveries.items {
             let sequence = Sequence(item.sequence);
@@ -216,9 +222,14 @@ impl Step<'_> {
             }
             Ok(_) => {
                 current.dirty = true;
-                self.unreadable(loaded, epoch, is_commit, at)
+                self.unreadable(loaded, epoch, is_commit.then_some(UNREADABLE), at)
             }
-            Err(Error::Reject(_)) => self.unreadable(loaded, epoch, is_commit, at),
+            Err(Error::Reject(reject)) => {
+                // Its key is used up, though what it sealed is refused.
+                current.dirty = true;
+                let why = in_words(&reject);
+                self.unreadable(loaded, epoch, is_commit.then_some(&why), at)
+            }
             Err(error) => Err(Fault::from_mls(error)),
         }
     }
@@ -261,18 +272,18 @@ impl Step<'_> {
     }
 
     /// What a member has sealed and MLS does not take is dropped; but the server has moved on with a commit that nobody can
-    /// enter.
+    /// enter, which `commit` says why.
     fn unreadable(
         &mut self,
         loaded: &mut Loaded,
         epoch: Epoch,
-        is_commit: bool,
+        commit: Option<&str>,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
-        if is_commit && epoch == loaded.row.epoch {
-            return self.hold(loaded, "a change of the group can't be read".to_owned(), at);
+        match commit {
+            Some(why) if epoch == loaded.row.epoch => self.hold(loaded, why.to_owned(), at),
+            _ => Ok(Fate::Dropped),
         }
-        Ok(Fate::Dropped)
     }
 
     fn count_message(&mut self, loaded: &mut Loaded) {
@@ -282,6 +293,15 @@ impl Step<'_> {
             row.update_due = Some(self.now);
             self.wake(self.now);
         }
+    }
+}
+
+/// Why a commit is refused: what all members find alike, as it is; what each finds for itself, in the same words.
+fn in_words(reject: &Reject) -> String {
+    match reject {
+        Reject::Rule(violation) => violation.to_string(),
+        Reject::Leaf(_) => reject.to_string(),
+        _ => UNREADABLE.to_owned(),
     }
 }
 

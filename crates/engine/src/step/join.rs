@@ -13,6 +13,7 @@ use crate::Fault;
 use crate::limits::UPDATE_AFTER_JOIN;
 use crate::memory::Loaded;
 use crate::outcome::Event;
+use crate::store::Attempt;
 use crate::table::address::{self, Use};
 use crate::table::conversation::{self, ConversationRow};
 use crate::table::outbox::{Kind as RequestKind, Waiting};
@@ -36,18 +37,18 @@ impl Step<'_> {
         let Ok(message) = welcome::rebuild(&item.secrets, &item.group_info) else {
             return Ok(Fate::Dropped);
         };
-        self.tx.execute_batch("SAVEPOINT welcome")?;
+        let attempt = self.storage.attempt()?;
         let joined = match group::join(&self.mls(), &message) {
             Ok(joined) => joined,
-            Err(Error::Reject(_)) => return self.decline(),
+            Err(Error::Reject(_)) => return self.decline(attempt),
             Err(error) => return Err(Fault::from_mls(error)),
         };
         let inviter = joined.group.member(joined.inviter).map(LeafView::account);
         let view = joined.group.view().clone();
         let Some(mut loaded) = self.seat(&view)? else {
-            return self.decline();
+            return self.decline(attempt);
         };
-        self.tx.execute_batch("RELEASE welcome")?;
+        self.storage.keep(attempt)?;
         if joined.usage == PackageUse::Once {
             key_package::remove(self.tx, &joined.key_package)?;
             address::assign(self.tx, serial, Use::Conversation(loaded.row.row), None)?;
@@ -59,9 +60,9 @@ impl Step<'_> {
         Ok(Fate::Applied)
     }
 
-    fn decline(&mut self) -> Result<Fate, Fault> {
-        self.tx
-            .execute_batch("ROLLBACK TO welcome; RELEASE welcome")?;
+    /// The key package stays, and nothing of the group.
+    fn decline(&mut self, attempt: Attempt) -> Result<Fate, Fault> {
+        self.storage.take_back(attempt)?;
         Ok(Fate::Dropped)
     }
 

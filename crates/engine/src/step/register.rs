@@ -97,6 +97,7 @@ impl Step<'_> {
     /// The mailbox socket was greeted.
     pub(super) fn connected(&mut self, greeting: &v1::Greeting) -> Result<(), Fault> {
         self.session.caught_up = false;
+        self.session.broken_off = false;
         let Some(identity) = self.identity.as_mut() else {
             return Ok(());
         };

@@ -114,9 +114,13 @@ impl Step<'_> {
         let Some(row) = waiting.conversation else {
             return self.refused_directory(request, waiting, refused);
         };
-        let mut loaded = self.expect(row)?;
         // What fits no database comes from a broken server only.
         let server_epoch = Epoch(refused.epoch.min(i64::MAX as u64));
+        if refused.code() == RefusalCode::Stale && !self.is_later(request, server_epoch)? {
+            // It contradicts itself. To encrypt for that epoch again would meet the same, at once and for ever.
+            return self.try_later(request, waiting.clone(), refused.retry_after_ms);
+        }
+        let mut loaded = self.expect(row)?;
         match (waiting.kind, refused.code()) {
             (Kind::Create, code) => {
                 self.drop_request(request)?;
@@ -140,6 +144,15 @@ impl Step<'_> {
         }
         self.put(loaded);
         Ok(())
+    }
+
+    /// Whether an epoch comes after the one that the request was made in.
+    fn is_later(&self, request: i64, epoch: Epoch) -> Result<bool, Fault> {
+        Ok(match asked(self.tx, request)? {
+            Some(Body::Send(send)) => epoch.0 > send.epoch,
+            Some(Body::Commit(commit)) => epoch.0 > commit.epoch,
+            _ => true,
+        })
     }
 
     /// The conversation is at a later epoch than this device: wait until that has come.

@@ -53,6 +53,13 @@ pub struct MlsStorage<'t> {
     failure: Cell<Option<Fault>>,
 }
 
+/// A part of a step that can be taken back alone. See [`MlsStorage::attempt`].
+#[must_use = "an attempt is kept or taken back"]
+pub(crate) struct Attempt {
+    owed: BTreeSet<Vec<u8>>,
+    through: BTreeSet<Vec<u8>>,
+}
+
 impl<'t> MlsStorage<'t> {
     /// The MLS state that this connection's open transaction sees.
     pub fn new(tx: &'t Connection) -> Self {
@@ -75,6 +82,31 @@ impl<'t> MlsStorage<'t> {
         } else {
             Err(Fault::Internal("a group was not flushed"))
         }
+    }
+
+    /// Begins a part of the step that can be taken back alone: all that is written from now on, in whatever table. A group
+    /// that is not kept owes nothing either.
+    pub(crate) fn attempt(&self) -> Result<Attempt, Fault> {
+        self.tx.execute_batch("SAVEPOINT attempt")?;
+        Ok(Attempt {
+            owed: self.owed.borrow().clone(),
+            through: self.through.borrow().clone(),
+        })
+    }
+
+    /// Keeps what was written since, as part of the step.
+    pub(crate) fn keep(&self, attempt: Attempt) -> Result<(), Fault> {
+        drop(attempt);
+        Ok(self.tx.execute_batch("RELEASE attempt")?)
+    }
+
+    /// Takes back what was written since.
+    pub(crate) fn take_back(&self, attempt: Attempt) -> Result<(), Fault> {
+        self.owed.replace(attempt.owed);
+        self.through.replace(attempt.through);
+        Ok(self
+            .tx
+            .execute_batch("ROLLBACK TO attempt; RELEASE attempt")?)
     }
 
     /// Passes a result on, and remembers the first failure for [`Storage::take_failure`].

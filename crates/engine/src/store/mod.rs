@@ -12,6 +12,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
+pub(crate) use mls::Attempt;
 pub use mls::MlsStorage;
 pub(crate) use platform::UNREADABLE;
 
@@ -82,6 +83,7 @@ pub fn open(
     if let Some(key) = key {
         platform::unlock(&connection, key)?;
     }
+    platform::keep_others_out(&connection)?;
     check_readable(&connection)?;
     check_version(&connection)?;
     configure(&connection, durability)?;

@@ -15,6 +15,17 @@ pub(super) use native::{check_encrypted, configure_journal, connect, unlock};
 #[cfg(target_family = "wasm")]
 pub(super) use web::{check_encrypted, configure_journal, connect, unlock};
 
+/// Takes the database for this connection alone: a second process is refused. To be said before anything is read, else a
+/// write-ahead log is read through shared memory, a file for which a full disk has no room.
+pub(super) fn keep_others_out(connection: &Connection) -> Result<(), Fault> {
+    text(connection, "PRAGMA locking_mode = EXCLUSIVE").map(drop)
+}
+
+/// A pragma's answer.
+fn text(connection: &Connection, pragma: &str) -> Result<String, Fault> {
+    Ok(connection.query_row(pragma, (), |row| row.get(0))?)
+}
+
 /// Gives the key, which must be the first thing that a connection hears.
 fn give_key(connection: &Connection, literal: &str) -> Result<(), Fault> {
     let statement = Zeroizing::new(format!("PRAGMA key = {literal}"));
@@ -29,7 +40,7 @@ mod native {
 
     use rusqlite::OpenFlags;
 
-    use super::{Connection, Fault, Place, StoreKey, Zeroizing, give_key};
+    use super::{Connection, Fault, Place, StoreKey, Zeroizing, give_key, text};
 
     /// How every database that is not encrypted begins.
     const PLAIN: &[u8; 16] = b"SQLite format 3\0";
@@ -73,11 +84,9 @@ mod native {
         Ok(connection.execute_batch(FORMAT)?)
     }
 
-    /// A write-ahead log under an exclusive lock: no shared memory, and a second process is refused.
+    /// A write-ahead log; under the exclusive lock it needs no shared memory.
     pub(in super::super) fn configure_journal(connection: &Connection) -> Result<(), Fault> {
-        let value = |pragma: &str| connection.query_row(pragma, (), |row| row.get::<_, String>(0));
-        value("PRAGMA locking_mode = EXCLUSIVE")?;
-        match value("PRAGMA journal_mode = WAL")?.as_str() {
+        match text(connection, "PRAGMA journal_mode = WAL")?.as_str() {
             "wal" | "memory" => Ok(()),
             _ => Err(Fault::Internal("no write-ahead log")),
         }
@@ -107,7 +116,7 @@ mod web {
 
     use rusqlite::OpenFlags;
 
-    use super::{Connection, Fault, Place, StoreKey, Zeroizing, give_key};
+    use super::{Connection, Fault, Place, StoreKey, Zeroizing, give_key, text};
 
     /// The pool in the origin-private file system, wrapped by the cipher. The shell installs both before it opens.
     const FILES: &std::ffi::CStr = c"multipleciphers-opfs-sahpool";
@@ -134,10 +143,7 @@ mod web {
 
     /// A rollback journal that stays in its slot of the pool. A write-ahead log's recovery after a crash was not tried there.
     pub(in super::super) fn configure_journal(connection: &Connection) -> Result<(), Fault> {
-        let value = |pragma: &str| connection.query_row(pragma, (), |row| row.get::<_, String>(0));
-        value("PRAGMA locking_mode = EXCLUSIVE")?;
-        value("PRAGMA journal_mode = TRUNCATE")?;
-        Ok(())
+        text(connection, "PRAGMA journal_mode = TRUNCATE").map(drop)
     }
 
     /// The wrapped file layer refuses to open plain files under a key, and the pool's files can't be read from here.

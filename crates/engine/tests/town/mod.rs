@@ -174,10 +174,7 @@ impl Town {
     fn rests(&self) {
         let now = self.now();
         for person in self.people.iter().filter(|person| person.line.is_some()) {
-            let due = person
-                .engine
-                .deadline()
-                .is_some_and(|deadline| deadline <= now);
+            let due = person.deadline().is_some_and(|deadline| deadline <= now);
             assert!(!due, "somebody is due again at once");
         }
     }

@@ -36,6 +36,7 @@ pub enum Loss {
 }
 
 pub type Loses = Box<dyn FnMut(&Body) -> Loss>;
+pub type Refuses = Box<dyn FnMut(&Body) -> Option<v1::Refused>>;
 pub type BendsReply = Box<dyn FnMut(&Body, &mut Content)>;
 pub type BendsItem = Box<dyn FnMut(&mut v1::Item)>;
 
@@ -58,6 +59,8 @@ pub struct Person {
     /// Those at which it is.
     pub dies_at: BTreeSet<u64>,
     pub loses: Option<Loses>,
+    /// Requests that the server refuses without looking at them.
+    pub refuses: Option<Refuses>,
     pub bends_reply: Option<BendsReply>,
     pub bends_item: Option<BendsItem>,
     /// Items that were slipped in: the server's sequences are this much behind.
@@ -79,6 +82,7 @@ impl Person {
             moments: 0,
             dies_at: BTreeSet::new(),
             loses: None,
+            refuses: None,
             bends_reply: None,
             bends_item: None,
             slipped: 0,
@@ -283,7 +287,11 @@ impl Person {
             }
             let id = request.id;
             let (channel, body) = (request.channel, request.body.clone());
-            let answer = self.answer(core, channel, body).await;
+            let refused = self.refuses.as_mut().and_then(|refuses| refuses(&body));
+            let answer = match refused {
+                Some(refused) => Ok(Content::Refused(refused)),
+                None => self.answer(core, channel, body).await,
+            };
             if loss == Loss::Reply {
                 self.lose(&request, now);
                 return true;

@@ -136,13 +136,24 @@ pub enum OpenError {
     /// The folder or file cannot be used.
     #[error("the database {0} cannot be opened: {1}")]
     File(PathBuf, std::io::Error),
+    /// No room for what opening needs.
+    #[error(
+        "the disk that holds the database {0} is full: free some space and start again (nothing was lost)"
+    )]
+    Full(PathBuf),
     /// SQLite says no.
     #[error("the database {0} cannot be opened: {1}")]
     Database(PathBuf, rusqlite::Error),
 }
 
 pub(super) fn explain(path: &Path, error: rusqlite::Error) -> OpenError {
+    // The shared memory beside the database is a file, too.
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+        return OpenError::Full(path.into());
+    }
     match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => OpenError::Full(path.into()),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             OpenError::Corrupt(path.into())
         }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use keyfold_wire::ids::{MailboxId, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 
 use super::super::recent::Recent;
 use super::super::record::{Conversation, ConversationKey};
@@ -63,6 +63,8 @@ pub(super) struct Writer {
     /// Bodies that lost a reference in this transaction.
     pub(super) released: Vec<i64>,
     pub(super) id_sweep: IdSweep,
+    /// What writing fails with at present, so that the log says it once.
+    trouble: Option<ErrorCode>,
 }
 
 impl Writer {
@@ -74,14 +76,20 @@ impl Writer {
             touched: HashMap::new(),
             released: Vec::new(),
             id_sweep: IdSweep::default(),
+            trouble: None,
         }
     }
 
     pub(super) fn transact(&mut self, now: Timestamp, batch: &[Operation]) -> Vec<Answer> {
         match self.attempt(now, batch) {
-            Ok(answers) => answers,
+            Ok(answers) => {
+                if self.trouble.take().is_some() {
+                    tracing::info!("the database can be written again");
+                }
+                answers
+            }
             Err(error) if batch.len() <= 1 => {
-                tracing::error!(%error, "the database cannot be written");
+                self.complain(&error);
                 vec![Err(Refusal::Unavailable); batch.len()]
             }
             // One that does not fit must not cost the others.
@@ -89,6 +97,18 @@ impl Writer {
                 .chunks(1)
                 .flat_map(|one| self.transact(now, one))
                 .collect(),
+        }
+    }
+
+    fn complain(&mut self, error: &rusqlite::Error) {
+        let trouble = error.sqlite_error_code().unwrap_or(ErrorCode::Unknown);
+        if self.trouble.replace(trouble) == Some(trouble) {
+            return;
+        }
+        if trouble == ErrorCode::DiskFull {
+            tracing::error!("the disk is full: nothing is stored until there is room again");
+        } else {
+            tracing::error!(%error, "the database cannot be written");
         }
     }
 
