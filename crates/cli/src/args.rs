@@ -20,6 +20,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Stands over what all commands take, apart from what only one does.
+const ALL: &str = "For all commands";
+
 /// What all commands take.
 #[derive(Args)]
 pub(crate) struct Common {
@@ -27,16 +30,17 @@ pub(crate) struct Common {
     #[arg(
         long,
         global = true,
+        help_heading = ALL,
         value_name = "DIR",
         env = "KEYFOLD_PROFILE",
         hide_env_values = true
     )]
     pub(crate) profile: Option<PathBuf>,
     /// A file that holds the profile's passphrase, for scripts
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = ALL, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Print one JSON object a line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = ALL)]
     pub(crate) json: bool,
 }
 

@@ -76,11 +76,14 @@ impl Session {
     }
 
     pub(crate) fn passphrase_from_file(&self) -> Result<Option<Passphrase>, Failure> {
-        Ok(self
-            .passphrase_file
-            .as_deref()
-            .map(Passphrase::from_file)
-            .transpose()?)
+        let read = |path: &PathBuf| match Passphrase::from_file(path) {
+            Err(ProfileError::Disk { path, error }) => Err(Failure::new(
+                Kind::Usage,
+                format!("{}: {error}", path.display()),
+            )),
+            other => Ok(other?),
+        };
+        self.passphrase_file.as_ref().map(read).transpose()
     }
 
     /// A new passphrase, typed twice.

@@ -9,47 +9,57 @@
 
 mod kit;
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use kit::{Dice, Server, text};
 
 #[test]
-fn a_receiver_killed_again_and_again_has_each_of_a_thousand_messages_once_and_in_order() {
+fn receivers_killed_at_random_moments_have_each_of_a_thousand_messages_once_and_in_order() {
+    const ROUNDS: usize = 10;
     let server = Server::start();
-    let [ada, bo] = server.people(["ada", "bo"]);
-    let talk = ada.begins(&["bo"]);
+    let [ada, bo, cy] = server.people(["ada", "bo", "cy"]);
+    let group = ada.begins(&["bo", "cy", "--name", "climbing"]);
     bo.syncs();
+    cy.syncs();
     let written: Vec<_> = (0..1_000)
         .map(|number| format!("message {number}"))
         .collect();
-    let mut sending = ada.start(&["send", &talk, "-", "--lines"]);
-    sending.write(&(written.join("\n") + "\n"));
-    sending.no_more();
-
-    let mut dice = Dice(20_261_123);
-    let mut kills = 0;
-    while kills < 12 {
-        let mut receiving = bo.start(&["read", &talk, "--follow", "--last", "0"]);
-        // Some die before their first line, some in the middle of a burst.
-        let lines = dice.below(120);
-        for _ in 0..lines {
-            if receiving
-                .line_within(Duration::from_millis(200 + dice.below(1_500)))
-                .is_none()
+    let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let mut dice = Dice(seed);
+    let mut sending = ada.start(&["send", &group, "-", "--lines"]);
+    let mut killed_while_receiving = 0;
+    for burst in written.chunks(1_000 / ROUNDS) {
+        let receiving =
+            [&bo, &cy].map(|person| person.start(&["read", &group, "--follow", "--last", "0"]));
+        sending.write(&(burst.join("\n") + "\n"));
+        // Some die while they start, some in the middle of the burst, some when all of it is there.
+        for mut one in receiving {
+            let moment = Instant::now() + Duration::from_millis(dice.below(1_500));
+            let mut lines = 0;
+            while one
+                .line_within(moment.saturating_duration_since(Instant::now()))
+                .is_some()
             {
-                break;
+                lines += 1;
             }
+            assert!(one.is_alive(), "it ended by itself; seed {seed}");
+            one.kill();
+            killed_while_receiving += usize::from(lines > 0);
         }
-        let _ = receiving.line_within(Duration::from_millis(dice.below(400)));
-        receiving.kill();
-        kills += 1;
     }
+    sending.no_more();
     let sent = sending.finish();
     assert_eq!(sent.objects().len(), 1_000, "{:?}", sent.err);
-    bo.syncs();
-    assert_eq!(bo.reads(&talk), written);
-    ada.syncs();
-    assert_eq!(ada.reads(&talk), written);
+    assert!(killed_while_receiving > 0, "seed {seed}");
+    for person in [&ada, &bo, &cy] {
+        person.syncs();
+        assert_eq!(
+            person.reads(&group),
+            written,
+            "{}, seed {seed}",
+            person.handle
+        );
+    }
 }
 
 #[test]
@@ -96,8 +106,8 @@ fn a_sender_killed_while_it_sends_loses_and_doubles_nothing_that_it_has_taken() 
 #[test]
 fn a_server_killed_while_it_acknowledges_keeps_every_message_that_it_has_acknowledged() {
     let mut server = Server::start();
-    let [ada, bo] = server.people(["ada", "bo"]);
-    let talk = ada.begins(&["bo"]);
+    let [ada, bo, cy] = server.people(["ada", "bo", "cy"]);
+    let talk = ada.begins(&["bo", "cy", "--name", "climbing"]);
     bo.syncs();
     let written: Vec<_> = (0..300).map(|number| format!("message {number}")).collect();
     let mut sending = ada.start(&["send", &talk, "-", "--lines"]);
@@ -129,6 +139,8 @@ fn a_server_killed_while_it_acknowledges_keeps_every_message_that_it_has_acknowl
     assert_eq!(texts, written);
     assert!(acknowledged.iter().all(|id| ids.contains(id)));
     drop(following);
-    bo.syncs();
-    assert_eq!(bo.reads(&talk), written);
+    for person in [&ada, &bo, &cy] {
+        person.syncs();
+        assert_eq!(person.reads(&talk), written, "{}", person.handle);
+    }
 }

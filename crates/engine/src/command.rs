@@ -153,6 +153,9 @@ pub enum Complaint {
     /// Roles do not allow it.
     #[error("only an admin of the group may do that")]
     NotAllowed,
+    /// Nobody removes their own account.
+    #[error("nobody can remove themselves: leave the group instead")]
+    Oneself,
     /// In a one-to-one conversation this makes no sense.
     #[error("that can be done in groups only")]
     GroupsOnly,

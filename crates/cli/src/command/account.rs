@@ -66,10 +66,14 @@ pub(super) async fn register(session: &Session, args: Register) -> Result<(), Fa
     if let Some(me) = &begun
         && (shown_before || me.handle != normal_form(&args.handle))
     {
-        let error = format!(
-            "this profile already belongs to {}: name another one with --profile",
-            me.handle
-        );
+        let handle = &me.handle;
+        let error = if me.registered {
+            format!("this profile already belongs to {handle}: name another one with --profile")
+        } else {
+            format!(
+                "this profile is half-way to being {handle}: register {handle} again, or name another one with --profile"
+            )
+        };
         return Err(Failure::new(Kind::Refused, error));
     }
     let mut online = Online::new(profile, session.out)?;
@@ -109,10 +113,7 @@ async fn sign_up(online: &mut Online, args: &Register, begun: Option<&Me>) -> Re
     if let Ok(Link::Offline { why }) | Err(Link::Offline { why }) = link
         && !matches!(why, SocketEnd::Closed(_) | SocketEnd::Overburdened)
     {
-        return Err(Failure::offline(
-            &why,
-            "; register again once it can be reached",
-        ));
+        return Err(Failure::offline(&why, advice(&why)));
     }
     online
         .wait(|event| match event {
@@ -121,6 +122,17 @@ async fn sign_up(online: &mut Online, args: &Register, begun: Option<&Me>) -> Re
             _ => None,
         })
         .await
+}
+
+/// What to do when the first connection fails: the address or the CA may be wrong.
+fn advice(why: &SocketEnd) -> &'static str {
+    match why {
+        SocketEnd::Tls(_) => {
+            "; if its certificate is signed by a CA of its own, name that with --ca FILE and register again"
+        }
+        SocketEnd::NotKeyfold(_) => "; register again with its address, https:// where it has TLS",
+        _ => "; register again once it can be reached",
+    }
 }
 
 /// Shows the recovery key, or writes it to its file, and only then lets the engine erase it.
@@ -244,7 +256,8 @@ pub(super) fn prepare(session: &Session, args: &Server) -> Result<Profile, Failu
         }
     }
     let mut profile = session.unlock(locked)?;
-    if profile.engine.me()?.is_none() {
+    // Until the account exists, what is typed now counts: the server may have been mistyped, or its CA forgotten.
+    if profile.engine.me()?.is_none_or(|me| !me.registered) {
         profile.settle(Settings { server, ca })?;
     }
     Ok(profile)

@@ -23,6 +23,7 @@ const PAGE: usize = 500;
 
 #[derive(Serialize)]
 struct Synced {
+    conversations: u64,
     arrived: u64,
     sent: u64,
     failed: u64,
@@ -232,6 +233,7 @@ pub(super) async fn sync(session: &Session, args: Sync) -> Result<(), Failure> {
     online.end().await;
     let counted = counting.await.unwrap_or_default();
     let record = Synced {
+        conversations: counted.conversations,
         arrived: counted.arrived,
         sent: counted.sent,
         failed: counted.failed,
@@ -243,6 +245,7 @@ pub(super) async fn sync(session: &Session, args: Sync) -> Result<(), Failure> {
 
 #[derive(Default)]
 struct Counted {
+    conversations: u64,
     arrived: u64,
     sent: u64,
     failed: u64,
@@ -252,6 +255,7 @@ async fn count(mut notices: Notices) -> Counted {
     let mut counted = Counted::default();
     while let Some(notice) = notices.next().await {
         match notice {
+            Notice::Event(Event::Ready(_)) => counted.conversations += 1,
             Notice::Event(Event::Arrived(..)) => counted.arrived += 1,
             Notice::Event(Event::Sent(..)) => counted.sent += 1,
             Notice::Event(Event::SendFailed(..)) => counted.failed += 1,
@@ -262,7 +266,11 @@ async fn count(mut notices: Notices) -> Counted {
 }
 
 fn sentence(synced: &Synced) -> String {
-    let mut parts = Vec::new();
+    let mut parts = match synced.conversations {
+        0 => Vec::new(),
+        1 => vec!["1 new conversation".to_owned()],
+        several => vec![format!("{several} new conversations")],
+    };
     for (count, what) in [
         (synced.arrived, "arrived"),
         (synced.sent, "sent"),

@@ -40,6 +40,10 @@ pub(crate) fn safety_number(me: &Me, contact: &Contact) -> SafetyNumber {
 pub(super) async fn verify(session: &Session, args: Verify) -> Result<(), Failure> {
     let mut profile = session.open()?;
     let me = super::account::me(profile.engine.me()?)?;
+    if normal_form(&args.handle) == me.handle {
+        let error = format!("{} is you: name the other person", me.handle);
+        return Err(Failure::new(Kind::Usage, error));
+    }
     let contact = if let Some(contact) = profile.engine.contact(&args.handle)? {
         if args.mark {
             let account = contact.account;

@@ -152,6 +152,15 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// SIGINT, as Ctrl+C does it; waits for its end.
+    pub fn interrupt(self) -> Finished {
+        let interrupt = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
+        assert!(interrupt.unwrap().success());
+        self.finish()
+    }
+
     /// Whether it still runs.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

@@ -8,7 +8,7 @@ use keyfold_wire::ids::ConversationId;
 use crate::table::outbox::Kind;
 use crate::table::setting::{self, Setting};
 use crate::table::{contact, conversation as table, intent};
-use crate::view::{Contact, Me};
+use crate::view::{Contact, Conversation, Me, Standing};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -62,7 +62,8 @@ impl Engine {
     }
 
     /// Conversations that these words may mean: an id, the beginning of one (at least four digits), a name, or a handle.
-    /// What fits exactly comes alone.
+    /// What fits exactly comes alone; of several by one name, those that were left or could not be created come only when there is
+    /// no other.
     ///
     /// # Errors
     /// [`Fault`] when the database fails.
@@ -70,7 +71,7 @@ impl Engine {
         let all = self.conversations()?;
         let words = words.trim();
         let handle = keyfold_wire::handle::normal_form(words);
-        let exact = |wanted: &dyn Fn(&crate::view::Conversation) -> bool| -> Vec<ConversationId> {
+        let exact = |wanted: &dyn Fn(&Conversation) -> bool| -> Vec<ConversationId> {
             all.iter()
                 .filter(|one| wanted(one))
                 .map(|one| one.id)
@@ -80,9 +81,16 @@ impl Engine {
         if !by_id.is_empty() {
             return Ok(by_id);
         }
-        let by_name = exact(&|one| one.name == words || (one.direct && one.name == handle));
-        if !by_name.is_empty() {
-            return Ok(by_name);
+        let is_named = |one: &Conversation| one.name == words || (one.direct && one.name == handle);
+        let is_over =
+            |one: &Conversation| matches!(one.standing, Standing::Left | Standing::Failed(_));
+        for by_name in [
+            exact(&|one| is_named(one) && !is_over(one)),
+            exact(&is_named),
+        ] {
+            if !by_name.is_empty() {
+                return Ok(by_name);
+            }
         }
         if words.len() < 4 {
             return Ok(Vec::new());

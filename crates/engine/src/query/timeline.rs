@@ -3,6 +3,7 @@
 use keyfold_protocol::content;
 use keyfold_wire::ids::ConversationId;
 
+use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
@@ -48,6 +49,7 @@ impl Engine {
 
     pub(super) fn entry(&self, row: &EntryRow) -> Result<Entry, Fault> {
         let tx = &self.database;
+        let me = self.identity.as_ref().map(Identity::account);
         let from = match &row.sender {
             Some(account) => contact::get(tx, account)?,
             None => None,
@@ -61,7 +63,7 @@ impl Engine {
             position: row.place.position(),
             id: row.content_id,
             from,
-            mine: row.mine,
+            mine: row.mine || (row.sender.is_some() && row.sender == me),
             at: row.at,
             what,
             state: match row.stage {
@@ -77,6 +79,7 @@ impl Engine {
 fn said(encoded: &[u8]) -> What {
     match content::text_of(encoded) {
         Ok(Some(text)) => What::Text(text.text),
+        Ok(None) if content::is_leaving(encoded).unwrap_or(false) => What::Left,
         Ok(None) | Err(_) => What::NeedsNewerVersion,
     }
 }

@@ -110,8 +110,8 @@ impl Step<'_> {
             Command::Add { people, .. } => self.add(loaded, view.as_ref(), &people),
             Command::Remove { people, .. } => self.remove(loaded, view.as_ref(), &people),
             Command::Rename { name, .. } => {
-                if let Err(error) = Name::new(&name) {
-                    return Ok(Err(Complaint::Name(error.to_string())));
+                if let Err(complaint) = check_name(&name) {
+                    return Ok(Err(complaint));
                 }
                 if view.is_some_and(|view| view.authority(me) < Role::Admin) {
                     return Ok(Err(Complaint::NotAllowed));
@@ -169,7 +169,10 @@ impl Step<'_> {
                 return Ok(Err(Complaint::NotThere(handle)));
             };
             let allowed = view.is_none_or(|view| view.may_remove(me, account));
-            if account == me || !allowed {
+            if account == me {
+                return Ok(Err(Complaint::Oneself));
+            }
+            if !allowed {
                 return Ok(Err(Complaint::NotAllowed));
             }
             accounts.push(*account.as_bytes());
@@ -216,8 +219,8 @@ impl Step<'_> {
             Ok(handles) => handles,
             Err(complaint) => return Ok(Err(complaint)),
         };
-        if let Some(error) = name.and_then(|name| Name::new(name).err()) {
-            return Ok(Err(Complaint::Name(error.to_string())));
+        if let Some(Err(complaint)) = name.map(check_name) {
+            return Ok(Err(complaint));
         }
         let direct = handles.len() == 1 && name.is_none();
         if direct && let Some(row) = self.existing_direct(handles.first())? {
@@ -307,4 +310,14 @@ impl Step<'_> {
 /// A handle in the directory's form.
 pub(super) fn normal_form(typed: &str) -> String {
     keyfold_wire::handle::normal_form(typed)
+}
+
+/// A group's name must be one that somebody can call it by.
+fn check_name(name: &str) -> Result<(), Complaint> {
+    if name.trim().is_empty() {
+        return Err(Complaint::Name("the name is empty".to_owned()));
+    }
+    Name::new(name)
+        .map(drop)
+        .map_err(|error| Complaint::Name(error.to_string()))
 }

@@ -211,7 +211,8 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         if proof.account == self.me()?.account() {
-            return self.left(loaded, at);
+            self.note(loaded, Some(proof.account), &Notice::Left, at)?;
+            return self.left(loaded);
         }
         let encoded = LeaveProof::encode_list(&[*proof]);
         leaver::add(self.tx, loaded.row.row, &proof.account, &encoded)?;

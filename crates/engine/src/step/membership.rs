@@ -337,9 +337,7 @@ impl Step<'_> {
     }
 
     /// This account has left.
-    pub(super) fn left(&mut self, loaded: &mut Loaded, at: Timestamp) -> Result<(), Fault> {
-        let me = self.me()?.account();
-        self.note(loaded, Some(me), &Notice::Left, at)?;
+    pub(super) fn left(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         self.part(loaded)?;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Removed(shown));

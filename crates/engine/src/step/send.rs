@@ -196,7 +196,7 @@ impl Step<'_> {
             self.tell_sent(loaded, &entry)?;
         }
         if content::is_leaving(&entry.body).unwrap_or(false) {
-            self.left(loaded, at)?;
+            self.left(loaded)?;
         }
         self.touched.insert(loaded.row.row);
         Ok(())
