@@ -94,7 +94,9 @@ impl Oracle {
             };
             let id = message.message_id.to_vec();
             let by = self.asked.get(&id);
-            if let (true, Some(placed)) = (by.is_some_and(|by| own.contains(by)), self.placed.get(&id)) {
+            if let (true, Some(placed)) =
+                (by.is_some_and(|by| own.contains(by)), self.placed.get(&id))
+            {
                 let leave = (placed.handle.clone(), placed.order, placed.epoch);
                 self.leaves.entry(device).or_default().push(leave);
             }
@@ -253,7 +255,8 @@ impl Oracle {
                 .is_some_and(|mailbox| roster.is_some_and(|roster| roster.contains(&mailbox)));
             let shown = screen.count(&said.text);
             let wanted = usize::from(member);
-            let excused = shown < wanted && (void || device.unlinked || self.has_left(device, placed));
+            let excused =
+                shown < wanted && (void || device.unlinked || self.has_left(device, placed));
             if shown != wanted && !excused {
                 found.push(format!(
                     "{:?} of epoch {} is shown {shown} times instead of {wanted} on device {} (sent by device {})",
@@ -279,7 +282,8 @@ impl Oracle {
             .sum();
         let gone = devices[said.device].unlinked;
         let home = (said.device, said.conversation.as_ref().to_vec());
-        let active = screens[said.device].is_active(said.conversation) && !self.parted.contains(&home);
+        let active =
+            screens[said.device].is_active(said.conversation) && !self.parted.contains(&home);
         match state {
             Some(State::Failed) if elsewhere > 0 => {
                 vec![format!("{:?} failed, and is shown to others", said.text)]

@@ -53,8 +53,7 @@ impl Server {
     }
 
     fn launch(runtime: &Runtime, store: &MemoryStore, clock: &ManualClock) -> Arc<TheCore> {
-        let (core, committer) =
-            Core::new(store.clone(), clock.clone(), key(), Settings::default());
+        let (core, committer) = Core::new(store.clone(), clock.clone(), key(), Settings::default());
         runtime.spawn(committer.run());
         core
     }

@@ -246,11 +246,20 @@ impl World {
         let clock = one.clock(now);
         let said = if std::env::var("DBG").is_ok_and(|d| d == device.to_string()) {
             Some(dbg_input(&input))
-        } else { None };
+        } else {
+            None
+        };
         match one.engine.apply(input, clock, &mut one.rng) {
             Ok(outcome) => {
                 self.oracle.parts(device, &outcome.events);
-                if let Some(said) = said { eprintln!("{} {said} -> {:?} {:?}", now - START, outcome.answer, outcome.events); }
+                if let Some(said) = said {
+                    eprintln!(
+                        "{} {said} -> {:?} {:?}",
+                        now - START,
+                        outcome.answer,
+                        outcome.events
+                    );
+                }
                 Some(outcome)
             }
             Err(fault) => {
@@ -280,8 +289,7 @@ impl World {
     }
 
     fn is_killed(&mut self, device: usize) -> bool {
-        let killed =
-            self.faulty && self.options.faults.crashes() && self.rng.random_bool(0.002);
+        let killed = self.faulty && self.options.faults.crashes() && self.rng.random_bool(0.002);
         if killed {
             self.dies(device);
         }
@@ -387,8 +395,8 @@ impl World {
         self.connects(device);
         self.asks(device);
         let one = &self.devices[device];
-        let retry = (!one.mailbox.open && one.reachable && one.retry_at > now)
-            .then_some(one.retry_at);
+        let retry =
+            (!one.mailbox.open && one.reachable && one.retry_at > now).then_some(one.retry_at);
         let next = [one.deadline(), retry].into_iter().flatten().min();
         if let Some(next) = next {
             self.wakes(device, next.max(now + 1));
@@ -438,8 +446,20 @@ impl World {
             one.asked.insert(frame, asked);
             if std::env::var("DBG").is_ok_and(|d| d == device.to_string()) {
                 match &request.body {
-                    Body::Send(s) => eprintln!("{} ASK {:?} send e{} {:02x?}", now - START, request.id, s.epoch, &s.message_id[..2]),
-                    Body::Commit(s) => eprintln!("{} ASK {:?} commit e{} {:02x?}", now - START, request.id, s.epoch, &s.message_id[..2]),
+                    Body::Send(s) => eprintln!(
+                        "{} ASK {:?} send e{} {:02x?}",
+                        now - START,
+                        request.id,
+                        s.epoch,
+                        &s.message_id[..2]
+                    ),
+                    Body::Commit(s) => eprintln!(
+                        "{} ASK {:?} commit e{} {:02x?}",
+                        now - START,
+                        request.id,
+                        s.epoch,
+                        &s.message_id[..2]
+                    ),
                     _ => eprintln!("{} ASK {:?}", now - START, request.id),
                 }
             }
@@ -645,8 +665,30 @@ fn dbg_input(input: &Input) -> String {
         Input::Command(_) => "command".into(),
         Input::Connected(_) => "connected".into(),
         Input::TurnedAway(r) => format!("turned away {:?}", r.code() as i32),
-        Input::Delivered(d) => format!("delivered {:?}", d.items.iter().map(|i| match &i.content { Some(v1::item::Content::Message(m)) => format!("{} e{} {:02x?} {}", i.sequence, m.epoch, &m.message_id[..2], if m.commit.is_some() {"commit"} else {"app"}), _ => format!("{} welcome", i.sequence) }).collect::<Vec<_>>()),
-        Input::Reply(id, c) => format!("reply {id:?} {}", match c { Content::Refused(r) => format!("{:?} {}", r.code() as i32, r.epoch), Content::Accepted(_) => "accepted".into(), _ => "other".into() }),
+        Input::Delivered(d) => format!(
+            "delivered {:?}",
+            d.items
+                .iter()
+                .map(|i| match &i.content {
+                    Some(v1::item::Content::Message(m)) => format!(
+                        "{} e{} {:02x?} {}",
+                        i.sequence,
+                        m.epoch,
+                        &m.message_id[..2],
+                        if m.commit.is_some() { "commit" } else { "app" }
+                    ),
+                    _ => format!("{} welcome", i.sequence),
+                })
+                .collect::<Vec<_>>()
+        ),
+        Input::Reply(id, c) => format!(
+            "reply {id:?} {}",
+            match c {
+                Content::Refused(r) => format!("{:?} {}", r.code() as i32, r.epoch),
+                Content::Accepted(_) => "accepted".into(),
+                _ => "other".into(),
+            }
+        ),
         Input::Lost(id) => format!("lost {id:?}"),
         Input::Tick => "tick".into(),
         Input::Supply(_) => "supply".into(),
