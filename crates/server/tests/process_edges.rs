@@ -310,22 +310,6 @@ async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
 }
 
 #[tokio::test]
-async fn an_authority_that_cannot_be_reached_does_not_stop_the_server() {
-    let mut server = Server::start_plain(&[
-        "--acme",
-        "chat.example.org",
-        "--acme-contact",
-        "ada@example.org",
-        "--acme-directory",
-        "https://127.0.0.1:1/dir",
-    ]);
-    assert!(server.is_tls());
-    server.logs("no certificate by ACME yet");
-    server.signal(Signal::TERM);
-    assert!(server.ended());
-}
-
-#[tokio::test]
 async fn a_silent_socket_is_pinged_and_given_up_when_it_stays_silent() {
     let server = Server::start(&["--keepalive", "1"]);
     let mut ada = Person::new("ada").registers(&server).await;
