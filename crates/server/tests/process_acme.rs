@@ -64,6 +64,24 @@ fn assert_owners_alone(folder: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_was_lost_is_ordered_again_by_the_same_account() {
+    let authority = Authority::start(&[]).await;
+    let mut server = Server::start_certified(NAME, &authority);
+    server.logs("CertCacheStore");
+    for file in server.data().join("acme").read_dir().unwrap() {
+        let path = file.unwrap().path();
+        if path.to_str().unwrap().contains("certificate-") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let mut server = server.killed_and_restarted();
+    server.logs("DeployedNewCert");
+    assert_eq!(authority.issued().len(), 2);
+    assert_eq!(server.certificate().await, authority.issued()[1]);
+    assert_eq!(authority.accounts(), 1, "the account is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_is_nearly_over_is_replaced_while_the_server_runs() {
     let authority = Authority::start(&[Lifetime::NearlyOver]).await;
     let mut server = Server::start_certified(NAME, &authority);
