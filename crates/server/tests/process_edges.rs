@@ -205,9 +205,20 @@ async fn metrics_count_and_name_nobody() {
     ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
+    // The account, an address, the conversation, the message: each waited for the one before.
+    let commits: u64 = value(&text, "keyfold_store_commit_seconds_count");
+    assert!(commits >= 4, "{commits} in\n{text}");
+    let seconds: f64 = value(&text, "keyfold_store_commit_seconds_sum");
+    assert!(seconds > 0.0, "{text}");
     for secret in ["adalovelace", "127.0.0.1"] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }
+}
+
+fn value<T: std::str::FromStr>(text: &str, name: &str) -> T {
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(name));
+    let value = values.next().and_then(|value| value.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} is not in\n{text}"))
 }
 
 async fn page(address: &str) -> String {
