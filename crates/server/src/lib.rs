@@ -13,6 +13,7 @@ pub mod logs;
 pub mod metrics;
 pub mod network;
 pub mod open;
+mod private_file;
 pub mod refusal;
 pub mod request;
 pub mod seal;

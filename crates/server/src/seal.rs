@@ -3,8 +3,8 @@
 //! AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces. The address key lies in a file of the data folder, never
 //! in the database, so that a copied database opens no address.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use aes_gcm::aead::generic_array::GenericArray;
@@ -15,6 +15,8 @@ use keyfold_wire::roster::RosterKey;
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use zeroize::Zeroizing;
+
+use crate::private_file;
 
 const NONCE: usize = 12;
 const TAG: usize = 16;
@@ -105,28 +107,12 @@ impl AddressKey {
         Some(Self::new(u32::from_be_bytes(*id), &key))
     }
 
-    /// Written aside, synced, then renamed: after a crash there is a whole key or none.
     fn create(path: &Path) -> io::Result<Self> {
         let mut bytes = Zeroizing::new([0; KEY_FILE]);
         OsRng
             .try_fill_bytes(bytes.as_mut_slice())
             .map_err(io::Error::other)?;
-        let aside = path.with_extension("new");
-        let _ = fs::remove_file(&aside);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&aside)?;
-        file.write_all(bytes.as_slice())?;
-        file.sync_all()?;
-        fs::rename(&aside, path)?;
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            File::open(folder)?.sync_all()?;
-        }
+        private_file::replace(path, bytes.as_slice())?;
         Self::parse(bytes.as_slice()).ok_or_else(|| io::Error::other("no key"))
     }
 

@@ -43,6 +43,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let listener = Listener::bind(settings.listen, tls, max_connections)
         .with_context(|| format!("{} cannot be listened on", settings.listen))?;
     let metrics_listener = listen_for_metrics(settings.metrics).await?;
+    let watched = Arc::clone(&metrics);
+    let committer = committer.watched(move |took| watched.store.committed(took));
     let committer = tokio::spawn(committer.run());
     let app = Arc::new(app(&settings, Arc::clone(&core), metrics, &stop));
 

@@ -27,7 +27,7 @@ stories![
     the_epoch_before_is_taken_for_a_minute,
     a_removed_member_s_epoch_ends_at_once,
     a_wrong_roster_key_opens_nothing,
-    addresses_of_another_server_are_refused,
+    an_address_of_another_server_or_one_twice_is_refused,
     members_are_told_what_the_server_opened,
     who_joins_is_welcomed_and_reads_from_there_on,
     a_revoked_address_leads_nowhere,
@@ -234,7 +234,7 @@ async fn a_wrong_roster_key_opens_nothing<S: Store>(store: S) {
     assert!(group.says(&town, "hello").await.is_ok());
 }
 
-async fn addresses_of_another_server_are_refused<S: Store>(store: S) {
+async fn an_address_of_another_server_or_one_twice_is_refused<S: Store>(store: S) {
     let town = Town::new(store);
     let ada = town.person("ada").await;
     let mut group = Group::of("climbing", &[&ada]).await;
@@ -258,19 +258,21 @@ async fn addresses_of_another_server_are_refused<S: Store>(store: S) {
             Err(Refusal::AddressInvalid)
         );
     }
-    let welcome = v1::WelcomeItem {
-        address: forged,
-        secrets: Bytes::from_static(b"x"),
-    };
-    let commit = v1::Commit {
-        welcomes: vec![welcome],
-        group_info: Bytes::from_static(b"y"),
-        ..group.commit("with a stranger", &group.roster)
-    };
-    assert_eq!(
-        group.commits(&town, commit).await,
-        Err(Refusal::AddressInvalid)
-    );
+    for joiners in [vec![forged], twice.to_vec()] {
+        let welcome = |address| v1::WelcomeItem {
+            address,
+            secrets: Bytes::from_static(b"x"),
+        };
+        let commit = v1::Commit {
+            welcomes: joiners.into_iter().map(welcome).collect(),
+            group_info: Bytes::from_static(b"y"),
+            ..group.commit("with a stranger", &group.roster)
+        };
+        assert_eq!(
+            group.commits(&town, commit).await,
+            Err(Refusal::AddressInvalid)
+        );
+    }
     assert!(ada.reads().await.is_empty());
 }
 

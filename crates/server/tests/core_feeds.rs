@@ -10,6 +10,8 @@ mod core_town;
 
 use std::future::Future as _;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,13 +19,16 @@ use core_town::{Group, Papers, START, Town, all_of, text};
 use keyfold_server::clock::ManualClock;
 use keyfold_server::delivery::Feed;
 use keyfold_server::seal::AddressKey;
-use keyfold_server::store::Store;
 use keyfold_server::store::memory::MemoryStore;
-use keyfold_server::{Core, Refusal, Settings};
-use keyfold_wire::ids::Timestamp;
+use keyfold_server::store::{
+    Account, Answer, Conversation, ConversationKey, MailboxState, OnceKey, Operation, Page, Store,
+};
+use keyfold_server::{Core, Device, Refusal, Settings};
+use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
 use keyfold_wire::limits;
 use keyfold_wire::v1::client_frame::Request;
 use keyfold_wire::v1::server_frame::Content;
+use tokio::sync::Notify;
 
 stories![
     an_empty_mailbox_says_so_at_once,
@@ -194,6 +199,97 @@ async fn a_sweep_says_when_to_come_again<S: Store>(store: S) {
         .advance(limits::ITEM_RETENTION + Duration::from_millis(1));
     while town.core.sweep().await.unwrap() <= Timestamp(START.0) {}
     assert!(ada.reads().await.is_empty());
+}
+
+/// A store that, once told so, keeps its answer back when a batch is already durable.
+struct Slow {
+    inner: MemoryStore,
+    holds: Arc<AtomicBool>,
+    durable: Arc<Notify>,
+    go_on: Arc<Notify>,
+}
+
+impl Store for Slow {
+    async fn transact(&self, now: Timestamp, batch: Vec<Operation>) -> Vec<Answer> {
+        let answers = self.inner.transact(now, batch).await;
+        if self.holds.load(Ordering::SeqCst) {
+            self.durable.notify_one();
+            self.go_on.notified().await;
+        }
+        answers
+    }
+
+    async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, Refusal> {
+        self.inner.device(token_hash).await
+    }
+
+    async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
+        self.inner.mailbox(mailbox).await
+    }
+
+    async fn read(
+        &self,
+        mailbox: MailboxId,
+        after: Sequence,
+        max_items: usize,
+        max_bytes: usize,
+    ) -> Result<Page, Refusal> {
+        self.inner.read(mailbox, after, max_items, max_bytes).await
+    }
+
+    async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {
+        self.inner.account_by_handle(handle).await
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Option<Account>, Refusal> {
+        self.inner.account(account).await
+    }
+
+    async fn conversation(
+        &self,
+        key: ConversationKey,
+    ) -> Result<Option<Arc<Conversation>>, Refusal> {
+        self.inner.conversation(key).await
+    }
+
+    async fn accepted(
+        &self,
+        conversation: ConversationKey,
+        once: OnceKey,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        self.inner.accepted(conversation, once).await
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_in_the_store_is_not_pushed_as_well() {
+    let (durable, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let holds = Arc::new(AtomicBool::new(false));
+    let town = Town::new(Slow {
+        inner: MemoryStore::new(),
+        holds: Arc::clone(&holds),
+        durable: Arc::clone(&durable),
+        go_on: Arc::clone(&go_on),
+    });
+    let ada = town.person("ada").await;
+    let group = Group::of("notes", &[&ada]).await;
+    let mut feed = ada.listens(0);
+
+    holds.store(true, Ordering::SeqCst);
+    let (core, send) = (town.core.clone(), group.send("one"));
+    let saying = tokio::spawn(async move { core_town::ask(&core, Request::Send(send)).await });
+    durable.notified().await;
+    let read: Vec<_> = all_of(&mut feed).await.iter().map(text).collect();
+    assert_eq!(read, ["one"]);
+
+    holds.store(false, Ordering::SeqCst);
+    go_on.notify_one();
+    assert!(saying.await.unwrap().is_ok());
+    // The push of it comes before that of the next.
+    group.says(&town, "two").await.unwrap();
+    let pushed: Vec<_> = all_of(&mut feed).await.iter().map(text).collect();
+    assert_eq!(pushed, ["two"]);
+    assert!(now(&mut feed).is_pending());
 }
 
 #[tokio::test]

@@ -205,9 +205,20 @@ async fn metrics_count_and_name_nobody() {
     ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
+    // The account, an address, the conversation, the message: each waited for the one before.
+    let commits: u64 = value(&text, "keyfold_store_commit_seconds_count");
+    assert!(commits >= 4, "{commits} in\n{text}");
+    let seconds: f64 = value(&text, "keyfold_store_commit_seconds_sum");
+    assert!(seconds > 0.0, "{text}");
     for secret in ["adalovelace", "127.0.0.1"] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }
+}
+
+fn value<T: std::str::FromStr>(text: &str, name: &str) -> T {
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(name));
+    let value = values.next().and_then(|value| value.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} is not in\n{text}"))
 }
 
 async fn page(address: &str) -> String {
@@ -307,22 +318,6 @@ async fn a_new_certificate_is_taken_up_and_a_broken_one_is_not() {
     server.signal(Signal::HUP);
     server.logs("the TLS certificate was read again");
     server.assert_well().await;
-}
-
-#[tokio::test]
-async fn an_authority_that_cannot_be_reached_does_not_stop_the_server() {
-    let mut server = Server::start_plain(&[
-        "--acme",
-        "chat.example.org",
-        "--acme-contact",
-        "ada@example.org",
-        "--acme-directory",
-        "https://127.0.0.1:1/dir",
-    ]);
-    assert!(server.is_tls());
-    server.logs("no certificate by ACME yet");
-    server.signal(Signal::TERM);
-    assert!(server.ended());
 }
 
 #[tokio::test]

@@ -67,6 +67,9 @@ struct ServeArguments {
     /// Another certificate authority than Let's Encrypt.
     #[arg(long, value_name = "URL", requires = "acme")]
     acme_directory: Option<String>,
+    /// The root certificate (PEM) of that authority, where it is a private one. No other root is trusted then.
+    #[arg(long, value_name = "FILE", requires = "acme_directory")]
+    acme_ca: Option<PathBuf>,
     /// A proxy in front does TLS: serve plain HTTP, and take the last hop of X-Forwarded-For as the client.
     #[arg(long, conflicts_with = "dev_ca")]
     behind_proxy: bool,
@@ -181,6 +184,7 @@ impl ServeArguments {
                 domains: self.acme.clone(),
                 contact,
                 directory: self.acme_directory.clone(),
+                roots: self.acme_ca.clone(),
             });
         }
         if self.behind_proxy {
@@ -243,6 +247,7 @@ mod tests {
             "--tls-key k",
             "--acme example.org",
             "--acme-contact a@b.org",
+            "--acme a.org --acme-contact a@b.org --acme-ca root.pem",
         ] {
             assert!(settings(line).is_err(), "{line}");
         }

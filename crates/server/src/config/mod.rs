@@ -66,6 +66,8 @@ pub struct Acme {
     pub contact: String,
     /// The authority's directory; `None`: Let's Encrypt.
     pub directory: Option<String>,
+    /// Roots (PEM) that the authority's own certificate is checked against; `None`: the public ones.
+    pub roots: Option<PathBuf>,
 }
 
 /// How long sockets may be silent.

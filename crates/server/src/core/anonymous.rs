@@ -2,6 +2,8 @@
 //!
 //! A roster is opened here, in memory, for the one request that brings its key, and forgotten with it.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use keyfold_wire::ids::{Epoch, Timestamp};
 use keyfold_wire::roster::{self, RosterKey};
@@ -162,7 +164,7 @@ impl<S: Store, C: Clock> Core<S, C> {
 
     /// Seals a roster, when each address in it is the server's own and in it once.
     fn seal(&self, key: &RosterKey, addresses: &[Bytes]) -> Result<Bytes, Refusal> {
-        let mut targets = std::collections::HashSet::with_capacity(addresses.len());
+        let mut targets = HashSet::with_capacity(addresses.len());
         for address in addresses {
             let target = self.key.open(address).ok_or(Refusal::AddressInvalid)?;
             if !targets.insert((target.mailbox, target.serial)) {
@@ -172,11 +174,14 @@ impl<S: Store, C: Clock> Core<S, C> {
         seal::seal_roster(key, addresses).map_err(|_| Refusal::Unavailable)
     }
 
+    /// Each address once: one request must not make a device fetch the shared part thousands of times.
     fn welcomes(&self, items: Vec<WelcomeItem>, group_info: Bytes) -> Result<Welcomes, Refusal> {
+        let mut seen = HashSet::with_capacity(items.len());
         let joiner = |item: WelcomeItem| {
             let target = self
                 .key
                 .open(&item.address)
+                .filter(|target| seen.insert((target.mailbox, target.serial)))
                 .ok_or(Refusal::AddressInvalid)?;
             Ok((target, item.secrets))
         };

@@ -1,6 +1,7 @@
 //! Group commit: what waits is stored in one transaction; only what is durable is answered and pushed.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -13,11 +14,25 @@ use crate::store::{Answer, Operation, Outcome, Store};
 /// Collects waiting operations into transactions. Run it as one task; all that is stored passes through it.
 pub struct Committer<S, C> {
     core: Arc<Core<S, C>>,
+    /// Hears how long the store took for a batch.
+    watcher: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
 impl<S: Store, C: Clock> Committer<S, C> {
     pub(crate) fn new(core: Arc<Core<S, C>>) -> Self {
-        Self { core }
+        Self {
+            core,
+            watcher: Box::new(|_| ()),
+        }
+    }
+
+    /// Tells `watcher` how long the store took for each batch, before anything in it is answered.
+    #[must_use]
+    pub fn watched(self, watcher: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self {
+            watcher: Box::new(watcher),
+            ..self
+        }
     }
 
     /// Commits until [`Core::close`] has been called and everything that waited is durable; then ends every feed.
@@ -40,7 +55,9 @@ impl<S: Store, C: Clock> Committer<S, C> {
             operations.push(one.operation);
             waiting.push(one.answer);
         }
+        let began = Instant::now();
         let answers = core.store.transact(core.clock.now(), operations).await;
+        (self.watcher)(began.elapsed());
         core.counters.batch();
         for (answer, sender) in answers.into_iter().skip(unanswered).zip(waiting) {
             self.settle(answer, sender);

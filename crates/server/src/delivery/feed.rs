@@ -19,6 +19,8 @@ pub struct Feed<S: Store, C: Clock> {
     mailbox: MailboxId,
     slot: Arc<Slot>,
     after: Sequence,
+    /// The last item that this feed gave; a device's own word for `after` may be ahead of the mailbox.
+    given: Sequence,
     greeted: bool,
 }
 
@@ -30,6 +32,7 @@ impl<S: Store, C: Clock> Feed<S, C> {
             mailbox,
             slot,
             after,
+            given: Sequence(0),
             greeted: false,
         }
     }
@@ -48,7 +51,11 @@ impl<S: Store, C: Clock> Feed<S, C> {
     pub async fn next(&mut self) -> Result<Content, Refusal> {
         loop {
             match poll_fn(|context| self.slot.poll(context)).await? {
-                Taken::Items(items, more) => return Ok(self.deliver(items, !more)),
+                Taken::Items(items, more) => {
+                    if let Some(items) = self.news(items) {
+                        return Ok(self.deliver(items, !more));
+                    }
+                }
                 Taken::Supply(supply) => return Ok(Content::Supply(supply)),
                 Taken::Behind => {
                     if let Some(content) = self.read().await? {
@@ -57,6 +64,12 @@ impl<S: Store, C: Clock> Feed<S, C> {
                 }
             }
         }
+    }
+
+    /// What was not given yet. An item that is durable but not yet pushed may have been read in the store.
+    fn news(&self, mut items: Vec<v1::Item>) -> Option<Vec<v1::Item>> {
+        items.retain(|item| item.sequence > self.given.0);
+        (!items.is_empty()).then_some(items)
     }
 
     /// One page out of the store; `None` when there was nothing and the device knows it.
@@ -80,9 +93,10 @@ impl<S: Store, C: Clock> Feed<S, C> {
 
     fn deliver(&mut self, items: Vec<v1::Item>, caught_up: bool) -> Content {
         self.greeted = true;
-        self.after = items
-            .last()
-            .map_or(self.after, |item| Sequence(item.sequence));
+        if let Some(last) = items.last() {
+            self.given = Sequence(last.sequence);
+            self.after = self.given;
+        }
         Content::Deliveries(v1::Deliveries { items, caught_up })
     }
 }

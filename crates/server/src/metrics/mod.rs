@@ -30,6 +30,8 @@ pub struct Metrics {
     pub sockets: Sockets,
     /// TLS.
     pub tls: Tls,
+    /// The store.
+    pub store: Store,
     limited: [IntCounter; Class::ALL.len()],
     core: CoreGauges,
 }
@@ -61,6 +63,11 @@ pub struct Tls {
     certificate_failures: IntCounter,
 }
 
+/// What the store does.
+pub struct Store {
+    seconds: Histogram,
+}
+
 /// What the core counts itself, copied when somebody asks.
 struct CoreGauges {
     accepted: IntGauge,
@@ -89,6 +96,7 @@ impl Metrics {
             pushes: Pushes::new(&registry)?,
             sockets: Sockets::new(&registry)?,
             tls: Tls::new(&registry)?,
+            store: Store::new(&registry)?,
             limited: Class::ALL.map(|class| limited.with_label_values(&[class.name()])),
             core: CoreGauges::new(&registry)?,
             registry,
@@ -120,11 +128,7 @@ impl Requests {
             Opts::new("keyfold_requests_total", "Requests by kind and outcome"),
             &["kind", "outcome"],
         )?;
-        let seconds = HistogramOpts::new(
-            "keyfold_request_seconds",
-            "From a request's arrival to its answer",
-        )
-        .buckets(prometheus::exponential_buckets(0.000_25, 2.0, 16)?);
+        let help = "From a request's arrival to its answer";
         Ok(Self {
             done: Kind::ALL.map(|kind| requests.with_label_values(&[kind.name(), "done"])),
             refused: Kind::ALL.map(|kind| requests.with_label_values(&[kind.name(), "refused"])),
@@ -134,7 +138,7 @@ impl Requests {
                 "Refused requests by reason",
                 "reason",
             )?,
-            seconds: registered(registry, Histogram::with_opts(seconds)?)?,
+            seconds: seconds(registry, "keyfold_request_seconds", help)?,
         })
         .and_then(|made| registered(registry, requests).map(|_| made))
     }
@@ -251,6 +255,20 @@ impl Tls {
     }
 }
 
+impl Store {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let help = "How long the store took to make one group commit durable";
+        Ok(Self {
+            seconds: seconds(registry, "keyfold_store_commit_seconds", help)?,
+        })
+    }
+
+    /// A transaction is durable, or has failed, this long after it was begun.
+    pub fn committed(&self, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
+    }
+}
+
 impl CoreGauges {
     fn new(registry: &Registry) -> prometheus::Result<Self> {
         let gauge = |name, help| registered(registry, IntGauge::new(name, help)?);
@@ -306,6 +324,13 @@ fn counters(
     )
 }
 
+/// A histogram from a quarter of a millisecond to eight seconds.
+fn seconds(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Histogram> {
+    let buckets = prometheus::exponential_buckets(0.000_25, 2.0, 16)?;
+    let opts = HistogramOpts::new(name, help).buckets(buckets);
+    registered(registry, Histogram::with_opts(opts)?)
+}
+
 fn registered<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: C,
@@ -325,6 +350,7 @@ mod tests {
         metrics.requests.done(Kind::Send, Duration::from_millis(3));
         metrics.requests.refused(Kind::Send, RefusalCode::Stale);
         metrics.pushes.pushed(7);
+        metrics.store.committed(Duration::from_millis(3));
         metrics.limited(Class::Register);
         let open = metrics.sockets.open(SocketKind::Mailbox);
         let stats = Stats {
@@ -340,6 +366,8 @@ mod tests {
             "keyfold_limited_total{class=\"register\"} 1",
             "keyfold_sockets{kind=\"mailbox\"} 1",
             "keyfold_accepted 5",
+            "keyfold_store_commit_seconds_bucket{le=\"0.002\"} 0",
+            "keyfold_store_commit_seconds_bucket{le=\"0.004\"} 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use rustls::RootCertStore;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -44,6 +45,14 @@ pub enum CertificateError {
     /// They do not fit.
     #[error("the certificate and its key cannot be used together: {0}")]
     Mismatch(rustls::Error),
+    /// What is in the file is no root.
+    #[error("{} holds a certificate that cannot be trusted as a root: {source}", path.display())]
+    NoRoot {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
 }
 
 /// Hands the newest certificate to each handshake.
@@ -136,14 +145,20 @@ fn changed_at(files: &CertificateFiles) -> Option<SystemTime> {
     modified(&files.certificate).max(modified(&files.key))
 }
 
-fn read(files: &CertificateFiles) -> Result<Arc<CertifiedKey>, CertificateError> {
-    let chain = contents(&files.certificate)?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain)
-        .filter_map(Result::ok)
-        .collect();
-    if chain.is_empty() {
-        return Err(not_pem(&files.certificate, "certificate"));
+/// The roots in a file.
+pub(super) fn roots(path: &Path) -> Result<RootCertStore, CertificateError> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(path)? {
+        roots.add(root).map_err(|source| CertificateError::NoRoot {
+            path: path.to_owned(),
+            source,
+        })?;
     }
+    Ok(roots)
+}
+
+fn read(files: &CertificateFiles) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let chain = certificates(&files.certificate)?;
     let key = zeroize::Zeroizing::new(contents(&files.key)?);
     let key =
         PrivateKeyDer::from_pem_slice(&key).map_err(|_| not_pem(&files.key, "private key"))?;
@@ -151,6 +166,16 @@ fn read(files: &CertificateFiles) -> Result<Arc<CertifiedKey>, CertificateError>
     let certified = CertifiedKey::new(chain, key);
     certified.keys_match().map_err(CertificateError::Mismatch)?;
     Ok(Arc::new(certified))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&contents(path)?)
+        .filter_map(Result::ok)
+        .collect();
+    if certificates.is_empty() {
+        return Err(not_pem(path, "certificate"));
+    }
+    Ok(certificates)
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, CertificateError> {

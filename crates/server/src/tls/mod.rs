@@ -4,6 +4,7 @@
 //! does not keep (RFC 8446 section 4.6.1), so a device that is away costs no memory.
 
 mod acme;
+mod acme_cache;
 mod certificate;
 mod dev_ca;
 
@@ -39,6 +40,14 @@ pub enum TlsError {
     /// The development CA.
     #[error(transparent)]
     DevCa(#[from] DevCaError),
+    /// What comes from a certificate authority cannot be kept.
+    #[error("certificates by ACME cannot be kept in {}: {source}", folder.display())]
+    AcmeFolder {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// rustls refuses the configuration.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
@@ -56,7 +65,7 @@ impl Tls {
     /// Sets up TLS for a transport and starts what keeps its certificate fresh. `None`: the transport does without.
     ///
     /// # Errors
-    /// [`TlsError`]: a file that cannot be read, a key that does not fit its certificate.
+    /// [`TlsError`]: a file that cannot be read, a key that does not fit its certificate, a folder that cannot be made.
     pub fn start(
         transport: &Transport,
         data: &Path,
@@ -71,7 +80,7 @@ impl Tls {
                 Self::from_files(files, metrics, stop).map(Some)
             }
             Transport::Acme(acme) => {
-                let renewal = acme::start(acme, &cache_folder(data), metrics, stop);
+                let renewal = acme::start(acme, cache_folder(data), metrics, stop)?;
                 let config = server_config(renewal.certificates)?;
                 Ok(Some(Self {
                     config,

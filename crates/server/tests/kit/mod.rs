@@ -11,11 +11,13 @@
     clippy::panic
 )]
 
+mod authority;
 mod person;
 mod server;
 mod socket;
 
-pub use person::{Conversation, Person, acknowledge, deliveries, items, random, text};
+pub use authority::{Authority, Lifetime, shown_to_an_authority};
+pub use person::{Conversation, Person, acknowledge, address, deliveries, items, random, text};
 pub use server::Server;
 pub use socket::{Closed, Socket};
 

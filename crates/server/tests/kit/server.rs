@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use super::DEADLINE;
+use super::authority::Authority;
 use super::socket::{Bytes, Closed, Socket};
 
 pub struct Server {
@@ -23,6 +26,8 @@ pub struct Server {
     folder: Arc<TempDir>,
     args: Vec<String>,
     url: String,
+    /// Who its certificate is for.
+    name: &'static str,
 }
 
 impl Server {
@@ -32,16 +37,46 @@ impl Server {
         let ca = folder.path().join("ca").to_str().unwrap().to_owned();
         let mut all = vec!["--dev-ca".to_owned(), ca];
         all.extend(args.iter().map(|&arg| arg.to_owned()));
-        Self::on(folder, all, "127.0.0.1:0")
+        Self::on(folder, all, "127.0.0.1:0", "127.0.0.1")
+    }
+
+    /// Over TLS with certificates for this name by an authority, which finds it here.
+    pub fn start_certified(name: &'static str, authority: &Authority) -> Self {
+        let server = Self::start_uncertified(name, authority);
+        authority.names_lead_to(server.address());
+        server
+    }
+
+    /// Over TLS with certificates for this name by an authority, which has yet to be told where the name leads.
+    pub fn start_uncertified(name: &'static str, authority: &Authority) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        std::fs::create_dir(folder.path().join("ca")).unwrap();
+        let root = folder.path().join("ca/ca.pem");
+        std::fs::write(&root, authority.root()).unwrap();
+        let directory = authority.directory();
+        let root = root.to_str().unwrap();
+        let args = [
+            ["--acme", name],
+            ["--acme-contact", "ada@example.org"],
+            ["--acme-directory", &directory],
+            ["--acme-ca", root],
+        ];
+        let args = args.concat().into_iter().map(str::to_owned).collect();
+        Self::on(folder, args, "127.0.0.1:0", name)
     }
 
     /// Plain HTTP.
     pub fn start_plain(args: &[&str]) -> Self {
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
-        Self::on(Arc::new(TempDir::new().unwrap()), args, "127.0.0.1:0")
+        Self::on(
+            Arc::new(TempDir::new().unwrap()),
+            args,
+            "127.0.0.1:0",
+            "127.0.0.1",
+        )
     }
 
-    fn on(folder: Arc<TempDir>, args: Vec<String>, listen: &str) -> Self {
+    fn on(folder: Arc<TempDir>, args: Vec<String>, listen: &str, name: &'static str) -> Self {
         let mut child = Self::command(folder.path())
             .args(["--listen", listen])
             .args(&args)
@@ -58,6 +93,7 @@ impl Server {
             folder,
             args,
             url: String::new(),
+            name,
         };
         let line = server.line();
         let url = line
@@ -85,17 +121,16 @@ impl Server {
 
     /// Waits for a log line with these words.
     pub fn logs(&mut self, words: &str) -> String {
-        loop {
-            let line = self
-                .log
-                .get_mut()
-                .unwrap()
-                .recv_timeout(DEADLINE)
-                .expect("the log line did not come");
+        let log = self.log.get_mut().unwrap();
+        let mut others = Vec::new();
+        let end = Instant::now() + DEADLINE;
+        while let Ok(line) = log.recv_timeout(end - Instant::now()) {
             if line.contains(words) {
                 return line;
             }
+            others.push(line);
         }
+        panic!("{words:?} was not logged, but: {others:#?}")
     }
 
     /// All log lines since the last look. For a server that has ended.
@@ -151,12 +186,13 @@ impl Server {
             Arc::clone(&self.folder),
             self.args.clone(),
             &self.address().to_string(),
+            self.name,
         )
     }
 
     /// Waits for the end of a process that was told to end. Whether it ended well.
     pub fn ended(&mut self) -> bool {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
@@ -168,21 +204,34 @@ impl Server {
 
     /// One connection's bytes, inside TLS where the server does TLS.
     pub async fn bytes(&self) -> Bytes {
-        let tcp = TcpStream::connect(self.address()).await.unwrap();
-        tcp.set_nodelay(true).unwrap();
-        if !self.is_tls() {
-            return Box::new(tcp);
+        if self.is_tls() {
+            return Box::new(self.tls().await.unwrap());
         }
-        let name = "127.0.0.1".try_into().unwrap();
-        Box::new(
-            tokio_rustls::TlsConnector::from(self.trust())
-                .connect(name, tcp)
-                .await
-                .unwrap(),
-        )
+        Box::new(self.tcp().await)
     }
 
-    /// A client's TLS that trusts this server's development CA.
+    /// One connection after its handshake, or why there is none.
+    pub async fn tls(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let name = self.name.try_into().unwrap();
+        tokio_rustls::TlsConnector::from(self.trust())
+            .connect(name, self.tcp().await)
+            .await
+    }
+
+    async fn tcp(&self) -> TcpStream {
+        let tcp = TcpStream::connect(self.address()).await.unwrap();
+        tcp.set_nodelay(true).unwrap();
+        tcp
+    }
+
+    /// The certificate that clients see, in DER form.
+    pub async fn certificate(&self) -> Vec<u8> {
+        let stream = self.tls().await.unwrap();
+        let (_, session) = stream.get_ref();
+        session.peer_certificates().unwrap()[0].to_vec()
+    }
+
+    /// A client's TLS that trusts this server's development CA, or its authority's root.
     pub fn trust(&self) -> Arc<rustls::ClientConfig> {
         let ca = CertificateDer::from_pem_file(self.folder.path().join("ca/ca.pem")).unwrap();
         let mut roots = rustls::RootCertStore::empty();
