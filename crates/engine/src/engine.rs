@@ -18,7 +18,7 @@ use crate::outcome::{Channel, Outcome, Request, RequestId};
 use crate::step::Step;
 use crate::store::{self, Durability, MlsStorage, Place, StoreKey};
 use crate::table::conversation::Row;
-use crate::table::outbox;
+use crate::table::outbox::{self, Kind, Waiting};
 use crate::table::setting::{self, Setting};
 
 /// One device's whole messenger.
@@ -205,28 +205,19 @@ impl Engine {
 
     fn choose(&self) -> Option<(i64, Channel)> {
         let mut flying: BTreeMap<bool, usize> = BTreeMap::new();
-        let mut ahead: BTreeMap<Row, usize> = BTreeMap::new();
+        let mut queues: BTreeMap<Row, Queue> = BTreeMap::new();
         for (id, waiting) in &self.memory.outbox {
             let channel = waiting.kind.channel();
             let count = flying.entry(channel == Channel::Mailbox).or_default();
-            let before = waiting.conversation.map_or(0, |row| {
-                let ahead = ahead.entry(row).or_default();
-                let before = *ahead;
-                // What was put off once goes alone: nothing may overtake it any further.
-                let alone = waiting.attempts > 0 && !waiting.accepted;
-                let settled = waiting.accepted && before == 0;
-                *ahead = before.saturating_add(match (settled, alone) {
-                    (true, _) => 0,
-                    (false, true) => MAX_OVERTAKING,
-                    (false, false) => 1,
-                });
-                before
-            });
+            let turn = match waiting.conversation {
+                Some(row) => queues.entry(row).or_default().takes(waiting),
+                None => true,
+            };
             if self.session.in_flight.contains(id) {
                 *count = count.saturating_add(1);
             } else if !waiting.accepted
                 && waiting.not_before <= self.session.now
-                && before < MAX_OVERTAKING
+                && turn
                 && *count < MAX_IN_FLIGHT
             {
                 return Some((*id, channel));
@@ -238,5 +229,33 @@ impl Engine {
     /// When to apply [`Input::Tick`]; `None`: nothing is scheduled. May lie in the past.
     pub const fn deadline(&self) -> Option<Timestamp> {
         self.session.deadline
+    }
+}
+
+/// The requests of one conversation, oldest first: how far the next may run ahead of the first that is not accepted.
+#[derive(Default)]
+struct Queue {
+    /// The place of the first message that is not accepted.
+    first: Option<i64>,
+    /// Nothing goes before something that is not accepted was.
+    closed: bool,
+}
+
+impl Queue {
+    /// Whether this request may go while those before it stand as they do.
+    fn takes(&mut self, waiting: &Waiting) -> bool {
+        let says = waiting.kind == Kind::Send;
+        let ahead = self
+            .first
+            .map_or(0, |first| waiting.reference.saturating_sub(first));
+        let turn = !self.closed && (!says || ahead < MAX_OVERTAKING);
+        if !waiting.accepted {
+            if says {
+                self.first.get_or_insert(waiting.reference);
+            }
+            // What was put off once goes alone: the next time as many could overtake it again.
+            self.closed |= !says || waiting.attempts > 0;
+        }
+        turn
     }
 }

@@ -20,7 +20,7 @@ pub const MAX_ENCRYPTED_AHEAD: usize = 64;
 
 /// Messages of one conversation on their way at once: where the server puts off the first of them, the others overtake
 /// it, and members keep the keys of no more than these.
-pub const MAX_OVERTAKING: usize = keyfold_protocol::group::OUT_OF_ORDER_TOLERANCE as usize;
+pub const MAX_OVERTAKING: i64 = keyfold_protocol::group::OUT_OF_ORDER_TOLERANCE as i64;
 
 /// Messages of one conversation that may wait to be sent: a week offline of somebody who types a lot.
 pub const MAX_WAITING: usize = 10_000;

@@ -1,0 +1,215 @@
+//! What the simulated worlds found: order, parked items and leaving, each as the shortest story that shows it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod town;
+
+use std::time::Duration;
+
+use keyfold_engine::limits::MAX_OVERTAKING;
+use keyfold_engine::view::{Standing, State};
+use keyfold_engine::{Command, Complaint, Event, Input, Request};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::v1;
+use keyfold_wire::v1::client_frame::Request as Body;
+use keyfold_wire::v1::server_frame::Content;
+use town::person::Loss;
+use town::{Town, Who};
+
+/// What a device would put on the wire now, without any answer in between.
+fn under_way(town: &mut Town, who: Who) -> Vec<Request> {
+    let engine = &mut town.people[who.0].engine;
+    std::iter::from_fn(|| engine.next_request().unwrap()).collect()
+}
+
+fn busy() -> Content {
+    Content::Refused(v1::Refused {
+        code: v1::RefusalCode::Busy.into(),
+        ..v1::Refused::default()
+    })
+}
+
+/// The server answers these requests; nothing comes back through the mailbox yet.
+fn answers(town: &mut Town, who: Who, requests: Vec<Request>) {
+    for request in requests {
+        let answer = town.asks(request.body).unwrap();
+        let now = town.now();
+        town.people[who.0].apply(Input::Reply(request.id, answer), now);
+    }
+}
+
+#[test]
+fn what_is_put_off_is_overtaken_by_no_more_than_members_keep_keys_for() {
+    let mut town = Town::new(1);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    let said: Vec<String> = (0..60).map(|number| format!("number {number}")).collect();
+    for text in &said {
+        town.says(ada, talk, text);
+    }
+    let mut first = under_way(&mut town, ada);
+    let most = usize::try_from(MAX_OVERTAKING).unwrap();
+    assert_eq!(first.len(), most);
+    // The server puts the first off and takes all others; they come back before the refusal is heard.
+    let put_off = first.remove(0);
+    answers(&mut town, ada, first);
+    town.turn(bo);
+    assert!(
+        under_way(&mut town, ada).is_empty(),
+        "nothing more overtakes it"
+    );
+    let now = town.now();
+    town.people[ada.0].apply(Input::Reply(put_off.id, busy()), now);
+    assert!(under_way(&mut town, ada).is_empty());
+    town.passes(Duration::from_secs(5));
+    let mut sorted = town.reads(bo, talk);
+    sorted.sort_by_key(|text| said.iter().position(|one| one == text));
+    assert_eq!(sorted, said, "each of them once");
+    town.agree(&[ada, bo], talk);
+}
+
+#[test]
+fn what_others_say_before_the_founder_knows_that_the_group_is_there_is_shown() {
+    let mut town = Town::new(2);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let mut lost = false;
+    town.people[ada.0].loses = Some(Box::new(move |body| {
+        let create = matches!(body, Body::Create(_));
+        if create && !std::mem::replace(&mut lost, true) {
+            return Loss::Reply;
+        }
+        if create { Loss::Request } else { Loss::Nothing }
+    }));
+    let create = Command::Create {
+        people: vec!["bo".to_owned()],
+        name: Some("club".to_owned()),
+        suite: None,
+    };
+    let Ok(keyfold_engine::Answer::Conversation(group)) = town.does(ada, create) else {
+        panic!("no conversation");
+    };
+    for _ in 0..20 {
+        town.turn(ada);
+        town.turn(bo);
+    }
+    town.says(bo, group, "thanks for having me");
+    for _ in 0..20 {
+        town.turn(bo);
+        town.turn(ada);
+    }
+    assert_eq!(town.shows(ada, group).standing, Standing::Creating);
+    town.people[ada.0].loses = None;
+    town.settles();
+    assert_eq!(town.reads(ada, group), ["thanks for having me"]);
+    town.agree(&[ada, bo], group);
+}
+
+#[test]
+fn nothing_is_said_or_changed_behind_leaving() {
+    let mut town = Town::new(3);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let group = town.creates_group(ada, "club", &[bo]);
+    town.goes_offline(bo);
+    town.says(bo, group, "goodbye");
+    let leave = Command::Leave {
+        conversation: group,
+    };
+    town.does(bo, leave.clone()).unwrap();
+    let say = Command::Send {
+        conversation: group,
+        text: "one more thing".to_owned(),
+    };
+    let update = Command::Update {
+        conversation: group,
+    };
+    for command in [say, leave, update] {
+        assert_eq!(town.does(bo, command), Err(Complaint::Leaving));
+    }
+    town.comes_back(bo);
+    town.passes(Duration::from_mins(1));
+    assert_eq!(town.reads(ada, group), ["goodbye"]);
+    assert_eq!(town.shows(bo, group).standing, Standing::Left);
+    assert_eq!(town.members(ada, group), ["ada"]);
+}
+
+#[test]
+fn what_another_device_sends_behind_leaving_is_shown_to_nobody_and_fails_there() {
+    let mut town = Town::new(4);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let group = town.creates_group(ada, "club", &[bo]);
+    town.settles();
+    // The laptop's words are accepted behind the phone's leaving, before either has heard of the other.
+    town.does(
+        bo,
+        Command::Leave {
+            conversation: group,
+        },
+    )
+    .unwrap();
+    town.says(laptop, group, "what is new?");
+    for who in [bo, laptop] {
+        let requests = under_way(&mut town, who);
+        answers(&mut town, who, requests);
+    }
+    town.settles();
+    town.passes(Duration::from_mins(1));
+    assert!(town.reads(ada, group).is_empty());
+    let failed = |entry: &keyfold_engine::view::Entry| entry.mine && entry.state == State::Failed;
+    assert!(town.timeline(laptop, group).iter().any(failed));
+    assert!(
+        town.events(laptop)
+            .iter()
+            .any(|event| matches!(event, Event::SendFailed(..)))
+    );
+    assert_eq!(town.members(ada, group), ["ada"]);
+}
+
+#[test]
+fn a_device_that_was_linked_and_removed_at_once_is_not_asked_for_again_and_again() {
+    let mut town = Town::new(5);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    let laptop = town.newcomer();
+    let request = Command::RequestLink {
+        suites: Suite::ALL.to_vec(),
+    };
+    let Ok(keyfold_engine::Answer::LinkRequest(link_request)) = town.does(laptop, request) else {
+        panic!("no link request");
+    };
+    town.does(ada, Command::AddDevice { link_request })
+        .unwrap();
+    town.settles();
+    let asked = |town: &Town| {
+        let fetches = town.people[ada.0].asked.iter();
+        fetches
+            .filter(|body| matches!(body, Body::FetchKeyPackages(_)))
+            .count()
+    };
+    town.passes(Duration::from_mins(10));
+    let patient = asked(&town);
+    assert!(patient < 20, "it asks less and less often: {patient}");
+    let device = town.people[laptop.0].engine.me().unwrap();
+    assert!(device.is_none(), "the laptop never took the certificate");
+    let ids: Vec<_> = town.events(ada).iter().filter_map(added).collect();
+    town.does(ada, Command::RemoveDevice { device: ids[0] })
+        .unwrap();
+    town.passes(Duration::from_mins(10));
+    let before = asked(&town);
+    town.passes(Duration::from_hours(1));
+    assert_eq!(asked(&town), before, "and no more once it is gone");
+    assert_eq!(town.people[ada.0].engine.waiting().unwrap(), 0);
+    town.agree(&[ada, bo], talk);
+}
+
+fn added(event: &Event) -> Option<keyfold_wire::ids::DeviceId> {
+    match event {
+        Event::DeviceAdded(device) => Some(*device),
+        _ => None,
+    }
+}
