@@ -22,6 +22,7 @@ type MessageId = Vec<u8>;
 
 /// Something that somebody typed.
 struct Said {
+    number: usize,
     text: String,
     device: usize,
     conversation: ConversationId,
@@ -64,6 +65,7 @@ impl Oracle {
         text: String,
     ) {
         let said = Said {
+            number: self.said.len(),
             text,
             device,
             conversation,
@@ -226,6 +228,11 @@ impl Oracle {
         for screen in &screens {
             found.extend(self.judge_order(screen));
         }
+        for (screen, device) in screens.iter().zip(devices) {
+            if !device.unlinked {
+                found.extend(self.judge_gaps(screen));
+            }
+        }
         found.extend(self.judge_ends(devices, &screens));
         for what in found {
             self.violated(what);
@@ -303,6 +310,26 @@ impl Oracle {
             None => vec![format!("{:?} is gone", said.text)],
             _ => Vec::new(),
         }
+    }
+
+    /// A gap is right where an earlier text of the same device never got to the server, because the device was removed.
+    fn judge_gaps(&self, screen: &Screen) -> Vec<String> {
+        let right = |gap: &&Gap| {
+            let Some(after) = gap.before.and_then(|id| self.said.get(&id)) else {
+                return false;
+            };
+            self.said.values().any(|said| {
+                let placed = said.message.as_ref().and_then(|id| self.placed.get(id));
+                said.device == after.device
+                    && said.conversation == after.conversation
+                    && said.number < after.number
+                    && placed.is_none()
+            })
+        };
+        let wrong = screen.gaps.iter().filter(|gap| !right(gap));
+        wrong
+            .map(|gap| format!("device {} shows {}", screen.device, gap.words))
+            .collect()
     }
 
     /// What is shown of one conversation has the server's order.
@@ -385,7 +412,15 @@ struct Screen {
     states: HashMap<ContentId, State>,
     shown: Vec<(ContentId, String)>,
     conversations: HashMap<ConversationId, Shown>,
-    gaps: Vec<String>,
+    gaps: Vec<Gap>,
+    refused: Vec<String>,
+}
+
+/// A line that says that something is missing.
+struct Gap {
+    words: String,
+    /// The text that came instead.
+    before: Option<ContentId>,
 }
 
 impl Screen {
@@ -398,6 +433,7 @@ impl Screen {
             shown: Vec::new(),
             conversations: HashMap::new(),
             gaps: Vec::new(),
+            refused: Vec::new(),
         };
         for conversation in engine.conversations().unwrap() {
             for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
@@ -431,15 +467,24 @@ impl Screen {
                 let Some(id) = entry.id else { return };
                 self.states.insert(id, entry.state);
                 if matches!(entry.state, State::Sent | State::Received) {
+                    if let Some(gap) = self.gaps.last_mut()
+                        && gap.before.is_none()
+                    {
+                        gap.before = Some(id);
+                    }
                     *self.counts.entry(text.clone()).or_default() += 1;
                     self.shown.push((id, text));
                 }
             }
             What::Gap(missing) if missing > 0 => {
                 let from = entry.from.map(|from| from.handle).unwrap_or_default();
-                self.gaps.push(format!("a gap of {missing} from {from}"));
+                let words = format!("a gap of {missing} from {from}");
+                self.gaps.push(Gap {
+                    words,
+                    before: None,
+                });
             }
-            What::Refused(why) => self.gaps.push(format!("refused: {why}")),
+            What::Refused(why) => self.refused.push(why),
             _ => {}
         }
     }
@@ -462,9 +507,9 @@ fn at_rest(screen: &Screen, device: &Device) -> Vec<String> {
     }
     let number = device.number;
     let mut found: Vec<String> = screen
-        .gaps
+        .refused
         .iter()
-        .map(|gap| format!("device {number} shows {gap}"))
+        .map(|why| format!("device {number} has refused: {why}"))
         .collect();
     for shown in screen.conversations.values() {
         if let Standing::Held(why) = &shown.standing {
