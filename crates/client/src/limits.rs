@@ -72,3 +72,9 @@ pub const MAX_PASSPHRASE: usize = 4 * 1024;
 
 /// Key and settings files; a CA file of a company may hold a hundred certificates.
 pub const MAX_SMALL_FILE: u64 = 1024 * 1024;
+
+/// A clock that shows this much less than it did was set back.
+pub const CLOCK_STEP: Duration = Duration::from_mins(1);
+
+/// The driver looks at the clock at least this often, since somebody may have set it.
+pub const LONGEST_SLEEP: Duration = Duration::from_hours(1);

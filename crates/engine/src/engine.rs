@@ -78,7 +78,7 @@ impl Engine {
         now: Timestamp,
         rng: &mut dyn CryptoRng,
     ) -> Result<Outcome, Fault> {
-        self.session.now = now;
+        self.session.passes_to(now);
         let delivers = matches!(input, Input::Delivered(_));
         let dues = self.session.dues();
         match self.step(input, now, rng) {
@@ -210,13 +210,13 @@ impl Engine {
             let channel = waiting.kind.channel();
             let count = flying.entry(channel == Channel::Mailbox).or_default();
             let turn = match waiting.conversation {
-                Some(row) => queues.entry(row).or_default().takes(waiting),
+                Some(row) => queues.entry(row).or_default().takes(*id, waiting),
                 None => true,
             };
             if self.session.in_flight.contains(id) {
                 *count = count.saturating_add(1);
             } else if !waiting.accepted
-                && waiting.not_before <= self.session.now
+                && waiting.is_due(self.session.now)
                 && turn
                 && *count < MAX_IN_FLIGHT
             {
@@ -233,9 +233,12 @@ impl Engine {
 }
 
 /// The requests of one conversation, oldest first: how far the next may run ahead of the first that is not accepted.
+///
+/// Messages are encrypted in the order of their ids, and whoever keeps keys for so many that were overtaken keeps them in
+/// that order: none goes before one that must wait.
 #[derive(Default)]
 struct Queue {
-    /// The place of the first message that is not accepted.
+    /// The first message that is not accepted.
     first: Option<i64>,
     /// Nothing goes before something that is not accepted was.
     closed: bool,
@@ -243,18 +246,14 @@ struct Queue {
 
 impl Queue {
     /// Whether this request may go while those before it stand as they do.
-    fn takes(&mut self, waiting: &Waiting) -> bool {
-        let says = waiting.kind == Kind::Send;
-        let ahead = self
-            .first
-            .map_or(0, |first| waiting.reference.saturating_sub(first));
-        let turn = !self.closed && (!says || ahead < MAX_OVERTAKING);
+    fn takes(&mut self, id: i64, waiting: &Waiting) -> bool {
+        let ahead = self.first.map_or(0, |first| id.saturating_sub(first));
+        let turn = !self.closed && ahead < MAX_OVERTAKING;
         if !waiting.accepted {
-            if says {
-                self.first.get_or_insert(waiting.reference);
-            }
+            self.first.get_or_insert(id);
             // What was put off once goes alone: the next time as many could overtake it again.
-            self.closed |= !says || waiting.attempts > 0;
+            let alone = waiting.kind != Kind::Send || waiting.attempts > 0;
+            self.closed |= alone || !turn;
         }
         turn
     }

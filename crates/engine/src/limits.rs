@@ -76,6 +76,8 @@ pub const CERTIFICATE_LIFETIME: Duration = Duration::from_hours(400 * 24);
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 
 /// The longest such wait.
+///
+/// No request or intent waits longer, so a time that lies further ahead was set by a clock that has moved back since.
 pub const RETRY_MOST: Duration = Duration::from_mins(5);
 
 /// Groups kept in memory: what is talked in at the same time.

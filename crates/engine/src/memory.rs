@@ -9,7 +9,7 @@ use keyfold_wire::roster::RosterKey;
 use rusqlite::Connection;
 
 use crate::Fault;
-use crate::limits::RETRY_FIRST;
+use crate::limits::{RETRY_FIRST, RETRY_MOST};
 use crate::outcome::RequestId;
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::heard::Heard;
@@ -86,6 +86,15 @@ pub(crate) struct Dues {
 }
 
 impl Session {
+    /// The shell has told the time. If its clock has moved back, what is scheduled is looked at again.
+    pub(crate) fn passes_to(&mut self, now: Timestamp) {
+        if now.after(RETRY_MOST) < self.now {
+            self.erase_due = self.erase_due.map(|_| now);
+            self.deadline = Some(now);
+        }
+        self.now = now;
+    }
+
     pub(crate) fn dues(&self) -> Dues {
         Dues {
             broken_off: self.broken_off,

@@ -182,8 +182,7 @@ fn a_device_that_was_linked_and_removed_at_once_is_not_asked_for_again_and_again
     let Ok(keyfold_engine::Answer::LinkRequest(link_request)) = town.does(laptop, request) else {
         panic!("no link request");
     };
-    town.does(ada, Command::AddDevice { link_request })
-        .unwrap();
+    town.does(ada, Command::AddDevice { link_request }).unwrap();
     town.settles();
     let asked = |town: &Town| {
         let fetches = town.people[ada.0].asked.iter();

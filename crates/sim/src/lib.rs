@@ -18,6 +18,7 @@ pub mod options;
 pub mod oracle;
 mod server;
 mod trace;
+mod words;
 mod world;
 
 pub use options::{Faults, Options};

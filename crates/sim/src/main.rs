@@ -25,6 +25,9 @@ struct Arguments {
     /// What goes wrong.
     #[arg(long, value_enum, default_value = "all")]
     faults: Faults,
+    /// Print every step of the device of this number.
+    #[arg(long)]
+    follow: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
             actions: arguments.actions,
             people,
             faults: arguments.faults,
+            follow: arguments.follow,
         });
         texts += report.texts;
         events += report.events;
@@ -46,9 +50,9 @@ fn main() -> ExitCode {
             passed += 1;
         } else {
             failed += 1;
-            println!("seed {seed} ({people} people): {}", report.violations[0]);
-            for more in report.violations.iter().skip(1) {
-                println!("    {more}");
+            println!("seed {seed} ({people} people):");
+            for violation in &report.violations {
+                println!("    {violation}");
             }
         }
     }

@@ -13,6 +13,8 @@ pub struct Options {
     pub people: usize,
     /// What goes wrong.
     pub faults: Faults,
+    /// The device whose every step is printed.
+    pub follow: Option<usize>,
 }
 
 /// What goes wrong in a run.

@@ -20,6 +20,7 @@ use crate::options::Options;
 use crate::oracle::Oracle;
 use crate::server::Server;
 use crate::trace::Trace;
+use crate::words::{asked as asked_words, words};
 
 /// A day in 2026, at noon.
 const START: u64 = 1_790_000_000_000;
@@ -165,6 +166,7 @@ impl World {
         for device in 0..self.devices.len() {
             self.devices[device].reachable = true;
             self.devices[device].skew = 0;
+            self.steps(device, Input::Tick, |_, _| ());
             self.tends(device);
         }
     }
@@ -213,6 +215,8 @@ impl World {
         if self.options.faults.clocks() && chance(self, 0.01) {
             let device = self.rng.random_range(0..self.devices.len());
             self.devices[device].skew = self.rng.random_range(-3_600_000..3_600_000);
+            // Its shell notices.
+            self.steps(device, Input::Tick, |_, _| ());
             self.tends(device);
         }
     }
@@ -244,21 +248,15 @@ impl World {
         let now = self.now();
         let one = &mut self.devices[device];
         let clock = one.clock(now);
-        let said = if std::env::var("DBG").is_ok_and(|d| d == device.to_string()) {
-            Some(dbg_input(&input))
-        } else {
-            None
-        };
+        let told = (self.options.follow == Some(device)).then(|| words(&input));
         match one.engine.apply(input, clock, &mut one.rng) {
             Ok(outcome) => {
                 self.oracle.parts(device, &outcome.events);
-                if let Some(said) = said {
-                    eprintln!(
-                        "{} {said} -> {:?} {:?}",
-                        now - START,
-                        outcome.answer,
-                        outcome.events
-                    );
+                if let Some(told) = told {
+                    self.follows(&format!(
+                        "{told} -> {:?} {:?}",
+                        outcome.answer, outcome.events
+                    ));
                 }
                 Some(outcome)
             }
@@ -268,6 +266,12 @@ impl World {
                 None
             }
         }
+    }
+
+    /// A line about the device that is followed.
+    #[allow(clippy::print_stdout, reason = "asked for at a terminal")]
+    fn follows(&self, what: &str) {
+        println!("{:>10} {what}", self.now() - START);
     }
 
     /// A step after which the process may be killed, so that its shell never hears of it. `None`: it was.
@@ -428,7 +432,6 @@ impl World {
     }
 
     fn asks(&mut self, device: usize) {
-        let now = self.now();
         while self.devices[device].greeted {
             let one = &mut self.devices[device];
             let Some(request) = one.engine.next_request().unwrap() else {
@@ -444,24 +447,8 @@ impl World {
                 body: request.body.clone(),
             };
             one.asked.insert(frame, asked);
-            if std::env::var("DBG").is_ok_and(|d| d == device.to_string()) {
-                match &request.body {
-                    Body::Send(s) => eprintln!(
-                        "{} ASK {:?} send e{} {:02x?}",
-                        now - START,
-                        request.id,
-                        s.epoch,
-                        &s.message_id[..2]
-                    ),
-                    Body::Commit(s) => eprintln!(
-                        "{} ASK {:?} commit e{} {:02x?}",
-                        now - START,
-                        request.id,
-                        s.epoch,
-                        &s.message_id[..2]
-                    ),
-                    _ => eprintln!("{} ASK {:?}", now - START, request.id),
-                }
+            if self.options.follow == Some(device) {
+                self.follows(&asked_words(&request.body));
             }
             self.oracle.asks(device, &request.body);
             self.sends(device, request.channel, frame, request.body);
@@ -655,42 +642,5 @@ impl World {
             let frame = self.devices[device].next_frame();
             self.sends(device, Channel::Mailbox, frame, body);
         }
-    }
-}
-
-fn dbg_input(input: &Input) -> String {
-    match input {
-        Input::Command(Command::Send { text, .. }) => format!("send {text}"),
-        Input::Command(Command::Leave { .. }) => "leave".into(),
-        Input::Command(_) => "command".into(),
-        Input::Connected(_) => "connected".into(),
-        Input::TurnedAway(r) => format!("turned away {:?}", r.code() as i32),
-        Input::Delivered(d) => format!(
-            "delivered {:?}",
-            d.items
-                .iter()
-                .map(|i| match &i.content {
-                    Some(v1::item::Content::Message(m)) => format!(
-                        "{} e{} {:02x?} {}",
-                        i.sequence,
-                        m.epoch,
-                        &m.message_id[..2],
-                        if m.commit.is_some() { "commit" } else { "app" }
-                    ),
-                    _ => format!("{} welcome", i.sequence),
-                })
-                .collect::<Vec<_>>()
-        ),
-        Input::Reply(id, c) => format!(
-            "reply {id:?} {}",
-            match c {
-                Content::Refused(r) => format!("{:?} {}", r.code() as i32, r.epoch),
-                Content::Accepted(_) => "accepted".into(),
-                _ => "other".into(),
-            }
-        ),
-        Input::Lost(id) => format!("lost {id:?}"),
-        Input::Tick => "tick".into(),
-        Input::Supply(_) => "supply".into(),
     }
 }

@@ -9,6 +9,7 @@ mod network;
 use std::time::Duration;
 
 use keyfold_engine::{Answer, Channel, Command, Engine, Event, Fault, Input, Outcome, RequestId};
+use keyfold_wire::ids::Timestamp;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::client::{Link, Notice};
 use crate::clock;
 use crate::error::ClientError;
-use crate::limits::{GOODBYE, TICK_SPACING};
+use crate::limits::{CLOCK_STEP, GOODBYE, LONGEST_SLEEP, TICK_SPACING};
 use crate::profile::Profile;
 use crate::socket::{News, Route};
 use line::{Line, State};
@@ -60,6 +61,8 @@ pub(crate) struct Driver {
     parked: bool,
     last_frame: u64,
     ticked: Instant,
+    /// The time of the last step.
+    told: Timestamp,
     /// Requests whose loss the engine could not note because of a fault.
     owed: Vec<RequestId>,
     /// Who wants to know when nothing waits any more.
@@ -93,6 +96,7 @@ impl Driver {
             parked: false,
             last_frame: 0,
             ticked: Instant::now(),
+            told: clock::now(),
             owed: Vec::new(),
             patient: Vec::new(),
         })
@@ -132,10 +136,8 @@ impl Driver {
 
     /// One step of the engine, and everything that may happen only after it is durable.
     fn step(&mut self, input: Input) -> Result<Outcome, Fault> {
-        let mut outcome = self
-            .profile
-            .engine
-            .apply(input, clock::now(), &mut self.rng)?;
+        self.told = clock::now();
+        let mut outcome = self.profile.engine.apply(input, self.told, &mut self.rng)?;
         if let Some(sequence) = outcome.acknowledge {
             self.acknowledge(sequence);
         }
@@ -205,13 +207,14 @@ impl Driver {
     }
 
     fn tick(&mut self) {
-        let due = self
-            .profile
-            .engine
-            .deadline()
-            .is_some_and(|deadline| deadline <= clock::now());
-        if due && self.ticked.elapsed() >= TICK_SPACING {
-            self.ticked = Instant::now();
+        let now = clock::now();
+        let deadline = self.profile.engine.deadline();
+        // A clock that has moved back makes what is scheduled seem far away: the engine looks at it again.
+        let moved_back = now.after(CLOCK_STEP) < self.told;
+        if (moved_back || deadline.is_some_and(|deadline| deadline <= now))
+            && self.ticked.elapsed() >= TICK_SPACING
+        {
+            (self.ticked, self.told) = (Instant::now(), now);
             self.feed(Input::Tick);
         }
     }
@@ -235,11 +238,12 @@ impl Driver {
             self.mailbox.patience_ends(),
             self.anonymous.patience_ends(),
             self.idle_ends(),
+            Some(Instant::now() + LONGEST_SLEEP),
         ]
         .into_iter()
         .flatten()
         .min()
-        .unwrap_or_else(|| Instant::now() + Duration::from_hours(1))
+        .unwrap_or_else(Instant::now)
     }
 
     fn line(&mut self, channel: Channel) -> (&mut Line, &mut StdRng) {

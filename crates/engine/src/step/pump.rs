@@ -7,6 +7,7 @@ use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
+use crate::table::is_due;
 use crate::table::timeline::{self, Stage};
 use crate::view::Standing;
 
@@ -81,7 +82,7 @@ impl Step<'_> {
             return Ok(None);
         }
         let ready = |intent: &IntentRow| {
-            intent.progress == Progress::Ready && intent.not_before <= self.now
+            intent.progress == Progress::Ready && is_due(intent.not_before, self.now)
         };
         Ok(intent::of(self.tx, row)?.into_iter().find(ready))
     }

@@ -10,6 +10,7 @@ use super::Step;
 use super::gather::asked;
 use crate::Fault;
 use crate::input::Reply;
+use crate::limits::RETRY_MOST;
 use crate::memory::Loaded;
 use crate::outcome::Failure;
 use crate::table::conversation::Row;
@@ -45,7 +46,8 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let wait = waiting
             .pause()
-            .max(Duration::from_millis(retry_after_ms.into()));
+            .max(Duration::from_millis(retry_after_ms.into()))
+            .min(RETRY_MOST);
         waiting.attempts = waiting.attempts.saturating_add(1);
         waiting.not_before = self.now.after(wait);
         self.wake(waiting.not_before);

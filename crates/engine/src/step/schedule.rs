@@ -188,12 +188,9 @@ impl Step<'_> {
             key_package::oldest_last_resort(self.tx)?.map(|made| made.after(LAST_RESORT_INTERVAL));
         let sweep =
             key_package::first_retired(self.tx)?.map(|time| time.after(KEY_PACKAGE_RETENTION));
-        let retries = self
-            .memory
-            .outbox
-            .values()
-            .map(|waiting| waiting.not_before);
-        let retry = retries.filter(|time| *time > self.now).min();
+        let later = |waiting: &&Waiting| !waiting.is_due(self.now);
+        let retries = self.memory.outbox.values().filter(later);
+        let retry = retries.map(|waiting| waiting.not_before).min();
         let dues = [
             self.replacement_due()?.filter(|_| can_publish),
             conversation::next_due(self.tx, self.erasures_due())?,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::conversation::Row;
 use super::{from_sql, id, instant};
 use crate::Fault;
+use crate::limits::RETRY_MOST;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,10 +218,13 @@ pub(crate) fn remove(tx: &Connection, intent: i64) -> Result<(), Fault> {
 /// Conversations with an intent that can be turned into a request now.
 pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
     let mut statement = tx.prepare_cached(
-        "SELECT DISTINCT conversation FROM intent WHERE state = 1 AND not_before <= ?1",
+        "SELECT DISTINCT conversation FROM intent
+         WHERE state = 1 AND (not_before <= ?1 OR not_before > ?2)",
     )?;
     let rows = statement
-        .query_map([instant(now)], |row| row.get(0).map(Row))?
+        .query_map([instant(now), instant(now.after(RETRY_MOST))], |row| {
+            row.get(0).map(Row)
+        })?
         .collect::<Result<_, _>>()?;
     Ok(rows)
 }
@@ -228,8 +232,13 @@ pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
 /// When the next one that waits for its time can go.
 pub(crate) fn next_due(tx: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
     let due: Option<i64> = tx
-        .prepare_cached("SELECT min(not_before) FROM intent WHERE state = 1 AND not_before > ?1")?
-        .query_row([instant(now)], |row| row.get(0))?;
+        .prepare_cached(
+            "SELECT min(not_before) FROM intent
+             WHERE state = 1 AND not_before > ?1 AND not_before <= ?2",
+        )?
+        .query_row([instant(now), instant(now.after(RETRY_MOST))], |row| {
+            row.get(0)
+        })?;
     Ok(due.map(|due| Timestamp(from_sql(due))))
 }
 

@@ -20,6 +20,7 @@ pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 use keyfold_wire::ids::Timestamp;
 
 use crate::Fault;
+use crate::limits::RETRY_MOST;
 
 /// A number as SQLite keeps it. Counters and instants here never come near the sign bit; one that does is a fault.
 pub(crate) fn to_sql(value: u64) -> Result<i64, Fault> {
@@ -34,6 +35,11 @@ pub(crate) fn from_sql(value: i64) -> u64 {
 /// An instant as SQLite keeps it; far future instants are cut to the largest that it can hold.
 pub(crate) fn instant(at: Timestamp) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+/// Whether something that waits for this time may go: it is over, or was set by a clock that has moved back since.
+pub(crate) fn is_due(not_before: Timestamp, now: Timestamp) -> bool {
+    not_before <= now || not_before > now.after(RETRY_MOST)
 }
 
 /// Reads an id of fixed length from a column; a wrong length is a fault of the database.

@@ -8,7 +8,7 @@ use keyfold_wire::ids::{MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::conversation::Row;
-use super::{from_sql, id, instant};
+use super::{from_sql, id, instant, is_due};
 use crate::Fault;
 use crate::limits::{RETRY_FIRST, RETRY_MOST};
 use crate::outcome::Channel;
@@ -116,6 +116,14 @@ impl Waiting {
             attempts: 0,
             not_before: Timestamp(0),
         }
+    }
+
+    /// Whether it may go now. A barrier is about time that has passed, so a clock that has moved back puts it off.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        if self.kind == Kind::Barrier {
+            return self.not_before <= now;
+        }
+        is_due(self.not_before, now)
     }
 
     /// How long to wait after the attempts so far, before the next one.
