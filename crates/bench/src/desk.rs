@@ -126,7 +126,7 @@ impl Desk {
                 for package in publish.key_packages {
                     self.publish(who, package.suite, package.data)?;
                 }
-                Ok(Content::Done(v1::Done {}))
+                Ok(Content::Done(v1::Done::default()))
             }
             Request::Lookup(lookup) => self.look_up(&lookup),
             Request::FetchKeyPackages(fetch) => self.fetch(&fetch),
@@ -153,7 +153,7 @@ impl Desk {
                 self.commit(commit.clone())?;
                 Ok(accepted())
             }
-            Request::RevokeAddresses(_) => Ok(Content::Done(v1::Done {})),
+            Request::RevokeAddresses(_) => Ok(Content::Done(v1::Done::default())),
             _ => bail!("the desk does not know this request"),
         }
     }

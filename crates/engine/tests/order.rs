@@ -206,6 +206,52 @@ fn a_device_that_was_linked_and_removed_at_once_is_not_asked_for_again_and_again
     town.agree(&[ada, bo], talk);
 }
 
+#[test]
+fn a_clock_set_forward_does_not_close_the_epoch_before_too_soon() {
+    let mut town = Town::new(6);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let group = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(Duration::from_hours(1));
+    town.goes_offline(cy);
+    town.says(cy, group, "written before the change");
+    let name = "another name".to_owned();
+    let rename = Command::Rename {
+        conversation: group,
+        name,
+    };
+    town.does(ada, rename).unwrap();
+    town.settles();
+    town.people[bo.0].skew = 3_600_000;
+    town.passes(Duration::from_secs(30));
+    // Cy's words were encrypted for the epoch before, and are still taken.
+    let requests = under_way(&mut town, cy);
+    assert_eq!(requests.len(), 1);
+    answers(&mut town, cy, requests);
+    town.settles();
+    for who in [ada, bo] {
+        assert_eq!(town.reads(who, group), ["written before the change"]);
+    }
+}
+
+#[test]
+fn a_clock_set_back_puts_nothing_off() {
+    let mut town = Town::new(7);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.people[ada.0].skew = 24 * 3_600_000;
+    town.says(ada, talk, "is it tomorrow?");
+    let requests = under_way(&mut town, ada);
+    let now = town.now();
+    for request in requests {
+        town.people[ada.0].apply(Input::Reply(request.id, busy()), now);
+    }
+    assert!(under_way(&mut town, ada).is_empty(), "put off");
+    town.people[ada.0].skew = 0;
+    town.people[ada.0].apply(Input::Tick, now);
+    town.settles();
+    assert_eq!(town.reads(bo, talk), ["is it tomorrow?"]);
+}
+
 fn added(event: &Event) -> Option<keyfold_wire::ids::DeviceId> {
     match event {
         Event::DeviceAdded(device) => Some(*device),

@@ -100,8 +100,8 @@ impl Step<'_> {
                 self.fetched(waiting, &asked, packages)
             }
             (Body::AddDevice(added), Reply::Done(_)) => self.device_added(&added),
-            (_, Reply::Done(_)) if waiting.kind == Kind::Barrier => {
-                self.passed(Row(waiting.reference))
+            (_, Reply::Done(done)) if waiting.kind == Kind::Barrier => {
+                self.passed(Row(waiting.reference), Timestamp(done.now_ms))
             }
             _ => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! What time brings: updates of own keys, the end of a grace, key packages that are old, and when to look again.
 
 use keyfold_wire::ids::Timestamp;
+use keyfold_wire::limits::EPOCH_GRACE;
 use keyfold_wire::v1;
 
 use super::Step;
@@ -73,14 +74,22 @@ impl Step<'_> {
         self.memory.outbox.values().any(of_row)
     }
 
-    /// The barrier was answered.
-    pub(super) fn passed(&mut self, row: Row) -> Result<(), Fault> {
+    /// The barrier was answered, at this time by the server's clock.
+    pub(super) fn passed(&mut self, row: Row, server: Timestamp) -> Result<(), Fault> {
         let Some(mut loaded) = self.take(row)? else {
             return Ok(());
         };
         self.reschedule = true;
         if self.session.caught_up && loaded.row.past_due.is_some_and(|due| due <= self.now) {
-            self.erase_past(&mut loaded)?;
+            // The own clock may have been set forward. A server that does not tell the time is taken to agree with it.
+            let early = loaded.row.past_until.filter(|until| server < *until);
+            match early.filter(|_| server != Timestamp::default()) {
+                Some(until) => {
+                    let rest = until.since(server).min(EPOCH_GRACE);
+                    loaded.change().past_due = Some(self.now.after(rest));
+                }
+                None => self.erase_past(&mut loaded)?,
+            }
         }
         // A later one belongs to what the server has said since: its commit has had no time to come yet.
         if !self.barrier_stands(row) {

@@ -188,7 +188,7 @@ fn replies(number: u64, bytes: &[u8]) -> Vec<Content> {
             retry_after_ms: u32::MAX,
         }),
         Content::Greeting(v1::Greeting::default()),
-        Content::Done(v1::Done {}),
+        Content::Done(v1::Done::default()),
         Content::Addresses(v1::Addresses {
             addresses: vec![v1::Address {
                 serial: number,

@@ -125,7 +125,13 @@ impl<S: Store, C: Clock> Core<S, C> {
             } => self.removal(device, id, &signature).await?,
         };
         self.store(operation).await?;
-        Ok(Content::Done(v1::Done {}))
+        Ok(self.done())
+    }
+
+    fn done(&self) -> Content {
+        Content::Done(v1::Done {
+            now_ms: self.clock.now().0,
+        })
     }
 
     async fn take(&self, mailbox: MailboxId, count: u32) -> Result<Content, Refusal> {
@@ -198,7 +204,7 @@ impl<S: Store, C: Clock> Core<S, C> {
             device: new,
         })
         .await?;
-        Ok(Content::Done(v1::Done {}))
+        Ok(self.done())
     }
 
     /// A removed device may still hold its socket for a moment; it may not touch the account any more.

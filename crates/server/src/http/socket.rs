@@ -274,7 +274,10 @@ mod tests {
 
         client.send(of(SMALL)).await.unwrap();
         assert_eq!(socket.next().await.unwrap().len(), SMALL);
-        socket.feed(9, Content::Done(Done {})).await.unwrap();
+        socket
+            .feed(9, Content::Done(Done::default()))
+            .await
+            .unwrap();
         socket.flush().await.unwrap();
         assert!(matches!(client.next().await, Some(Ok(Message::Binary(_)))));
     }
