@@ -1,4 +1,4 @@
-//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench`.
+//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim`.
 //!
 //! Each command is a module; this file only reads the command line. Nothing here is part of the product.
 
@@ -10,6 +10,7 @@ mod boundary;
 mod deny;
 mod graph;
 mod progress;
+mod sim;
 mod terminal;
 mod test;
 mod tidy;
@@ -48,6 +49,9 @@ enum Command {
     Wasm,
     /// Runs the benchmarks in release; everything after `bench` goes to the benchmark.
     Bench(bench::Options),
+    /// Plays simulated worlds, in release; everything after `sim` goes to the simulation.
+    #[command(disable_help_flag = true)]
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +74,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Boundary => boundary::run(&workspace),
         Command::Wasm => wasm::run(&workspace),
         Command::Bench(options) => bench::run(&workspace, options),
+        Command::Sim(options) => sim::run(&workspace, options),
     }?;
     Ok(ExitCode::SUCCESS)
 }
