@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keyfold_wire::ids::MailboxId;
+use keyfold_wire::v1;
 use tokio::sync::oneshot;
 
 use super::queue::Batch;
@@ -59,13 +61,20 @@ impl<S: Store, C: Clock> Committer<S, C> {
         let answers = core.store.transact(core.clock.now(), operations).await;
         (self.watcher)(began.elapsed());
         core.counters.batch();
+        let mut items = Vec::with_capacity(2 * waiting.len());
         for (answer, sender) in answers.into_iter().skip(unanswered).zip(waiting) {
-            self.settle(answer, sender);
+            items.extend(self.settle(answer, sender));
         }
+        core.hub.push(items);
     }
 
-    /// The answer first, then the pushes: the sender is told as soon as its message is durable.
-    fn settle(&self, mut answer: Answer, sender: oneshot::Sender<Answer>) {
+    /// The answers first, then the pushes: senders are told as soon as their messages are durable. Gives what is to
+    /// be pushed.
+    fn settle(
+        &self,
+        mut answer: Answer,
+        sender: oneshot::Sender<Answer>,
+    ) -> Vec<(MailboxId, v1::Item)> {
         let core = &self.core;
         core.counters.count(&answer);
         let items = match &mut answer {
@@ -84,6 +93,6 @@ impl<S: Store, C: Clock> Committer<S, C> {
         };
         // Whoever asked may have gone; the operation is done all the same.
         let _ = sender.send(answer);
-        core.hub.push(items);
+        items
     }
 }

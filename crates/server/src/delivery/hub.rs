@@ -51,11 +51,12 @@ impl Slot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, item: v1::Item) {
+    /// Takes an item. Whom to wake, once everything is pushed that comes with it.
+    fn push(&self, item: v1::Item) -> Option<Waker> {
         let mut state = self.lock();
         if let Some(missed) = &mut state.missed {
             *missed = Sequence(item.sequence);
-            return;
+            return None;
         }
         let size = item_size(&item);
         let is_full = state.queue.len() >= limits::MAX_ITEMS_PER_PUSH
@@ -68,7 +69,7 @@ impl Slot {
             state.queue.push_back(item);
             state.bytes += size;
         }
-        wake(state);
+        state.waker.take()
     }
 
     fn supply(&self, supply: v1::Supply) {
@@ -162,14 +163,18 @@ impl Hub {
         }
     }
 
-    /// Hands items to those of their devices that are connected.
+    /// Hands items to those of their devices that are connected. Each is woken once, when it has all of them: woken
+    /// earlier it would write them out one by one.
     pub(crate) fn push(&self, items: impl IntoIterator<Item = (MailboxId, v1::Item)>) {
+        let mut wakers = Vec::new();
         let slots = self.lock();
         for (mailbox, item) in items {
             if let Some(slot) = slots.get(&mailbox) {
-                slot.push(item);
+                wakers.extend(slot.push(item));
             }
         }
+        drop(slots);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn supply(&self, mailbox: MailboxId, supply: v1::Supply) {

@@ -27,16 +27,16 @@ use crate::refusal::Refusal;
 /// The library allocates it at once, for each socket. A message of the usual size fits.
 const READ_BUFFER: usize = 2 * 1024;
 
-/// The largest fragment that goes out: a TLS record's half.
-const FRAGMENT: usize = 8 * 1024;
+/// The largest fragment that goes out: with its head, what one TLS record holds.
+const FRAGMENT: usize = 16 * 1024 - 4;
 
-/// Fragments collected before they are written: a record's half too.
-const WRITE_BUFFER: usize = 8 * 1024;
+/// Fragments collected before they are written: a record's worth, so that a usual push is one write.
+const WRITE_BUFFER: usize = 16 * 1024;
 
 /// Messages up to this size leave the library's buffers as they are.
 const SMALL: usize = 4 * 1024;
 
-/// How long the other side may take for one fragment: 2 kbit/s.
+/// How long the other side may take for what is written at once, at most two fragments: 9 kbit/s.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long, and how much, is read and thrown away after a close, so that the other side gets to see why.

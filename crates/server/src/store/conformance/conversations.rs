@@ -55,6 +55,34 @@ pub(super) async fn everybody_gets_everything_in_one_order<S: Store>(bench: Benc
     assert!(page.items.iter().map(|item| item.sequence).eq(1..=3));
 }
 
+pub(super) async fn a_batch_is_carried_out_in_its_order<S: Store>(bench: Bench<S>) {
+    let [ada, bo] = bench.people().await;
+    let row = bench.conversation(1).await;
+    let acknowledge = |mailbox, sequence| Operation::Acknowledge {
+        mailbox,
+        sequence: Sequence(sequence),
+    };
+    let batch = vec![
+        sending(send(1, row, 1, 1, &[ada, bo])),
+        sending(send(1, row, 1, 2, &[ada, bo])),
+        acknowledge(ada, 2),
+        sending(send(1, row, 1, 3, &[ada, bo])),
+        acknowledge(bo, 1),
+        sending(send(1, row, 1, 4, &[ada, bo])),
+    ];
+    bench.store.transact(bench.now, batch).await;
+    assert!(bench.bodies(ada).await == texts(&[3, 4]));
+    assert!(bench.bodies(bo).await == texts(&[2, 3, 4]));
+
+    let rest = vec![acknowledge(bo, 3), acknowledge(ada, 4)];
+    bench.store.transact(bench.now, rest).await;
+    assert!(bench.bodies(ada).await.is_empty());
+    assert!(
+        bench.bodies(bo).await == texts(&[4]),
+        "a body stays for as long as anybody waits for it"
+    );
+}
+
 pub(super) async fn a_repeat_gets_its_first_answer<S: Store>(mut bench: Bench<S>) {
     let people = bench.people::<1>().await;
     let row = bench.conversation(1).await;

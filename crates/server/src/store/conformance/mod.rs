@@ -46,6 +46,7 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     accounts::a_hundred_key_packages_fit_and_no_more(bench().await).await;
     accounts::serials_are_given_once(bench().await).await;
     conversations::everybody_gets_everything_in_one_order(bench().await).await;
+    conversations::a_batch_is_carried_out_in_its_order(bench().await).await;
     conversations::a_repeat_gets_its_first_answer(bench().await).await;
     conversations::one_of_two_commits_wins(bench().await).await;
     conversations::the_grace_ends_after_a_minute(bench().await).await;

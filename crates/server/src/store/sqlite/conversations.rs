@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use keyfold_wire::ids::{MailboxId, Sequence, Timestamp};
+use keyfold_wire::ids::{MailboxId, Sequence, Serial, Timestamp};
 use keyfold_wire::limits;
 use keyfold_wire::v1::{self, item::Content};
 use rusqlite::{OptionalExtension as _, params};
@@ -21,6 +21,15 @@ use crate::seal::Target;
 enum Judged {
     Repeat(Timestamp),
     New(Arc<Conversation>),
+}
+
+/// An item that is not in its table yet.
+pub(super) struct NewItem {
+    mailbox: i64,
+    sequence: u64,
+    serial: Serial,
+    body: i64,
+    secrets: Option<Bytes>,
 }
 
 impl Writer {
@@ -228,7 +237,13 @@ impl Writer {
                 Some(body) => body,
                 None => *body.insert(self.insert_message(&message, now)?),
             };
-            self.insert_item(row, sequence, *target, body, None)?;
+            self.items.push(NewItem {
+                mailbox: row,
+                sequence,
+                serial: target.serial,
+                body,
+                secrets: None,
+            });
             let content = Content::Message(message.clone());
             appended
                 .items
@@ -249,7 +264,13 @@ impl Writer {
                 Some(body) => body,
                 None => *body.insert(self.insert_group_info(&welcomes.group_info, now)?),
             };
-            self.insert_item(row, sequence, *target, body, Some(secrets))?;
+            self.items.push(NewItem {
+                mailbox: row,
+                sequence,
+                serial: target.serial,
+                body,
+                secrets: Some(secrets.clone()),
+            });
             let content = Content::Welcome(v1::Welcome {
                 secrets: secrets.clone(),
                 group_info: welcomes.group_info.clone(),
@@ -298,25 +319,26 @@ impl Writer {
         Ok(self.db.last_insert_rowid())
     }
 
-    fn insert_item(
-        &self,
-        mailbox: i64,
-        sequence: u64,
-        target: Target,
-        body: i64,
-        secrets: Option<&Bytes>,
-    ) -> Result<(), Stop> {
-        self.db
-            .prepare_cached(
-                "INSERT INTO items (mailbox, sequence, serial, body, secrets) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                mailbox,
-                sequence.cast_signed(),
-                target.serial.0.cast_signed(),
-                body,
-                secrets.map(|secrets| &secrets[..]),
+    /// Writes the items that this transaction has put into mailboxes so far. In the order of the table: neighbours
+    /// then go into the same page one after the other.
+    pub(super) fn write_items(&mut self) -> rusqlite::Result<()> {
+        if self.items.is_empty() {
+            return Ok(());
+        }
+        self.items
+            .sort_unstable_by_key(|item| (item.mailbox, item.sequence));
+        let mut statement = self.db.prepare_cached(
+            "INSERT INTO items (mailbox, sequence, serial, body, secrets) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for item in self.items.drain(..) {
+            statement.execute(params![
+                item.mailbox,
+                item.sequence.cast_signed(),
+                item.serial.0.cast_signed(),
+                item.body,
+                item.secrets.as_deref(),
             ])?;
+        }
         Ok(())
     }
 
@@ -337,13 +359,24 @@ impl Writer {
         self.db
             .prepare_cached("UPDATE cursors SET acknowledged = ?2 WHERE mailbox = ?1")?
             .execute(params![row, sequence.cast_signed()])?;
-        let sql = "DELETE FROM items WHERE mailbox = ?1 AND sequence <= ?2 RETURNING body";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let mut rows = statement.query(params![row, sequence.cast_signed()])?;
+        self.delete_items(row, sequence.cast_signed())?;
+        Ok(Outcome::Done)
+    }
+
+    /// Deletes a mailbox's items up to a sequence. First read, then deleted: with `RETURNING`, SQLite would note the
+    /// rows in two temporary tables before it touches the first.
+    pub(super) fn delete_items(&mut self, mailbox: i64, up_to: i64) -> Result<(), Stop> {
+        let mut bodies = self
+            .db
+            .prepare_cached("SELECT body FROM items WHERE mailbox = ?1 AND sequence <= ?2")?;
+        let mut rows = bodies.query(params![mailbox, up_to])?;
         while let Some(row) = rows.next()? {
             self.released.push(row.get(0)?);
         }
-        Ok(Outcome::Done)
+        self.db
+            .prepare_cached("DELETE FROM items WHERE mailbox = ?1 AND sequence <= ?2")?
+            .execute(params![mailbox, up_to])?;
+        Ok(())
     }
 
     /// Deletes bodies that have lost their last reference.
@@ -351,11 +384,18 @@ impl Writer {
         self.released.sort_unstable();
         self.released.dedup();
         let mut statement = self.db.prepare_cached(
-            "DELETE FROM bodies WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM items WHERE body = ?1)",
+            "DELETE FROM bodies WHERE id BETWEEN ?1 AND ?2 \
+             AND NOT EXISTS (SELECT 1 FROM items WHERE items.body = bodies.id)",
         )?;
-        for body in self.released.drain(..) {
-            statement.execute([body])?;
+        // Neighbours together: what came in together goes together.
+        for run in self.released.chunk_by(|one, next| one + 1 == *next) {
+            if let [first, ..] = run
+                && let [.., last] = run
+            {
+                statement.execute([first, last])?;
+            }
         }
+        self.released.clear();
         Ok(())
     }
 }

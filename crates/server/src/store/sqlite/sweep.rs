@@ -52,16 +52,6 @@ impl Writer {
         Ok(!doomed.is_empty())
     }
 
-    fn delete_items(&mut self, mailbox: i64, up_to: i64) -> Result<(), Stop> {
-        let sql = "DELETE FROM items WHERE mailbox = ?1 AND sequence <= ?2 RETURNING body";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let mut rows = statement.query(params![mailbox, up_to])?;
-        while let Some(row) = rows.next()? {
-            self.released.push(row.get(0)?);
-        }
-        Ok(())
-    }
-
     /// Items that waited for too long. A body's age is that of its items; ids grow with time.
     fn sweep_bodies(&mut self, now: Timestamp, portion: u32) -> Result<bool, Stop> {
         let kept = first_kept_item(now).0.cast_signed();

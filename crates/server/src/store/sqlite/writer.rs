@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, params};
 use super::super::recent::Recent;
 use super::super::record::{Conversation, ConversationKey};
 use super::super::{Answer, Operation, Outcome};
+use super::conversations::NewItem;
 use super::sweep::IdSweep;
 use super::{ConversationCache, read};
 use crate::refusal::Refusal;
@@ -60,6 +61,9 @@ pub(super) struct Writer {
     cache: ConversationCache,
     /// Conversations as this transaction leaves them; `None`: deleted.
     touched: HashMap<ConversationKey, Option<Arc<Conversation>>>,
+    /// Items of this transaction that are not in their table yet. They are written together, before anything reads
+    /// or deletes items.
+    pub(super) items: Vec<NewItem>,
     /// Bodies that lost a reference in this transaction.
     pub(super) released: Vec<i64>,
     pub(super) id_sweep: IdSweep,
@@ -74,6 +78,7 @@ impl Writer {
             mailboxes: Recent::new(MAILBOX_CACHE),
             cache,
             touched: HashMap::new(),
+            items: Vec::new(),
             released: Vec::new(),
             id_sweep: IdSweep::default(),
             trouble: None,
@@ -135,12 +140,20 @@ impl Writer {
                 Err(Stop::Fault(error)) => return Err(error),
             });
         }
+        self.write_items()?;
         self.delete_released()?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
         Ok(answers)
     }
 
     fn apply(&mut self, now: Timestamp, operation: &Operation) -> Result<Outcome, Stop> {
+        let only_appends = matches!(
+            operation,
+            Operation::Send(_) | Operation::Commit(_) | Operation::Create(_)
+        );
+        if !only_appends {
+            self.write_items()?;
+        }
         match operation {
             Operation::Send(append) => self.send(append, now),
             Operation::Acknowledge { mailbox, sequence } => self.acknowledge(*mailbox, *sequence),
@@ -186,6 +199,7 @@ impl Writer {
         }
         self.mailboxes.clear();
         self.touched.clear();
+        self.items.clear();
         self.released.clear();
         self.cache
             .lock()
@@ -226,6 +240,8 @@ impl Writer {
         mailbox: MailboxId,
     ) -> rusqlite::Result<Option<&mut MailboxEntry>> {
         if self.mailboxes.peek(&mailbox).is_none() {
+            // The newest sequence is asked of the items.
+            self.write_items()?;
             let entry = load_mailbox(&self.db, mailbox)?;
             let weight = weight(entry.as_ref());
             self.mailboxes.insert(mailbox, entry, weight);
