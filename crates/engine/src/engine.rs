@@ -130,6 +130,7 @@ impl Engine {
             reschedule: false,
             unpark: std::collections::BTreeSet::new(),
             acknowledge: None,
+            dropped: 0,
             erase: false,
         };
         let answer = step.run(input)?;

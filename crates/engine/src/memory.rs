@@ -59,6 +59,8 @@ pub(crate) struct Memory {
 /// What only the running process knows.
 #[derive(Default)]
 pub(crate) struct Session {
+    /// The highest number that a request was given. None is given twice, else a late answer would be taken for another's.
+    pub(crate) last_request: i64,
     /// Requests that the shell has and has not answered.
     pub(crate) in_flight: BTreeSet<i64>,
     /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.
@@ -93,6 +95,13 @@ impl Session {
             self.deadline = Some(now);
         }
         self.now = now;
+    }
+
+    /// The number of a new request, behind the last one in the outbox.
+    pub(crate) fn next_request(&mut self, last: Option<i64>) -> i64 {
+        let last = last.map_or(self.last_request, |last| last.max(self.last_request));
+        self.last_request = last.saturating_add(1);
+        self.last_request
     }
 
     pub(crate) fn dues(&self) -> Dues {

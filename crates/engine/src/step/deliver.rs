@@ -19,7 +19,7 @@ use crate::outcome::Event;
 use crate::table::address::{self, Use};
 use crate::table::conversation::{self, Row};
 use crate::table::outbox::Kind;
-use crate::table::{key_package, mailbox, parked};
+use crate::table::{key_package, parked};
 use crate::view::Standing;
 
 /// Numbers of the wire format beyond it fit no database; only a broken server uses them.
@@ -34,19 +34,17 @@ impl Step<'_> {
         if self.session.broken_off {
             return Ok(());
         }
-        let mut dropped = 0_u64;
         for item in deliveries.items {
             let sequence = Sequence(item.sequence);
             if sequence <= self.memory.applied || item.sequence > LARGEST_NUMBER {
                 continue;
             }
             if self.item(&item)? == Fate::Dropped {
-                dropped = dropped.saturating_add(1);
+                self.dropped = self.dropped.saturating_add(1);
             }
             self.memory.applied = sequence;
             self.retry_parked()?;
         }
-        mailbox::advance(self.tx, self.memory.applied, dropped)?;
         self.acknowledge = Some(self.memory.applied);
         if deliveries.caught_up && !self.session.caught_up {
             self.reschedule = true;

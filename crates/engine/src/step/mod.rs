@@ -42,6 +42,7 @@ use crate::outcome::Event;
 use crate::store::MlsStorage;
 use crate::table::conversation::{self, Row};
 use crate::table::heard;
+use crate::table::mailbox;
 use crate::table::outbox::{self, Waiting};
 
 /// A step under way.
@@ -63,6 +64,8 @@ pub(crate) struct Step<'e> {
     pub(crate) unpark: BTreeSet<Serial>,
     /// How far the mailbox may be acknowledged once this is durable.
     pub(crate) acknowledge: Option<Sequence>,
+    /// Items of the push that were of no use.
+    pub(crate) dropped: u64,
     /// Something was erased that must leave the write-ahead log at once.
     pub(crate) erase: bool,
 }
@@ -112,6 +115,7 @@ impl<'e> Step<'e> {
             ..
         } = self;
         let mls = Mls::new(crypto, storage, rng);
+        let mut applied = self.acknowledge;
         for loaded in memory.loaded.values_mut() {
             if let Some(current) = &mut loaded.group
                 && std::mem::take(&mut current.dirty)
@@ -119,6 +123,11 @@ impl<'e> Step<'e> {
                 current.group.flush(&mls).map_err(Fault::from_mls)?;
             }
             if std::mem::take(&mut loaded.row_dirty) {
+                if self.dropped == 0
+                    && let Some(applied) = applied.take()
+                {
+                    loaded.row.applied = applied;
+                }
                 conversation::update(tx, &loaded.row)?;
             }
             for (device, (heard, dirty)) in &mut loaded.heard {
@@ -126,6 +135,9 @@ impl<'e> Step<'e> {
                     heard::put(tx, loaded.row.row, device, heard)?;
                 }
             }
+        }
+        if let Some(applied) = applied {
+            mailbox::advance(tx, applied, self.dropped)?;
         }
         Ok(())
     }
@@ -215,7 +227,9 @@ impl<'e> Step<'e> {
             request: Some(body),
         }
         .encode_to_vec();
-        let id = outbox::insert(self.tx, &waiting, &frame)?;
+        let last = self.memory.outbox.keys().next_back().copied();
+        let id = self.session.next_request(last);
+        outbox::insert(self.tx, id, &waiting, &frame)?;
         if let Some(message_id) = waiting.message_id {
             self.memory.by_message.insert(message_id, id);
         }

@@ -1,8 +1,10 @@
 //! Conversations: where each stands, beside its MLS group.
 
 use keyfold_protocol::suite::Suite;
-use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch, Serial, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, named_params};
+use keyfold_wire::ids::{
+    AccountId, ConversationHandle, ConversationId, Epoch, Sequence, Serial, Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use zeroize::Zeroizing;
 
 use super::{from_sql, id, instant, to_sql};
@@ -41,6 +43,7 @@ pub(crate) struct ConversationRow {
     pub(crate) next_waiting: i64,
     pub(crate) read_up_to: i64,
     pub(crate) unread: u64,
+    pub(crate) applied: Sequence,
 }
 
 impl ConversationRow {
@@ -77,6 +80,7 @@ impl ConversationRow {
             next_waiting: 0,
             read_up_to: 0,
             unread: 0,
+            applied: Sequence(0),
         }
     }
 }
@@ -113,8 +117,8 @@ pub(crate) fn insert(tx: &Connection, conversation: &mut ConversationRow) -> Res
     tx.prepare_cached(
         "INSERT INTO conversation (public_id, shown_in, direct, title, standing, words, epoch,
            server_epoch, suite, counter, rejected, since_update, commit_bytes, next, next_waiting,
-           read_up_to, unread)
-         VALUES (?1, 0, 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0)",
+           read_up_to, unread, applied)
+         VALUES (?1, 0, 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0)",
     )?
     .execute([conversation.public_id.as_ref()])?;
     conversation.row = Row(tx.last_insert_rowid());
@@ -125,44 +129,48 @@ pub(crate) fn insert(tx: &Connection, conversation: &mut ConversationRow) -> Res
 }
 
 /// Writes all of it.
+///
+/// The peer has a statement of its own: SQLite would write an index anew whose column is among those that are set, even to
+/// what it was.
 pub(crate) fn update(tx: &Connection, c: &ConversationRow) -> Result<(), Fault> {
+    let peer = c.peer.as_ref().map(AsRef::<[u8]>::as_ref);
+    tx.prepare_cached("UPDATE conversation SET peer = ?2 WHERE id = ?1 AND peer IS NOT ?2")?
+        .execute((c.row.0, peer))?;
     tx.prepare_cached(
-        "UPDATE conversation SET shown_in = :shown_in, group_id = :group_id, handle = :handle,
-           direct = :direct, peer = :peer, title = :title, standing = :standing, words = :words,
-           epoch = :epoch, server_epoch = :server_epoch, suite = :suite, serial = :serial,
-           counter = :counter, rejected = :rejected, since_update = :since_update,
-           update_due = :update_due, past_until = :past_until, past_due = :past_due,
-           past_key = :past_key, commit_bytes = :commit_bytes, next = :next,
-           next_waiting = :next_waiting, read_up_to = :read_up_to, unread = :unread
-         WHERE id = :id",
+        "UPDATE conversation SET shown_in = ?2, group_id = ?3, handle = ?4, direct = ?5,
+           title = ?6, standing = ?7, words = ?8, epoch = ?9, server_epoch = ?10, suite = ?11,
+           serial = ?12, counter = ?13, rejected = ?14, since_update = ?15, update_due = ?16,
+           past_until = ?17, past_due = ?18, past_key = ?19, commit_bytes = ?20, next = ?21,
+           next_waiting = ?22, read_up_to = ?23, unread = ?24, applied = ?25
+         WHERE id = ?1",
     )?
-    .execute(named_params! {
-        ":id": c.row.0,
-        ":shown_in": c.shown_in.0,
-        ":group_id": c.group_id.as_deref(),
-        ":handle": c.handle.as_ref().map(AsRef::<[u8]>::as_ref),
-        ":direct": c.direct,
-        ":peer": c.peer.as_ref().map(AsRef::<[u8]>::as_ref),
-        ":title": c.title,
-        ":standing": standing_number(&c.standing),
-        ":words": standing_words(&c.standing),
-        ":epoch": to_sql(c.epoch.0)?,
-        ":server_epoch": to_sql(c.server_epoch.0)?,
-        ":suite": i64::from(c.suite.number()),
-        ":serial": c.serial.map(|serial| to_sql(serial.0)).transpose()?,
-        ":counter": to_sql(c.counter)?,
-        ":rejected": to_sql(c.rejected)?,
-        ":since_update": to_sql(c.since_update)?,
-        ":update_due": c.update_due.map(instant),
-        ":past_until": c.past_until.map(instant),
-        ":past_due": c.past_due.map(instant),
-        ":past_key": c.past_key.as_ref().map(|key| key.as_slice()),
-        ":commit_bytes": to_sql(c.commit_bytes)?,
-        ":next": c.next,
-        ":next_waiting": c.next_waiting,
-        ":read_up_to": c.read_up_to,
-        ":unread": to_sql(c.unread)?,
-    })?;
+    .execute(params![
+        c.row.0,
+        c.shown_in.0,
+        c.group_id.as_deref(),
+        c.handle.as_ref().map(AsRef::<[u8]>::as_ref),
+        c.direct,
+        c.title,
+        standing_number(&c.standing),
+        standing_words(&c.standing),
+        to_sql(c.epoch.0)?,
+        to_sql(c.server_epoch.0)?,
+        i64::from(c.suite.number()),
+        c.serial.map(|serial| to_sql(serial.0)).transpose()?,
+        to_sql(c.counter)?,
+        to_sql(c.rejected)?,
+        to_sql(c.since_update)?,
+        c.update_due.map(instant),
+        c.past_until.map(instant),
+        c.past_due.map(instant),
+        c.past_key.as_ref().map(|key| key.as_slice()),
+        to_sql(c.commit_bytes)?,
+        c.next,
+        c.next_waiting,
+        c.read_up_to,
+        to_sql(c.unread)?,
+        to_sql(c.applied.0)?,
+    ])?;
     Ok(())
 }
 
@@ -204,6 +212,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<ConversationRow, Fault> {
         next_waiting: row.get("next_waiting")?,
         read_up_to: row.get("read_up_to")?,
         unread: count("unread")?,
+        applied: Sequence(count("applied")?),
     })
 }
 

@@ -133,14 +133,20 @@ impl Waiting {
     }
 }
 
-/// Puts a request in; the id tells its place.
-pub(crate) fn insert(tx: &Connection, request: &Waiting, frame: &[u8]) -> Result<i64, Fault> {
+/// Puts a request in; its number tells its place.
+pub(crate) fn insert(
+    tx: &Connection,
+    number: i64,
+    request: &Waiting,
+    frame: &[u8],
+) -> Result<(), Fault> {
     tx.prepare_cached(
-        "INSERT INTO outbox (kind, conversation, reference, message_id, body_hash, frame, accepted,
-           attempts, not_before)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
+        "INSERT INTO outbox (id, kind, conversation, reference, message_id, body_hash, frame,
+           accepted, attempts, not_before)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
     )?
     .execute((
+        number,
         request.kind.number(),
         request.conversation.map(|row| row.0),
         request.reference,
@@ -150,7 +156,7 @@ pub(crate) fn insert(tx: &Connection, request: &Waiting, frame: &[u8]) -> Result
         request.attempts,
         instant(request.not_before),
     ))?;
-    Ok(tx.last_insert_rowid())
+    Ok(())
 }
 
 /// All of them, oldest first.

@@ -6,7 +6,8 @@ CREATE TABLE setting (
   value BLOB NOT NULL
 ) WITHOUT ROWID;
 
--- How far the mailbox has been applied, and how much of it was dropped.
+-- How far the mailbox has been applied, and how much of it was dropped. A step that writes a conversation notes there how
+-- far it is instead: one page less. The highest of all counts.
 CREATE TABLE mailbox (
   one     INTEGER PRIMARY KEY CHECK (one = 1),
   applied INTEGER NOT NULL,
@@ -50,7 +51,8 @@ CREATE TABLE conversation (
   next         INTEGER NOT NULL,  -- next position on the timeline
   next_waiting INTEGER NOT NULL,  -- next position among what waits to be sent
   read_up_to   INTEGER NOT NULL,
-  unread       INTEGER NOT NULL
+  unread       INTEGER NOT NULL,
+  applied      INTEGER NOT NULL   -- of the mailbox, as of the last delivery that wrote this row
 );
 CREATE INDEX conversation_peer ON conversation (peer) WHERE peer IS NOT NULL;
 
@@ -74,7 +76,6 @@ CREATE TABLE timeline (
   at         INTEGER NOT NULL,
   state      INTEGER NOT NULL
 );
-CREATE INDEX timeline_content ON timeline (content_id) WHERE content_id IS NOT NULL;
 CREATE INDEX timeline_waiting ON timeline (state) WHERE state = 0;
 
 -- The last counter heard from each device of a conversation, and those below it that did not come.
@@ -122,9 +123,9 @@ CREATE TABLE gathered (
   PRIMARY KEY (intent, handle)
 ) WITHOUT ROWID;
 
--- Requests, byte for byte as they go out.
+-- Requests, byte for byte as they go out. Numbers are given by the engine (Session::next_request).
 CREATE TABLE outbox (
-  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  id           INTEGER PRIMARY KEY,
   kind         INTEGER NOT NULL,
   conversation INTEGER,
   reference    INTEGER NOT NULL,
