@@ -54,6 +54,8 @@ impl Engine {
         let memory = Memory::load(&database)?;
         // Whatever was scheduled before is looked at in the first step.
         let session = Session {
+            // What is in the outbox now may be answered after it was settled: its number is nobody else's.
+            last_request: memory.outbox.keys().copied().max().unwrap_or(0),
             deadline: Some(Timestamp(0)),
             // After a crash the write-ahead log still holds what had been erased.
             erase_due: Some(Timestamp(0)),

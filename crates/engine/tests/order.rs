@@ -252,6 +252,40 @@ fn a_clock_set_back_puts_nothing_off() {
     assert_eq!(town.reads(bo, talk), ["is it tomorrow?"]);
 }
 
+#[test]
+fn an_answer_that_comes_after_its_message_is_for_no_later_request() {
+    let mut town = Town::on_disk(8);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.says(ada, talk, "first");
+    town.people[ada.0].restarts();
+    let sent = town.turn(ada);
+    assert!(sent);
+    let mut first = Vec::new();
+    town.says(ada, talk, "second");
+    town.people[ada.0].restarts();
+    first.append(&mut under_way(&mut town, ada));
+    let second = first.pop().unwrap();
+    let answer = town.asks(second.body).unwrap();
+    // The message comes back before the answer; what is asked from now on has a number of its own.
+    town.turn(ada);
+    let said = ["first", "second", "third", "fourth", "fifth"];
+    for text in &said[2..] {
+        town.says(ada, talk, text);
+    }
+    let later = under_way(&mut town, ada);
+    assert_eq!(later.len(), 3);
+    assert!(later.iter().all(|request| request.id != second.id));
+    let now = town.now();
+    town.people[ada.0].apply(Input::Reply(second.id, answer), now);
+    for request in later {
+        town.people[ada.0].apply(Input::Lost(request.id), now);
+    }
+    town.settles();
+    assert_eq!(town.reads(bo, talk), said);
+    town.agree(&[ada, bo], talk);
+}
+
 fn added(event: &Event) -> Option<keyfold_wire::ids::DeviceId> {
     match event {
         Event::DeviceAdded(device) => Some(*device),
