@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyfold_protocol::envelope::EnvelopeKey;
 use keyfold_protocol::group::Group;
-use keyfold_wire::ids::{DeviceId, MessageId, Sequence, Serial, Timestamp};
+use keyfold_wire::ids::{DeviceId, Epoch, MessageId, Sequence, Serial, Timestamp};
 use keyfold_wire::roster::RosterKey;
 use rusqlite::Connection;
 
@@ -147,6 +147,16 @@ impl Memory {
             .values()
             .filter(|waiting| waiting.conversation == Some(row) && !waiting.accepted)
             .count()
+    }
+
+    /// Whether a message that was encrypted before this epoch has not been accepted yet.
+    pub(crate) fn is_behind(&self, row: Row, epoch: Epoch) -> bool {
+        self.outbox.values().any(|waiting| {
+            waiting.conversation == Some(row)
+                && waiting.kind == outbox::Kind::Send
+                && !waiting.accepted
+                && waiting.epoch < epoch
+        })
     }
 
     /// Whether a conversation has any intent.

@@ -289,6 +289,33 @@ fn an_answer_that_comes_after_its_message_is_for_no_later_request() {
     town.agree(&[ada, bo], talk);
 }
 
+#[test]
+fn a_persons_words_keep_their_order_while_the_group_moves_on() {
+    let mut town = Town::new(9);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let group = town.creates_group(ada, "club", &[bo]);
+    let mut under_ways = Vec::new();
+    for (number, text) in ["first", "second", "third"].iter().enumerate() {
+        // On the wire, and lost there; meanwhile the group is renamed.
+        town.says(bo, group, text);
+        under_ways.extend(under_way(&mut town, bo));
+        let name = format!("club {number}");
+        let rename = Command::Rename {
+            conversation: group,
+            name,
+        };
+        town.does(ada, rename).unwrap();
+        town.settles();
+    }
+    let now = town.now();
+    for request in under_ways {
+        town.people[bo.0].apply(Input::Lost(request.id), now);
+    }
+    town.settles();
+    assert_eq!(town.reads(ada, group), ["first", "second", "third"]);
+    town.agree(&[ada, bo], group);
+}
+
 fn added(event: &Event) -> Option<keyfold_wire::ids::DeviceId> {
     match event {
         Event::DeviceAdded(device) => Some(*device),

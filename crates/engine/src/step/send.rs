@@ -116,13 +116,15 @@ impl Step<'_> {
         Ok(Answer::Message(composed.id))
     }
 
-    /// Whether nothing stands in the way of the next message: no commit of one's own, no epoch to catch up with, no full pipeline.
+    /// Whether nothing stands in the way of the next message: no commit of one's own, no epoch to catch up with, no full pipeline,
+    /// and no message of an earlier epoch that may still be refused and then would come behind this one.
     pub(super) fn may_encrypt(&mut self, loaded: &mut Loaded) -> Result<bool, Fault> {
         let row = &loaded.row;
         if row.standing != Standing::Active || row.epoch < row.server_epoch {
             return Ok(false);
         }
         if self.memory.open_requests(row.row) >= MAX_ENCRYPTED_AHEAD
+            || self.memory.is_behind(row.row, row.epoch)
             || self.commit_waits(row.row)?
         {
             return Ok(false);
@@ -157,6 +159,7 @@ impl Step<'_> {
         };
         let mut waiting = Waiting::new(Kind::Send, Some(loaded.row.row), entry.place.0);
         waiting.message_id = Some(message_id);
+        waiting.epoch = epoch;
         waiting.body_hash = Some(Sha256::digest(&body).into());
         let send = v1::Send {
             handle: handle.to_wire(),

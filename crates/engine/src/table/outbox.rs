@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use keyfold_wire::ids::{MessageId, Timestamp};
+use keyfold_wire::ids::{Epoch, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::conversation::Row;
-use super::{from_sql, id, instant, is_due};
+use super::{from_sql, id, instant, is_due, to_sql};
 use crate::Fault;
 use crate::limits::{RETRY_FIRST, RETRY_MOST};
 use crate::outcome::Channel;
@@ -97,6 +97,8 @@ pub(crate) struct Waiting {
     pub(crate) reference: i64,
     pub(crate) message_id: Option<MessageId>,
     pub(crate) body_hash: Option<[u8; 32]>,
+    /// The epoch that a message was encrypted in.
+    pub(crate) epoch: Epoch,
     /// The server has it; the item has not come back through the mailbox yet.
     pub(crate) accepted: bool,
     pub(crate) attempts: u32,
@@ -112,6 +114,7 @@ impl Waiting {
             reference,
             message_id: None,
             body_hash: None,
+            epoch: Epoch(0),
             accepted: false,
             attempts: 0,
             not_before: Timestamp(0),
@@ -142,8 +145,8 @@ pub(crate) fn insert(
 ) -> Result<(), Fault> {
     tx.prepare_cached(
         "INSERT INTO outbox (id, kind, conversation, reference, message_id, body_hash, frame,
-           accepted, attempts, not_before)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
+           accepted, attempts, not_before, epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)",
     )?
     .execute((
         number,
@@ -155,6 +158,7 @@ pub(crate) fn insert(
         frame,
         request.attempts,
         instant(request.not_before),
+        to_sql(request.epoch.0)?,
     ))?;
     Ok(())
 }
@@ -163,7 +167,7 @@ pub(crate) fn insert(
 pub(crate) fn all(tx: &Connection) -> Result<Vec<(i64, Waiting)>, Fault> {
     let mut statement = tx.prepare_cached(
         "SELECT id, kind, conversation, reference, message_id, body_hash, accepted, attempts,
-           not_before FROM outbox ORDER BY id",
+           not_before, epoch FROM outbox ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
     let mut requests = Vec::new();
@@ -182,6 +186,7 @@ pub(crate) fn all(tx: &Connection) -> Result<Vec<(i64, Waiting)>, Fault> {
                 accepted: row.get(6)?,
                 attempts: row.get(7)?,
                 not_before: Timestamp(from_sql(row.get(8)?)),
+                epoch: Epoch(from_sql(row.get(9)?)),
             },
         ));
     }

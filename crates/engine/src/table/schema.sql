@@ -131,6 +131,7 @@ CREATE TABLE outbox (
   reference    INTEGER NOT NULL,
   message_id   BLOB,
   body_hash    BLOB,
+  epoch        INTEGER NOT NULL,
   frame        BLOB NOT NULL,
   accepted     INTEGER NOT NULL,
   attempts     INTEGER NOT NULL,
