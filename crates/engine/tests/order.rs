@@ -138,6 +138,26 @@ fn nothing_is_said_or_changed_behind_leaving() {
 }
 
 #[test]
+fn leaving_does_not_overtake_what_was_said_before() {
+    let mut town = Town::new(10);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let group = town.creates_group(ada, "club", &[bo]);
+    town.says(bo, group, "goodbye");
+    let put_off = under_way(&mut town, bo).pop().unwrap();
+    let leave = Command::Leave {
+        conversation: group,
+    };
+    town.does(bo, leave).unwrap();
+    assert!(under_way(&mut town, bo).is_empty());
+    let now = town.now();
+    town.people[bo.0].apply(Input::Reply(put_off.id, busy()), now);
+    town.passes(Duration::from_mins(1));
+    assert_eq!(town.reads(ada, group), ["goodbye"]);
+    assert_eq!(town.shows(bo, group).standing, Standing::Left);
+    assert_eq!(town.members(ada, group), ["ada"]);
+}
+
+#[test]
 fn what_another_device_sends_behind_leaving_is_shown_to_nobody_and_fails_there() {
     let mut town = Town::new(4);
     let [ada, bo] = town.people(["ada", "bo"]);

@@ -1,5 +1,7 @@
 //! What a conversation can do next: encrypt what waits, or turn an intent into a commit.
 
+use keyfold_protocol::content;
+
 use super::Step;
 use crate::Fault;
 use crate::limits::MAX_ENCRYPTED_AHEAD;
@@ -61,6 +63,9 @@ impl Step<'_> {
         let room = MAX_ENCRYPTED_AHEAD.saturating_sub(self.memory.open_requests(loaded.row.row));
         let (shown_in, origin) = (loaded.row.shown_in, loaded.row.row);
         for entry in timeline::waiting(self.tx, shown_in, origin, room)? {
+            if self.must_wait(loaded) && content::is_leaving(&entry.body).unwrap_or(false) {
+                return Ok(());
+            }
             let stage = if self.encrypt(loaded, &entry)? {
                 Stage::Encrypted
             } else {

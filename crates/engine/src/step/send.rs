@@ -106,7 +106,8 @@ impl Step<'_> {
             at: now,
             stage: Stage::Waiting,
         };
-        if loaded.waiting == 0 && self.may_encrypt(loaded)? && self.encrypt(loaded, &entry)? {
+        let ready = loaded.waiting == 0 && self.may_encrypt(loaded)? && !self.must_wait(loaded);
+        if ready && self.encrypt(loaded, &entry)? {
             entry.stage = Stage::Encrypted;
         } else {
             loaded.waiting = loaded.waiting.saturating_add(1);
@@ -136,6 +137,11 @@ impl Step<'_> {
             .group
             .as_ref()
             .is_some_and(|current| !current.group.is_pending()))
+    }
+
+    /// Leaving overtakes nothing: what was said before it would come behind it, where nobody shows it.
+    pub(super) fn must_wait(&self, loaded: &Loaded) -> bool {
+        loaded.leaving && self.memory.open_requests(loaded.row.row) > 0
     }
 
     /// Encrypts a message and puts its request into the outbox. `false`: it is too large.
