@@ -161,16 +161,24 @@ async fn a_token_opens_one_mailbox<S: Store>(store: S) {
     let group = Group::of("climbing", &[&ada, &bo]).await;
     group.says(&town, "one").await.unwrap();
     group.says(&town, "two").await.unwrap();
-    let (device, greeting) = town.core.hello(ada.papers.hello(1)).await.unwrap();
+    let [one, two] = ada.sequences().await[..] else {
+        panic!("two were sent")
+    };
+    let (device, greeting) = town.core.hello(ada.papers.hello(one)).await.unwrap();
     assert_eq!(device, ada.device);
-    assert_eq!((greeting.acknowledged, greeting.newest), (0, 2));
+    assert_eq!((greeting.acknowledged, greeting.newest), (0, two));
     group.says(&town, "three").await.unwrap();
-    let (_, greeting) = town.core.hello(ada.papers.hello(1)).await.unwrap();
+    let (_, greeting) = town.core.hello(ada.papers.hello(u64::MAX)).await.unwrap();
+    let three = greeting.newest;
+    assert!(three > two);
+    assert_eq!(greeting.acknowledged, one, "a hello acknowledges");
+    group.says(&town, "four").await.unwrap();
+    let (_, greeting) = town.core.hello(ada.papers.hello(0)).await.unwrap();
     assert_eq!(
-        (greeting.acknowledged, greeting.newest),
-        (1, 3),
-        "a hello acknowledges"
+        greeting.acknowledged, three,
+        "but nothing that was still to come"
     );
+    assert_eq!(ada.reads().await, ["four"]);
     let unknown = v1::Hello {
         token: vec![1; 32].into(),
         after: 0,

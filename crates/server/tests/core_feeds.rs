@@ -78,7 +78,8 @@ async fn what_waits_comes_in_pages_and_then_what_is_new<S: Store>(store: S) {
     group.says(&town, "new").await.unwrap();
     let rest: Vec<_> = all_of(&mut feed).await.iter().map(text).collect();
     assert_eq!((rest.len(), rest.last().unwrap().as_str()), (11, "new"));
-    let mut later = bo.listens(u64::try_from(count).unwrap());
+    let sequences = bo.sequences().await;
+    let mut later = bo.listens(sequences[count - 1]);
     assert_eq!(
         all_of(&mut later).await.len(),
         1,

@@ -172,7 +172,7 @@ counter! {
     Epoch
 }
 counter! {
-    /// A position in one mailbox; the first item has 1.
+    /// A position in one mailbox, larger than all before it; there are gaps.
     Sequence
 }
 counter! {

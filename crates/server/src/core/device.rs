@@ -80,8 +80,10 @@ impl<S: Store, C: Clock> Core<S, C> {
             .await?
             .ok_or(Refusal::Unauthenticated)?;
         let greeting = self.greeting(device.mailbox).await?;
-        if message.after > greeting.acknowledged {
-            self.acknowledge(&device, Sequence(message.after));
+        // Ahead of the mailbox, when the server has fallen back: that says nothing about items still to come.
+        let durable = message.after.min(greeting.newest);
+        if durable > greeting.acknowledged {
+            self.acknowledge(&device, Sequence(durable));
         }
         Ok((device, greeting))
     }

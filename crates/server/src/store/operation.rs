@@ -49,14 +49,14 @@ pub enum Operation {
         /// MLS cipher suite.
         suite: u16,
     },
-    /// Serials for fresh addresses: [`Outcome::Serials`].
+    /// Serials for fresh addresses, see [`next_number`](super::record::next_number): [`Outcome::Serials`].
     TakeSerials {
         /// Of which mailbox.
         mailbox: MailboxId,
         /// How many.
         count: u32,
     },
-    /// Drops what comes for these serials. Those never given are passed over.
+    /// Drops what comes for these serials. Those that may still be given are passed over.
     Revoke {
         /// Of which mailbox.
         mailbox: MailboxId,

@@ -149,6 +149,24 @@ pub fn first_kept_day(now: Timestamp, retention: Duration) -> u32 {
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// The low bits of a sequence or serial, which count within a millisecond; the bits above are the time. More than 65,536
+/// items for one mailbox in a millisecond is more than a disk takes, and what runs ahead all the same is overtaken by
+/// the next quiet moment.
+const COUNT_BITS: u32 = 16;
+
+/// The latest time that a sequence or serial carries (the year 4199): half of what SQLite's signed integers hold, so that
+/// even behind a clock gone mad there is room to count on for ever.
+const LATEST: u64 = 1 << 62;
+
+/// The number after `last`, for sequences of a mailbox and serials of its addresses.
+///
+/// It carries the time, so that a server that was put back from a backup does not give again what it gave after that
+/// backup: devices still hold those numbers. Where the clock was moved back, it counts on.
+pub fn next_number(last: u64, now: Timestamp) -> u64 {
+    let by_time = now.0.saturating_mul(1 << COUNT_BITS).min(LATEST);
+    last.saturating_add(1).max(by_time)
+}
+
 /// Before this instant, items are past retention.
 pub fn first_kept_item(now: Timestamp) -> Timestamp {
     now.before(limits::ITEM_RETENTION)

@@ -206,6 +206,12 @@ impl<S: Store> Person<S> {
         items.iter().map(text).collect()
     }
 
+    /// Sequences of all that waits.
+    pub async fn sequences(&self) -> Vec<u64> {
+        let items = all_of(&mut self.listens(0)).await;
+        items.iter().map(|item| item.sequence).collect()
+    }
+
     pub async fn publishes(&self, packages: &[(u8, bool)]) -> Result<Content, Refusal> {
         let key_packages = packages.iter().map(|(number, last_resort)| v1::KeyPackage {
             suite: 1,

@@ -1,8 +1,9 @@
 //! Cases about accounts, devices, key packages and serials.
 
 use super::{
-    AccountId, Admission, Bench, DeviceId, KeyPackage, MailboxId, NewAccount, NewDevice, Operation,
-    Outcome, Refusal, Serial, Store, account, device, full, limits, named, package,
+    AccountId, Admission, Bench, DeviceId, Duration, KeyPackage, MailboxId, NewAccount, NewDevice,
+    Operation, Outcome, Refusal, START, Serial, Store, Timestamp, account, device, full, limits,
+    named, package,
 };
 use crate::core::Device;
 
@@ -311,11 +312,35 @@ pub(super) async fn a_hundred_key_packages_fit_and_no_more<S: Store>(bench: Benc
     assert!(bench.run(publish(one_more(), false)).await.is_ok());
 }
 
-pub(super) async fn serials_are_given_once<S: Store>(bench: Bench<S>) {
-    let [first, second] = bench.people().await;
-    let take = |mailbox: MailboxId, count| bench.run(Operation::TakeSerials { mailbox, count });
-    assert!(take(first, 3).await == Ok(Outcome::Serials(Serial(1))));
-    assert!(take(first, 1).await == Ok(Outcome::Serials(Serial(4))));
-    assert!(take(second, 2).await == Ok(Outcome::Serials(Serial(1))));
-    assert!(take(first, 0).await == Ok(Outcome::Serials(Serial(5))));
+pub(super) async fn serials_are_given_once<S: Store>(mut bench: Bench<S>) {
+    let [ada, bo] = bench.people().await;
+    let first = bench.takes(ada, 3).await;
+    assert!(first.0 > bench.now.0, "a serial carries the time");
+    assert!(
+        bench.takes(ada, 1).await == Serial(first.0 + 3),
+        "within a moment they are counted"
+    );
+    assert!(
+        bench.takes(bo, 2).await == first,
+        "each mailbox has its own"
+    );
+    assert!(bench.takes(ada, 0).await == Serial(first.0 + 4));
+
+    bench.later(Duration::from_secs(1));
+    let later = bench.takes(ada, 300).await;
+    assert!(
+        later.0 > first.0 + 1_000_000,
+        "a second makes room for all that may be forgotten of it"
+    );
+    bench.now = START;
+    assert!(
+        bench.takes(ada, 1).await == Serial(later.0 + 300),
+        "behind a clock that was moved back, they are counted on"
+    );
+    bench.now = Timestamp(u64::MAX);
+    let last = bench.takes(ada, 1).await;
+    assert!(
+        last > later && bench.takes(ada, 1).await == last.next(),
+        "and there is room behind the latest time of all"
+    );
 }

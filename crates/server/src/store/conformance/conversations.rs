@@ -2,8 +2,8 @@
 
 use super::{
     AccountId, Append, Bench, Bytes, DAY, DeviceId, Duration, Epoch, Grace, MailboxId, Operation,
-    Outcome, Refusal, Sequence, Serial, Store, Target, Welcomes, at, commit, create, is_new,
-    is_repeat_of, key, limits, once, placed, send, v1,
+    Outcome, Refusal, START, Sequence, Serial, Store, Target, Timestamp, Welcomes, at, commit,
+    create, is_new, is_repeat_of, key, limits, once, placed, send, v1,
 };
 
 fn sending(append: Append) -> Operation {
@@ -52,7 +52,10 @@ pub(super) async fn everybody_gets_everything_in_one_order<S: Store>(bench: Benc
         page.items == pushed.collect::<Vec<_>>(),
         "what is pushed and what is read are the same"
     );
-    assert!(page.items.iter().map(|item| item.sequence).eq(1..=3));
+    assert!(
+        page.items
+            .is_sorted_by(|one, next| one.sequence < next.sequence)
+    );
 }
 
 pub(super) async fn a_batch_is_carried_out_in_its_order<S: Store>(bench: Bench<S>) {
@@ -62,19 +65,33 @@ pub(super) async fn a_batch_is_carried_out_in_its_order<S: Store>(bench: Bench<S
         mailbox,
         sequence: Sequence(sequence),
     };
-    let batch = vec![
+    let first = vec![
         sending(send(1, row, 1, 1, &[ada, bo])),
         sending(send(1, row, 1, 2, &[ada, bo])),
-        acknowledge(ada, 2),
+    ];
+    bench.store.transact(bench.now, first).await;
+    let both = bench.sequences(ada).await;
+    assert!(both == bench.sequences(bo).await);
+    let [one, two] = both[..] else {
+        unreachable!("two were sent")
+    };
+    let batch = vec![
+        acknowledge(ada, two),
         sending(send(1, row, 1, 3, &[ada, bo])),
-        acknowledge(bo, 1),
+        acknowledge(bo, one),
         sending(send(1, row, 1, 4, &[ada, bo])),
     ];
     bench.store.transact(bench.now, batch).await;
     assert!(bench.bodies(ada).await == texts(&[3, 4]));
     assert!(bench.bodies(bo).await == texts(&[2, 3, 4]));
 
-    let rest = vec![acknowledge(bo, 3), acknowledge(ada, 4)];
+    // What is acknowledged in the batch in which it comes is gone as well.
+    let next = bench.sequences(bo).await.get(1).copied().unwrap_or(0);
+    let rest = vec![
+        acknowledge(bo, next),
+        sending(send(1, row, 1, 5, &[ada])),
+        acknowledge(ada, u64::MAX),
+    ];
     bench.store.transact(bench.now, rest).await;
     assert!(bench.bodies(ada).await.is_empty());
     assert!(
@@ -224,53 +241,38 @@ pub(super) async fn a_removal_has_no_grace<S: Store>(bench: Bench<S>) {
 }
 
 pub(super) async fn a_dead_address_costs_nobody_else<S: Store>(bench: Bench<S>) {
-    let people @ [ada, bo, cy] = bench.people::<3>().await;
+    let people @ [_, bo, _] = bench.people::<3>().await;
     let row = bench.conversation(1).await;
-    for mailbox in [ada, bo, cy] {
-        assert!(
-            bench
-                .run(Operation::TakeSerials { mailbox, count: 2 })
-                .await
-                .is_ok()
-        );
-    }
+    let first = bench.takes(bo, 2).await;
+    let [second, third] = [first.next(), first.next().next()];
     assert!(
         bench
             .run(Operation::Revoke {
                 mailbox: bo,
-                serials: vec![Serial(1), Serial(3)]
+                serials: vec![Serial(1), first, third]
             })
             .await
             .is_ok()
     );
-    assert!(placed(&bench.run(sending(send(1, row, 1, 1, &people))).await) == (2, 1));
-    let through_another = Append {
-        targets: vec![Target {
-            mailbox: bo,
-            serial: Serial(2),
-        }],
-        ..send(1, row, 1, 2, &[])
-    };
-    assert!(placed(&bench.run(sending(through_another)).await) == (1, 0));
     assert!(
-        bench
-            .run(Operation::TakeSerials {
-                mailbox: bo,
-                count: 1
-            })
-            .await
-            == Ok(Outcome::Serials(Serial(3)))
+        placed(&bench.run(sending(send(1, row, 1, 1, &people))).await) == (2, 1),
+        "what a server forgot that it gave can be revoked, too"
     );
-    let third = Append {
-        targets: vec![Target {
-            mailbox: bo,
-            serial: Serial(3),
-        }],
-        ..send(1, row, 1, 3, &[])
+    let through = |message, serial| {
+        sending(Append {
+            targets: vec![Target {
+                mailbox: bo,
+                serial,
+            }],
+            ..send(1, row, 1, message, &[])
+        })
     };
+    assert!(placed(&bench.run(through(2, first)).await) == (0, 1));
+    assert!(placed(&bench.run(through(3, second)).await) == (1, 0));
+    assert!(bench.takes(bo, 1).await == third);
     assert!(
-        placed(&bench.run(sending(third)).await) == (1, 0),
-        "one cannot revoke what was not given"
+        placed(&bench.run(through(4, third)).await) == (1, 0),
+        "one cannot revoke what is still to be given"
     );
 }
 
@@ -357,15 +359,60 @@ pub(super) async fn a_mailbox_is_read_in_pages<S: Store>(bench: Bench<S>) {
             page.more,
         )
     };
-    assert!(read(0, 2, usize::MAX).await == (vec![1, 2], true));
-    assert!(read(2, 3, usize::MAX).await == (vec![3, 4, 5], false));
+    let all = bench.sequences(ada).await;
+    let [one, two, three, four, five] = all[..] else {
+        unreachable!("five were sent")
+    };
+    assert!(read(0, 2, usize::MAX).await == (vec![one, two], true));
+    assert!(read(two, 3, usize::MAX).await == (vec![three, four, five], false));
     assert!(
-        read(0, 9, 350).await == (vec![1, 2], true),
+        read(0, 9, 350).await == (vec![one, two], true),
         "a third would be over the limit"
     );
-    assert!(read(0, 9, 1).await == (vec![1], true), "one is always read");
-    assert!(read(5, 9, usize::MAX).await == (vec![], false));
+    assert!(
+        read(0, 9, 1).await == (vec![one], true),
+        "one is always read"
+    );
+    assert!(read(five, 9, usize::MAX).await == (vec![], false));
     assert!(read(u64::MAX, 9, usize::MAX).await == (vec![], false));
+}
+
+pub(super) async fn sequences_carry_the_time_and_rise_whatever_it_does<S: Store>(
+    mut bench: Bench<S>,
+) {
+    let [ada, bo] = bench.people().await;
+    let row = bench.conversation(1).await;
+    let mut last = 0;
+    let mut read = Vec::new();
+    let ends = Timestamp(u64::MAX);
+    for (message, now) in (1..).zip([START, START, START.after(DAY), START, ends, ends, START]) {
+        bench.now = now;
+        let Operation::Commit(mut adds) = commit(
+            send(1, row, u64::from(message), message, &[ada]),
+            Grace::Granted,
+        ) else {
+            unreachable!("as it was made")
+        };
+        // A welcome's place is found as a message's is.
+        adds.welcomes = Welcomes {
+            joiners: vec![(at(bo), Bytes::from_static(b"for bo"))],
+            group_info: Bytes::from_static(b"for all"),
+        };
+        assert!(placed(&bench.run(Operation::Commit(adds)).await) == (2, 0));
+        let newest = bench.store.mailbox(ada).await.ok().flatten();
+        let newest = newest.map_or(0, |state| state.newest.0);
+        assert!(newest > last, "a sequence is larger than all before it");
+        if now == START.after(DAY) {
+            assert!(
+                newest - last > 1_000_000,
+                "what may be forgotten of a day leaves room for a day"
+            );
+        }
+        last = newest;
+        read.push(newest);
+    }
+    assert!(bench.sequences(ada).await == read);
+    assert!(bench.sequences(bo).await == read);
 }
 
 pub(super) async fn acknowledged_is_gone<S: Store>(bench: Bench<S>) {
@@ -386,20 +433,24 @@ pub(super) async fn acknowledged_is_gone<S: Store>(bench: Bench<S>) {
             sequence: Sequence(sequence),
         })
     };
-    assert!(acknowledge(ada, 3).await.is_ok());
+    let all = bench.sequences(ada).await;
+    let [one, _, three, four] = all[..] else {
+        unreachable!("four were sent")
+    };
+    assert!(acknowledge(ada, three).await.is_ok());
     assert!(bench.bodies(ada).await == texts(&[4]));
     assert!(
         bench.bodies(bo).await == texts(&[1, 2, 3, 4]),
         "others still wait for theirs"
     );
-    assert!(acknowledge(ada, 1).await.is_ok());
+    assert!(acknowledge(ada, one).await.is_ok());
     assert!(
-        state(ada).await == Some((3, 4)),
+        state(ada).await == Some((three, four)),
         "an older one changes nothing"
     );
     assert!(acknowledge(ada, u64::MAX).await.is_ok());
     assert!(
-        state(ada).await == Some((4, 4)),
+        state(ada).await == Some((four, four)),
         "nobody acknowledges what is still to come"
     );
     assert!(acknowledge(MailboxId::new([9; 16]), 1).await.is_ok());
@@ -407,7 +458,7 @@ pub(super) async fn acknowledged_is_gone<S: Store>(bench: Bench<S>) {
         &bench.run(sending(send(1, row, 1, 5, &people))).await
     ));
     assert!(
-        state(ada).await == Some((4, 5)),
+        state(ada).await == Some((four, four + 1)),
         "sequences go on where they were"
     );
     assert!(bench.bodies(ada).await == texts(&[5]));

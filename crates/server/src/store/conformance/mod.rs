@@ -55,6 +55,7 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     conversations::a_removed_device_costs_nobody_else(bench().await).await;
     conversations::a_refused_operation_costs_only_itself(bench().await).await;
     conversations::a_mailbox_is_read_in_pages(bench().await).await;
+    conversations::sequences_carry_the_time_and_rise_whatever_it_does(bench().await).await;
     conversations::acknowledged_is_gone(bench().await).await;
     retention::items_stay_for_thirty_days(bench().await).await;
     retention::message_ids_stay_for_sixty_days(bench().await).await;
@@ -114,12 +115,30 @@ impl<S: Store> Bench<S> {
         found.map_or(0, |conversation| conversation.id)
     }
 
+    /// Of all that waits in a mailbox.
+    async fn sequences(&self, mailbox: MailboxId) -> Vec<u64> {
+        let page = self
+            .store
+            .read(mailbox, Sequence(0), usize::MAX, usize::MAX)
+            .await;
+        let items = page.unwrap_or_default().items;
+        items.iter().map(|item| item.sequence).collect()
+    }
+
     async fn bodies(&self, mailbox: MailboxId) -> Vec<Bytes> {
         let page = self
             .store
             .read(mailbox, Sequence(0), usize::MAX, usize::MAX)
             .await;
         page.unwrap_or_default().items.iter().map(body).collect()
+    }
+
+    /// The first of `count` further serials.
+    async fn takes(&self, mailbox: MailboxId, count: u32) -> Serial {
+        match self.run(Operation::TakeSerials { mailbox, count }).await {
+            Ok(Outcome::Serials(first)) => first,
+            _ => Serial(0),
+        }
     }
 
     /// Sweeps until nothing is left. How often that was.

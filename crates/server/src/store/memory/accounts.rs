@@ -6,7 +6,7 @@ use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Serial, Timestamp};
 use keyfold_wire::{limits, v1};
 
 use super::super::operation::{Admission, NewAccount, NewDevice};
-use super::super::record::{Account, day};
+use super::super::record::{Account, day, next_number};
 use super::super::{Answer, Outcome};
 use super::{AccountRow, Mailbox, Package, State};
 use crate::core::Device;
@@ -215,19 +215,29 @@ impl State {
         Ok(Outcome::KeyPackages { devices, low })
     }
 
-    pub(super) fn take_serials(&mut self, mailbox: MailboxId, count: u32) -> Answer {
+    pub(super) fn take_serials(
+        &mut self,
+        mailbox: MailboxId,
+        count: u32,
+        now: Timestamp,
+    ) -> Answer {
         let mailbox = self.mailbox_mut(mailbox)?;
-        let first = mailbox.given + 1;
-        mailbox.given += u64::from(count);
+        let first = next_number(mailbox.given, now);
+        mailbox.given = first - 1 + u64::from(count);
         Ok(Outcome::Serials(Serial(first)))
     }
 
-    pub(super) fn revoke(&mut self, mailbox: MailboxId, serials: &[Serial]) -> Answer {
+    pub(super) fn revoke(
+        &mut self,
+        mailbox: MailboxId,
+        serials: &[Serial],
+        now: Timestamp,
+    ) -> Answer {
         let mailbox = self.mailbox_mut(mailbox)?;
-        let given = mailbox.given;
+        let next = next_number(mailbox.given, now);
         mailbox
             .revoked
-            .extend(serials.iter().map(|one| one.0).filter(|one| *one <= given));
+            .extend(serials.iter().map(|one| one.0).filter(|one| *one < next));
         Ok(Outcome::Done)
     }
 }

@@ -8,7 +8,9 @@ use keyfold_wire::limits;
 use keyfold_wire::v1::{self, item::Content};
 
 use super::super::operation::{Advance, Append, Appended, NewConversation, Welcomes};
-use super::super::record::{Conversation, OnceKey, Previous, day, first_kept_day, first_kept_item};
+use super::super::record::{
+    Conversation, OnceKey, Previous, day, first_kept_day, first_kept_item, next_number,
+};
 use super::super::{Answer, Outcome};
 use super::{Once, State};
 use crate::refusal::Refusal;
@@ -162,7 +164,7 @@ impl State {
             appended.dropped += 1;
             return;
         };
-        mailbox.newest += 1;
+        mailbox.newest = next_number(mailbox.newest, appended.received);
         let item = v1::Item {
             sequence: mailbox.newest,
             serial: target.serial.0,

@@ -1,11 +1,12 @@
 //! Accounts, devices and their addresses.
 
-use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Serial};
+use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Serial, Timestamp};
 use keyfold_wire::limits;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::super::Outcome;
 use super::super::operation::{Admission, NewAccount, NewDevice};
+use super::super::record::next_number;
 use super::read;
 use super::writer::{Stop, Writer};
 use crate::core::Device;
@@ -178,36 +179,40 @@ impl Writer {
         Ok(Outcome::Removed(Some(mailbox)))
     }
 
-    pub(super) fn take_serials(&mut self, mailbox: MailboxId, count: u32) -> Result<Outcome, Stop> {
-        let given = self
-            .db
-            .prepare_cached(
-                "UPDATE devices SET given = given + ?2 WHERE mailbox = ?1 RETURNING given",
-            )?
-            .query_row(params![mailbox.as_bytes(), count], |row| {
-                read::unsigned(row, 0)
-            })
-            .optional()?
-            .ok_or(Refusal::Unauthenticated)?;
-        Ok(Outcome::Serials(Serial(
-            given.saturating_sub(u64::from(count)) + 1,
-        )))
+    pub(super) fn take_serials(
+        &mut self,
+        mailbox: MailboxId,
+        count: u32,
+        now: Timestamp,
+    ) -> Result<Outcome, Stop> {
+        let row = self.mailbox(mailbox)?.ok_or(Refusal::Unauthenticated)?.row;
+        let first = next_number(self.given(row)?, now);
+        let given = first - 1 + u64::from(count);
+        self.db
+            .prepare_cached("UPDATE devices SET given = ?2 WHERE id = ?1")?
+            .execute(params![row, given.cast_signed()])?;
+        Ok(Outcome::Serials(Serial(first)))
+    }
+
+    /// The last serial that was given for addresses of this device.
+    fn given(&self, device: i64) -> rusqlite::Result<u64> {
+        self.db
+            .prepare_cached("SELECT given FROM devices WHERE id = ?1")?
+            .query_row([device], |row| read::unsigned(row, 0))
     }
 
     pub(super) fn revoke(
         &mut self,
         mailbox: MailboxId,
         serials: &[Serial],
+        now: Timestamp,
     ) -> Result<Outcome, Stop> {
         let row = self.mailbox(mailbox)?.ok_or(Refusal::Unauthenticated)?.row;
-        let given = self
-            .db
-            .prepare_cached("SELECT given FROM devices WHERE id = ?1")?
-            .query_row([row], |row| read::unsigned(row, 0))?;
+        let next = next_number(self.given(row)?, now);
         for serial in serials
             .iter()
             .map(|serial| serial.0)
-            .filter(|serial| *serial <= given)
+            .filter(|serial| *serial < next)
         {
             self.db
                 .prepare_cached(

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::super::Outcome;
 use super::super::operation::{Advance, Append, Appended, NewConversation, Welcomes};
-use super::super::record::{Conversation, OnceKey, Previous, day};
+use super::super::record::{Conversation, OnceKey, Previous, day, next_number};
 use super::read;
 use super::writer::{Stop, Writer};
 use crate::refusal::Refusal;
@@ -229,7 +229,7 @@ impl Writer {
         };
         let mut body = None;
         for target in &append.targets {
-            let Some((row, sequence)) = self.next_place(*target)? else {
+            let Some((row, sequence)) = self.next_place(*target, now)? else {
                 appended.dropped += 1;
                 continue;
             };
@@ -256,7 +256,7 @@ impl Writer {
         let now = appended.received;
         let mut body = None;
         for (target, secrets) in &welcomes.joiners {
-            let Some((row, sequence)) = self.next_place(*target)? else {
+            let Some((row, sequence)) = self.next_place(*target, now)? else {
                 appended.dropped += 1;
                 continue;
             };
@@ -283,14 +283,14 @@ impl Writer {
     }
 
     /// The mailbox's row and its next sequence; `None` where the address leads nowhere any more.
-    fn next_place(&mut self, target: Target) -> Result<Option<(i64, u64)>, Stop> {
+    fn next_place(&mut self, target: Target, now: Timestamp) -> Result<Option<(i64, u64)>, Stop> {
         let Some(mailbox) = self.mailbox(target.mailbox)? else {
             return Ok(None);
         };
         if mailbox.revoked.contains(&target.serial.0) {
             return Ok(None);
         }
-        mailbox.newest += 1;
+        mailbox.newest = next_number(mailbox.newest, now);
         Ok(Some((mailbox.row, mailbox.newest)))
     }
 

@@ -168,8 +168,8 @@ impl Writer {
                 replace,
             } => self.publish(*mailbox, packages, *replace),
             Operation::FetchKeyPackages { account, suite } => self.fetch(*account, *suite, now),
-            Operation::TakeSerials { mailbox, count } => self.take_serials(*mailbox, *count),
-            Operation::Revoke { mailbox, serials } => self.revoke(*mailbox, serials),
+            Operation::TakeSerials { mailbox, count } => self.take_serials(*mailbox, *count, now),
+            Operation::Revoke { mailbox, serials } => self.revoke(*mailbox, serials, now),
             Operation::Invite(code) => self.invite(code),
             Operation::Sweep { portion } => self.sweep(now, *portion),
         }
