@@ -8,14 +8,17 @@
 
 mod core_town;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
-use core_town::{Group, Papers, Town, received};
+use core_town::{Group, Papers, Person, Town, received};
 use keyfold_server::Refusal;
+use keyfold_server::store::Store;
 use keyfold_server::store::sqlite::{OpenError, SqliteStore};
-use keyfold_wire::ids::Sequence;
+use keyfold_wire::ids::{MailboxId, Sequence};
 use keyfold_wire::v1::client_frame::Request;
 use sha2::{Digest as _, Sha256};
 
@@ -79,6 +82,77 @@ async fn whatever_was_answered_is_there_after_a_crash() {
         ["four"],
         "sequences and the epoch go on where they were"
     );
+}
+
+#[tokio::test]
+async fn a_server_put_back_from_a_backup_gives_no_number_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let town = Town::new(SqliteStore::open(&file(folder.path())).unwrap());
+    let (mut ada, mut bo) = (town.person("ada").await, town.person("bo").await);
+    let group = Group::of("climbing", &[&ada, &bo]).await;
+    group.says(&town, "one").await.unwrap();
+    let read = bo.sequences().await[0];
+    bo.core.acknowledge(&bo.device, Sequence(read));
+    group.says(&town, "two").await.unwrap();
+    let kept = bo.sequences().await[0];
+    let backup = crash(folder.path());
+
+    // The server goes on for an hour, and all that is forgotten.
+    town.clock.advance(HOUR);
+    for text in ["three", "four", "five"] {
+        group.says(&town, text).await.unwrap();
+    }
+    ada.take_addresses(200).await;
+    bo.take_addresses(100).await;
+    let sequences = bo.sequences().await;
+    let [.., position] = sequences[..] else {
+        panic!("four wait")
+    };
+    bo.core.acknowledge(&bo.device, Sequence(position));
+    group.says(&town, "six").await.unwrap();
+    let newest = ada.sequences().await[5];
+    let given: HashSet<_> = serials(&ada).chain(serials(&bo)).collect();
+
+    let again = Town::new(SqliteStore::open(&file(backup.path())).unwrap());
+    again.clock.advance(HOUR);
+    again.clock.advance(Duration::from_millis(1));
+    let (device, greeting) = again.core.hello(bo.papers.hello(position)).await.unwrap();
+    assert_eq!(device, bo.device);
+    assert_eq!((greeting.acknowledged, greeting.newest), (read, kept));
+    let mut feed = again.core.subscribe(&device, Sequence(position));
+    for text in ["seven", "eight"] {
+        group.says(&again, text).await.unwrap();
+    }
+    let heard = core_town::all_of(&mut feed).await;
+    assert_eq!(
+        heard.iter().map(core_town::text).collect::<Vec<_>>(),
+        ["seven", "eight"],
+        "a device that is ahead of the backup misses nothing that comes now"
+    );
+    assert!(heard.iter().all(|item| item.sequence > newest));
+
+    let person = |one: Person<SqliteStore>| Person {
+        core: again.core.clone(),
+        addresses: Vec::new(),
+        ..one
+    };
+    let (mut ada, mut bo) = (person(ada), person(bo));
+    ada.take_addresses(200).await;
+    bo.take_addresses(100).await;
+    let since: HashSet<_> = serials(&ada).chain(serials(&bo)).collect();
+    assert_eq!((given.len(), since.len()), (316, 300));
+    assert!(given.is_disjoint(&since), "a serial was given twice");
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Whose, and which.
+fn serials<S: Store>(person: &Person<S>) -> impl Iterator<Item = (MailboxId, u64)> {
+    let mailbox = person.device.mailbox;
+    person
+        .addresses
+        .iter()
+        .map(move |one| (mailbox, one.serial))
 }
 
 /// All bytes of a folder's files, the write-ahead log included.
