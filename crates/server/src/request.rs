@@ -32,6 +32,11 @@ pub enum DeviceRequest {
         /// By the account key.
         signature: bytes::Bytes,
     },
+    /// Gives the sender's device another token.
+    ReplaceToken {
+        /// SHA-256 of it.
+        token_hash: [u8; 32],
+    },
 }
 
 /// A request on the anonymous socket.
@@ -178,6 +183,9 @@ impl DeviceRequest {
             Request::TakeAddresses(message) => take(message),
             Request::RevokeAddresses(message) => revoke(message),
             Request::AddDevice(message) => add_device(message),
+            Request::ReplaceToken(message) => Ok(Self::ReplaceToken {
+                token_hash: fixed(&message.token_hash)?,
+            }),
             Request::RemoveDevice(message) => Ok(Self::RemoveDevice {
                 device: id(&message.device)?,
                 signature: message.signature,

@@ -23,6 +23,8 @@ stories![
     a_closed_server_takes_nobody,
     an_invitation_is_good_for_one,
     a_token_opens_one_mailbox,
+    a_replaced_token_opens_nothing_and_its_device_goes_on,
+    the_greeting_tells_what_went_unseen,
     a_second_device_reads_for_itself_until_it_is_removed,
     a_device_of_somebody_else_is_not_added,
     key_packages_are_handed_out_once_then_the_last_resort,
@@ -192,6 +194,60 @@ async fn a_token_opens_one_mailbox<S: Store>(store: S) {
         after: 0,
     };
     assert_eq!(town.core.hello(short).await.err(), Some(Refusal::Malformed));
+}
+
+async fn a_replaced_token_opens_nothing_and_its_device_goes_on<S: Store>(store: S) {
+    let town = Town::new(store);
+    let (ada, bo) = (town.person("ada").await, town.person("bo").await);
+    let group = Group::of("climbing", &[&ada, &bo]).await;
+    let mut feed = ada.listens(0);
+    assert!(core_town::all_of(&mut feed).await.is_empty());
+    let fresh = Papers {
+        token: [8; 32],
+        ..Papers::of("ada")
+    };
+    let replace = |papers: &Papers| {
+        Request::ReplaceToken(v1::ReplaceToken {
+            token_hash: papers.registration().token_hash,
+        })
+    };
+    let others = ada.ask(replace(&bo.papers)).await;
+    assert_eq!(others.err(), Some(Refusal::Conflict));
+    assert!(town.core.hello(ada.papers.hello(0)).await.is_ok());
+    for _ in 0..2 {
+        let answer = ada.ask(replace(&fresh)).await;
+        assert!(matches!(answer, Ok(Content::Done(_))));
+    }
+
+    let unknown = Some(Refusal::Unauthenticated);
+    assert_eq!(town.core.hello(ada.papers.hello(0)).await.err(), unknown);
+    let registration = ada.papers.registration();
+    assert_eq!(town.core.register(registration).await.err(), unknown);
+    group.says(&town, "still here?").await.unwrap();
+    let heard = core_town::all_of(&mut feed).await;
+    assert_eq!(
+        core_town::text(&heard[0]),
+        "still here?",
+        "the socket that asked goes on"
+    );
+    let (device, _) = town.core.hello(fresh.hello(0)).await.unwrap();
+    assert_eq!(device, ada.device, "with the mailbox that it had");
+}
+
+async fn the_greeting_tells_what_went_unseen<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let group = Group::of("notes", &[&ada]).await;
+    group.says(&town, "unseen").await.unwrap();
+    let (_, greeting) = town.core.hello(ada.papers.hello(0)).await.unwrap();
+    assert_eq!(greeting.expired, 0);
+    town.clock.advance(keyfold_wire::limits::ITEM_RETENTION);
+    town.clock.advance(std::time::Duration::from_millis(1));
+    town.core.sweep().await.unwrap();
+    let (_, greeting) = town.core.hello(ada.papers.hello(0)).await.unwrap();
+    assert!(greeting.expired > 0);
+    assert_eq!(greeting.expired, greeting.newest);
+    assert!(ada.reads().await.is_empty());
 }
 
 async fn a_second_device_reads_for_itself_until_it_is_removed<S: Store>(store: S) {

@@ -113,7 +113,7 @@ type Parts = (u8, Vec<Bytes>, Vec<Bytes>, u64, bool);
 fn garbage(group: &Group) -> impl Strategy<Value = Parts> + use<> {
     let parts = vec(some_bytes(group), 8);
     let lists = vec(some_bytes(group), 0..3);
-    (0..11_u8, parts, lists, any::<u64>(), any::<bool>())
+    (0..12_u8, parts, lists, any::<u64>(), any::<bool>())
 }
 
 fn request(all: Parts) -> Request {
@@ -160,6 +160,12 @@ fn request(all: Parts) -> Request {
         7 => Request::Lookup(v1::Lookup {
             by: Some(v1::lookup::By::Account(part(0))),
         }),
+        // Any 32 bytes are a token's hash: only other lengths are garbage.
+        8 => Request::ReplaceToken(v1::ReplaceToken {
+            token_hash: [part(0), part(1), Bytes::from_static(&[0; 33])]
+                .concat()
+                .into(),
+        }),
         _ => in_a_conversation(all),
     }
 }
@@ -173,7 +179,7 @@ fn in_a_conversation((kind, parts, list, number, flag): Parts) -> Request {
         secrets: part(7),
     };
     match kind {
-        8 => Request::Create(v1::Create {
+        9 => Request::Create(v1::Create {
             handle: part(0),
             epoch,
             // Never right as a whole: one address that no server made.
@@ -183,7 +189,7 @@ fn in_a_conversation((kind, parts, list, number, flag): Parts) -> Request {
             welcomes: list.iter().map(welcome).collect(),
             group_info: part(3),
         }),
-        9 => Request::Send(v1::Send {
+        10 => Request::Send(v1::Send {
             handle: part(0),
             epoch,
             roster_key: part(1),

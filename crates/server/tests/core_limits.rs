@@ -241,6 +241,13 @@ fn lengths_are_exact() {
             device(Request::RemoveDevice(remove)),
             Some(Refusal::Malformed)
         );
+        let replace = v1::ReplaceToken {
+            token_hash: bytes(length),
+        };
+        assert_eq!(
+            device(Request::ReplaceToken(replace)),
+            Some(Refusal::Malformed)
+        );
     }
 }
 

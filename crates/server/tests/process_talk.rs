@@ -15,6 +15,7 @@ use keyfold_wire::v1::client_frame::Request;
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::v1::{self, RefusalCode};
 use kit::{Closed, Conversation, Person, Server, acknowledge, deliveries, items, random, text};
+use sha2::{Digest as _, Sha256};
 
 #[tokio::test]
 async fn two_people_hear_each_other_in_one_order() {
@@ -233,6 +234,49 @@ async fn a_repeated_registration_gets_the_same_mailbox() {
         RefusalCode::HandleTaken.as_str_name()
     );
     assert_eq!(other.closed().await, Closed(Some(close::REFUSED)));
+}
+
+#[tokio::test]
+async fn a_replaced_token_shuts_out_whoever_copied_it() {
+    let server = Server::start(&[]);
+    let mut ada = Person::new("ada");
+    let registration = Request::Register(ada.registration(""));
+    let mut mailbox = server.mailbox().await;
+    mailbox.ask(registration.clone()).await;
+    let mut anybody = server.anonymous().await;
+    let talk = Conversation::of(&mut anybody, &mut [&mut mailbox]).await;
+
+    let fresh: [u8; 32] = random();
+    let replace = |token_hash: &[u8]| {
+        Request::ReplaceToken(v1::ReplaceToken {
+            token_hash: token_hash.to_vec().into(),
+        })
+    };
+    let fresh_hash = Sha256::digest(fresh);
+    let Content::Refused(refused) = mailbox.ask(replace(&fresh_hash[1..])).await else {
+        panic!("31 bytes are no hash")
+    };
+    assert!(refused.code() == RefusalCode::Malformed);
+    for _ in 0..2 {
+        let answer = mailbox.ask(replace(&fresh_hash)).await;
+        assert!(matches!(answer, Content::Done(done) if done.now_ms > 0));
+    }
+
+    for copied in [ada.hello(0), registration] {
+        let mut socket = server.mailbox().await;
+        socket.send(copied).await;
+        assert_eq!(
+            socket.refused_with().await,
+            RefusalCode::Unauthenticated.as_str_name()
+        );
+        assert_eq!(socket.closed().await, Closed(Some(close::UNAUTHENTICATED)));
+    }
+    anybody.ask(talk.message("still here")).await;
+    assert_eq!(text(&items(&mut mailbox, 1).await[0]), "still here");
+    ada.token = fresh;
+    let server = server.killed_and_restarted();
+    let (mut again, _) = ada.returns(&server, 0).await;
+    assert_eq!(text(&items(&mut again, 1).await[0]), "still here");
 }
 
 #[tokio::test]

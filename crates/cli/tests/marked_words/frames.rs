@@ -32,6 +32,7 @@ fn request_kind(request: &Request) -> Kind {
         Request::TakeAddresses(_) => ("take addresses", Place::Elsewhere),
         Request::RevokeAddresses(_) => ("revoke", Place::Elsewhere),
         Request::RemoveDevice(_) => ("remove device", Place::Elsewhere),
+        Request::ReplaceToken(_) => ("replace token", Place::Elsewhere),
         Request::Create(_) => ("create", Place::Elsewhere),
         Request::Send(_) => ("send", Place::Elsewhere),
         Request::Commit(_) => ("commit", Place::Elsewhere),

@@ -364,6 +364,7 @@ fn a_greeting_or_supply_of_any_numbers_is_no_fault() {
             newest: number,
             now_ms: number,
             supply: Some(supply),
+            expired: number,
         };
         town.people[bo.0].apply(Input::Connected(greeting), now);
         let refused = v1::Refused {

@@ -21,7 +21,8 @@ impl<S: Store, C: Clock> Core<S, C> {
     /// # Errors
     /// [`Refusal::CertificateInvalid`], [`Refusal::HandleInvalid`], [`Refusal::HandleTaken`],
     /// [`Refusal::RegistrationClosed`], [`Refusal::InvitationInvalid`]; [`Refusal::Conflict`] when the account exists
-    /// with other bytes; [`Refusal::TooLarge`], [`Refusal::Unavailable`], [`Refusal::Busy`].
+    /// with other bytes; [`Refusal::Unauthenticated`] when its first device was removed since, or has replaced its
+    /// token; [`Refusal::TooLarge`], [`Refusal::Unavailable`], [`Refusal::Busy`].
     pub async fn register(&self, message: v1::Register) -> Result<(Device, v1::Greeting), Refusal> {
         let account = self.new_account(message)?;
         match self.store(Operation::Register(Box::new(account))).await? {
@@ -97,6 +98,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         Ok(v1::Greeting {
             acknowledged: state.acknowledged.0,
             newest: state.newest.0,
+            expired: state.expired.0,
             now_ms: self.clock.now().0,
             supply: Some(state.supply),
         })
@@ -118,6 +120,10 @@ impl<S: Store, C: Clock> Core<S, C> {
                 mailbox,
                 packages: publish.packages,
                 replace: publish.replace,
+            },
+            DeviceRequest::ReplaceToken { token_hash } => Operation::ReplaceToken {
+                mailbox,
+                token_hash,
             },
             DeviceRequest::RevokeAddresses(serials) => Operation::Revoke { mailbox, serials },
             DeviceRequest::AddDevice(add) => return self.add_device(device, *add).await,

@@ -287,6 +287,7 @@ fn cost(request: &DeviceRequest) -> u32 {
         DeviceRequest::TakeAddresses { .. } | DeviceRequest::RevokeAddresses(_) => 1,
         DeviceRequest::PublishKeyPackages(_)
         | DeviceRequest::AddDevice(_)
+        | DeviceRequest::ReplaceToken { .. }
         | DeviceRequest::RemoveDevice { .. } => COMMIT_COST,
     }
 }

@@ -6,6 +6,7 @@ use keyfold_wire::ids::{
 };
 use keyfold_wire::v1;
 
+use super::Answer;
 use super::record::{ConversationKey, OnceKey};
 use crate::core::Device;
 use crate::directory::Handle;
@@ -15,7 +16,8 @@ use crate::seal::Target;
 
 /// One change.
 pub enum Operation {
-    /// A new account with its first device. Known again by its digest: [`Outcome::Device`].
+    /// A new account with its first device. Known again by its digest: [`Outcome::Device`], as long as the device is
+    /// there and has the token that it was registered with, else [`Refusal::Unauthenticated`].
     Register(Box<NewAccount>),
     /// A further device. The same one again is [`Outcome::Done`]; the same device or token with other bytes is
     /// [`Refusal::Conflict`]; one too many is [`Refusal::TooManyDevices`].
@@ -31,6 +33,14 @@ pub enum Operation {
         account: AccountId,
         /// Which.
         device: DeviceId,
+    },
+    /// A device's token gives way to another; the one that it has already is [`Outcome::Done`], one of another device
+    /// is [`Refusal::Conflict`].
+    ReplaceToken {
+        /// The device's.
+        mailbox: MailboxId,
+        /// SHA-256 of the new token.
+        token_hash: [u8; 32],
     },
     /// Key packages of a device. One that it had published before (also one handed out since) is passed over; a
     /// last-resort one replaces the former one of its suite. Over the limit: [`Refusal::TooLarge`], nothing changes.
@@ -102,6 +112,18 @@ pub struct NewAccount {
     pub device: NewDevice,
     /// Whether it may come in.
     pub admission: Admission,
+}
+
+impl NewAccount {
+    /// The answer to a repeat, when `holder` is who holds now the token that the account was registered with. A token
+    /// that was given up may have become another device's.
+    pub fn recognise(&self, holder: Device) -> Answer {
+        if holder.account == self.account && holder.id == self.device.id {
+            Ok(Outcome::Device(holder))
+        } else {
+            Err(Refusal::Unauthenticated)
+        }
+    }
 }
 
 /// Whether an account may be made, unless the request is a repeat.

@@ -179,6 +179,8 @@ pub struct MailboxState {
     pub acknowledged: Sequence,
     /// The highest sequence ever given.
     pub newest: Sequence,
+    /// The highest sequence whose item was deleted for its age before it was acknowledged; zero when none was.
+    pub expired: Sequence,
     /// Key packages that are left.
     pub supply: v1::Supply,
 }

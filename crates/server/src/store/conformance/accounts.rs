@@ -152,6 +152,95 @@ pub(super) async fn devices_come_and_go<S: Store>(bench: Bench<S>) {
     );
 }
 
+fn replace(mailbox: MailboxId, token: u8) -> Operation {
+    Operation::ReplaceToken {
+        mailbox,
+        token_hash: [token; 32],
+    }
+}
+
+pub(super) async fn a_token_gives_way_to_another<S: Store>(bench: Bench<S>) {
+    let [ada, bo] = bench.people().await;
+    let holder = async |token: u8| {
+        let device = bench.store.device([token; 32]).await.ok().flatten();
+        device.map(|device| device.mailbox)
+    };
+    assert!(bench.run(replace(ada, 9)).await == Ok(Outcome::Done));
+    assert!(holder(9).await == Some(ada));
+    assert!(holder(1).await.is_none(), "the former one opens nothing");
+    assert!(
+        bench.run(replace(ada, 9)).await == Ok(Outcome::Done),
+        "a lost answer costs nothing"
+    );
+    assert!(bench.run(replace(ada, 2)).await == Err(Refusal::Conflict));
+    assert!(bench.run(replace(bo, 9)).await == Err(Refusal::Conflict));
+    assert!(holder(9).await == Some(ada) && holder(2).await == Some(bo));
+
+    let batch = vec![replace(bo, 1), replace(bo, 7), replace(ada, 1)];
+    let answers = bench.store.transact(bench.now, batch).await;
+    assert!(
+        answers.iter().all(Result::is_ok),
+        "what was given up may be taken"
+    );
+    assert!(holder(1).await == Some(ada) && holder(7).await == Some(bo));
+    assert!(holder(2).await.is_none() && holder(9).await.is_none());
+
+    let remove = Operation::RemoveDevice {
+        account: AccountId::new([1; 32]),
+        device: DeviceId::new([1; 16]),
+    };
+    assert!(bench.run(remove).await.is_ok());
+    assert!(holder(1).await.is_none(), "a removed device has no token");
+    assert!(bench.run(replace(ada, 8)).await == Err(Refusal::Unauthenticated));
+    assert!(
+        bench.run(replace(ada, 7)).await == Err(Refusal::Unauthenticated),
+        "nor learns it who has one"
+    );
+    assert!(holder(8).await.is_none());
+}
+
+pub(super) async fn a_registration_is_no_way_in_past_a_token<S: Store>(bench: Bench<S>) {
+    let [ada] = bench.people().await;
+    let again = async || bench.run(register(account(1))).await;
+    assert!(again().await.is_ok());
+    assert!(bench.run(replace(ada, 9)).await.is_ok());
+    assert!(again().await == Err(Refusal::Unauthenticated));
+
+    let second = NewDevice {
+        token_hash: [1; 32],
+        ..device(2)
+    };
+    let add = Operation::AddDevice {
+        account: AccountId::new([1; 32]),
+        device: second,
+    };
+    assert!(bench.run(add).await.is_ok());
+    assert!(
+        again().await == Err(Refusal::Unauthenticated),
+        "nor is it a way into what another device has"
+    );
+    let remove = |number| Operation::RemoveDevice {
+        account: AccountId::new([1; 32]),
+        device: DeviceId::new([number; 16]),
+    };
+    assert!(bench.run(remove(2)).await.is_ok());
+    let stranger = NewAccount {
+        device: NewDevice {
+            token_hash: [1; 32],
+            ..device(3)
+        },
+        ..account(3)
+    };
+    assert!(bench.run(register(stranger)).await.is_ok());
+    assert!(again().await == Err(Refusal::Unauthenticated));
+
+    assert!(bench.run(remove(1)).await.is_ok());
+    assert!(
+        again().await == Err(Refusal::Unauthenticated),
+        "what was removed does not register again"
+    );
+}
+
 pub(super) async fn there_are_ten_devices_and_no_eleventh<S: Store>(bench: Bench<S>) {
     bench.people::<1>().await;
     let account = AccountId::new([1; 32]);

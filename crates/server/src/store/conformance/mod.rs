@@ -41,6 +41,8 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     accounts::an_invitation_lets_one_in(bench().await).await;
     accounts::a_refused_account_leaves_nothing(bench().await).await;
     accounts::devices_come_and_go(bench().await).await;
+    accounts::a_token_gives_way_to_another(bench().await).await;
+    accounts::a_registration_is_no_way_in_past_a_token(bench().await).await;
     accounts::there_are_ten_devices_and_no_eleventh(bench().await).await;
     accounts::a_one_time_key_package_is_handed_out_once(bench().await).await;
     accounts::a_hundred_key_packages_fit_and_no_more(bench().await).await;
@@ -58,6 +60,7 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     conversations::sequences_carry_the_time_and_rise_whatever_it_does(bench().await).await;
     conversations::acknowledged_is_gone(bench().await).await;
     retention::items_stay_for_thirty_days(bench().await).await;
+    retention::a_mailbox_tells_what_went_unseen(bench().await).await;
     retention::message_ids_stay_for_sixty_days(bench().await).await;
     retention::unused_conversations_go_and_may_come_again(bench().await).await;
     retention::a_sweep_is_bounded(bench().await).await;

@@ -1,8 +1,8 @@
 //! Cases about what is kept for how long.
 
 use super::{
-    Append, Bench, DAY, Duration, MailboxId, Operation, Outcome, Refusal, Store, create, is_new,
-    is_repeat_of, key, limits, send,
+    Append, Bench, DAY, Duration, MailboxId, Operation, Outcome, Refusal, Sequence, Store, create,
+    is_new, is_repeat_of, key, limits, send,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -44,6 +44,53 @@ pub(super) async fn items_stay_for_thirty_days<S: Store>(mut bench: Bench<S>) {
     ));
     let third = bench.sequences(ada).await.first().copied();
     assert!(third > second);
+}
+
+pub(super) async fn a_mailbox_tells_what_went_unseen<S: Store>(mut bench: Bench<S>) {
+    let people @ [ada, bo] = bench.people::<2>().await;
+    let row = bench.conversation(1).await;
+    for message in 1..=3 {
+        let sent = bench.run(sending(send(1, row, 1, message, &people))).await;
+        assert!(is_new(&sent));
+        bench.later(HOUR);
+    }
+    let all = bench.sequences(ada).await;
+    let [one, two, three] = all[..] else {
+        unreachable!("three were sent")
+    };
+    let cursors = async |bench: &Bench<S>, mailbox| {
+        let state = bench.store.mailbox(mailbox).await.ok().flatten();
+        state.map(|state| (state.acknowledged.0, state.expired.0, state.newest.0))
+    };
+    let acknowledge = |mailbox, sequence| Operation::Acknowledge {
+        mailbox,
+        sequence: Sequence(sequence),
+    };
+    assert!(bench.run(acknowledge(bo, two)).await.is_ok());
+    // Two of them are past retention now, the third is not.
+    bench.later(limits::ITEM_RETENTION.saturating_sub(HOUR + HOUR));
+    bench.later(Duration::from_millis(1));
+    bench.sweep(100).await;
+    assert!(
+        cursors(&bench, ada).await == Some((0, two, three)),
+        "two went unseen"
+    );
+    assert!(
+        cursors(&bench, bo).await == Some((two, 0, three)),
+        "what was acknowledged did not"
+    );
+
+    assert!(bench.run(acknowledge(ada, one)).await.is_ok());
+    assert!(cursors(&bench, ada).await == Some((one, two, three)));
+    assert!(bench.run(acknowledge(ada, three)).await.is_ok());
+    assert!(
+        cursors(&bench, ada).await == Some((three, two, three)),
+        "past it, the device compares for itself"
+    );
+    bench.later(DAY);
+    bench.sweep(100).await;
+    assert!(cursors(&bench, bo).await == Some((two, three, three)));
+    assert!(cursors(&bench, ada).await == Some((three, two, three)));
 }
 
 pub(super) async fn message_ids_stay_for_sixty_days<S: Store>(mut bench: Bench<S>) {

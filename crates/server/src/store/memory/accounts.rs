@@ -58,15 +58,20 @@ impl State {
         if row.digest != new.digest {
             return Err(Refusal::Conflict);
         }
-        let mailbox = *self
-            .tokens
-            .get(&row.first_token)
+        let holder = self
+            .device(&row.first_token)
             .ok_or(Refusal::Unauthenticated)?;
-        Ok(Outcome::Device(Device {
-            account: new.account,
-            id: new.device.id,
+        new.recognise(holder)
+    }
+
+    pub(super) fn device(&self, token_hash: &[u8; 32]) -> Option<Device> {
+        let mailbox = *self.tokens.get(token_hash)?;
+        let row = self.mailboxes.get(&mailbox)?;
+        Some(Device {
+            account: row.account,
+            id: row.device,
             mailbox,
-        }))
+        })
     }
 
     fn insert_device(&mut self, account: AccountId, device: NewDevice) -> Device {
@@ -86,6 +91,7 @@ impl State {
             revoked: BTreeSet::new(),
             acknowledged: 0,
             newest: 0,
+            expired: 0,
             items: BTreeMap::new(),
         };
         self.mailboxes.insert(mailbox, row);
@@ -144,6 +150,20 @@ impl State {
             row.devices.retain(|one| *one != mailbox);
         }
         Outcome::Removed(Some(mailbox))
+    }
+
+    pub(super) fn replace_token(&mut self, mailbox: MailboxId, token_hash: [u8; 32]) -> Answer {
+        let holder = self.tokens.get(&token_hash).copied();
+        let row = self.mailbox_mut(mailbox)?;
+        match holder {
+            Some(holder) if holder == mailbox => return Ok(Outcome::Done),
+            Some(_) => return Err(Refusal::Conflict),
+            None => {}
+        }
+        let former = std::mem::replace(&mut row.token_hash, token_hash);
+        self.tokens.remove(&former);
+        self.tokens.insert(token_hash, mailbox);
+        Ok(Outcome::Done)
     }
 
     fn mailbox_mut(&mut self, mailbox: MailboxId) -> Result<&mut Mailbox, Refusal> {

@@ -204,6 +204,7 @@ impl State {
         for (id, sequence) in old {
             if let Some(mailbox) = self.mailboxes.get_mut(&id) {
                 mailbox.items.remove(&sequence);
+                mailbox.expired = mailbox.expired.max(sequence);
             }
         }
     }

@@ -48,6 +48,7 @@ struct Mailbox {
     revoked: BTreeSet<u64>,
     acknowledged: u64,
     newest: u64,
+    expired: u64,
     items: BTreeMap<u64, v1::Item>,
 }
 
@@ -83,6 +84,10 @@ impl State {
             Operation::Register(new) => self.register(*new),
             Operation::AddDevice { account, device } => self.add_device(account, device),
             Operation::RemoveDevice { account, device } => Ok(self.remove_device(account, device)),
+            Operation::ReplaceToken {
+                mailbox,
+                token_hash,
+            } => self.replace_token(mailbox, token_hash),
             Operation::Publish {
                 mailbox,
                 packages,
@@ -162,17 +167,7 @@ impl Store for MemoryStore {
     }
 
     async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, Refusal> {
-        let state = self.lock();
-        let device = |id: &MailboxId| Some((*id, state.mailboxes.get(id)?));
-        Ok(state
-            .tokens
-            .get(&token_hash)
-            .and_then(device)
-            .map(|(mailbox, row)| Device {
-                account: row.account,
-                id: row.device,
-                mailbox,
-            }))
+        Ok(self.lock().device(&token_hash))
     }
 
     async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
@@ -183,6 +178,7 @@ impl Store for MemoryStore {
             .map(|mailbox| MailboxState {
                 acknowledged: Sequence(mailbox.acknowledged),
                 newest: Sequence(mailbox.newest),
+                expired: Sequence(mailbox.expired),
                 supply: mailbox.supply(),
             }))
     }

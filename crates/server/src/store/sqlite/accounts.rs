@@ -74,7 +74,7 @@ impl Writer {
             return Err(Refusal::Conflict.into());
         }
         let device = read::device(&self.db, &token_hash)?.ok_or(Refusal::Unauthenticated)?;
-        Ok(Some(Outcome::Device(device)))
+        Ok(Some(new.recognise(device)?))
     }
 
     fn has(&self, sql: &str, key: impl rusqlite::ToSql) -> Result<bool, Stop> {
@@ -138,6 +138,28 @@ impl Writer {
             return Err(Refusal::TooManyDevices.into());
         }
         self.insert_device(account, device)?;
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn replace_token(
+        &mut self,
+        mailbox: MailboxId,
+        token_hash: &[u8; 32],
+    ) -> Result<Outcome, Stop> {
+        let row = self.mailbox(mailbox)?.ok_or(Refusal::Unauthenticated)?.row;
+        let holder: Option<i64> = self
+            .db
+            .prepare_cached("SELECT id FROM devices WHERE token_hash = ?1")?
+            .query_row([token_hash], |row| row.get(0))
+            .optional()?;
+        match holder {
+            Some(holder) if holder == row => return Ok(Outcome::Done),
+            Some(_) => return Err(Refusal::Conflict.into()),
+            None => {}
+        }
+        self.db
+            .prepare_cached("UPDATE devices SET token_hash = ?2 WHERE id = ?1")?
+            .execute(params![row, token_hash])?;
         Ok(Outcome::Done)
     }
 

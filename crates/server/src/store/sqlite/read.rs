@@ -29,7 +29,7 @@ pub(super) fn mailbox(db: &Connection, mailbox: MailboxId) -> Result<Option<Mail
     let found = db
         .prepare_cached(
             "SELECT device.id, acknowledged, max(acknowledged, expired, \
-             coalesce((SELECT max(sequence) FROM items WHERE items.mailbox = device.id), 0)) \
+             coalesce((SELECT max(sequence) FROM items WHERE items.mailbox = device.id), 0)), expired \
              FROM devices device JOIN cursors ON cursors.mailbox = device.id \
              WHERE device.mailbox = ?1",
         )?
@@ -38,15 +38,17 @@ pub(super) fn mailbox(db: &Connection, mailbox: MailboxId) -> Result<Option<Mail
                 row.get::<_, i64>(0)?,
                 Sequence(unsigned(row, 1)?),
                 Sequence(unsigned(row, 2)?),
+                Sequence(unsigned(row, 3)?),
             ))
         })
         .optional()?;
-    let Some((device, acknowledged, newest)) = found else {
+    let Some((device, acknowledged, newest, expired)) = found else {
         return Ok(None);
     };
     Ok(Some(MailboxState {
         acknowledged,
         newest,
+        expired,
         supply: supply(db, device)?,
     }))
 }

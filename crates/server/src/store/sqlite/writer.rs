@@ -162,6 +162,10 @@ impl Writer {
             Operation::Register(new) => self.register(new),
             Operation::AddDevice { account, device } => self.add_device(*account, device),
             Operation::RemoveDevice { account, device } => self.remove_device(*account, *device),
+            Operation::ReplaceToken {
+                mailbox,
+                token_hash,
+            } => self.replace_token(*mailbox, token_hash),
             Operation::Publish {
                 mailbox,
                 packages,
