@@ -280,6 +280,25 @@ async fn a_replaced_token_shuts_out_whoever_copied_it() {
 }
 
 #[tokio::test]
+async fn a_replaced_socket_ends_although_it_takes_nothing_more() {
+    let server = Server::start(&["--no-network-limits"]);
+    let ada = Person::new("ada");
+    let mut copied = ada.registers(&server).await;
+    let mut anybody = server.anonymous().await;
+    let talk = Conversation::of(&mut anybody, &mut [&mut copied]).await;
+    pipeline(&mut anybody, &talk, MAX_UNACKNOWLEDGED).await;
+    let mut seen = 0;
+    while seen + MAX_ITEMS_PER_PUSH <= MAX_UNACKNOWLEDGED {
+        seen += deliveries(&mut copied).await.items.len();
+    }
+    let (_newer, _) = ada.returns(&server, 0).await;
+    copied
+        .send(Request::TakeAddresses(v1::TakeAddresses { count: 1 }))
+        .await;
+    assert_eq!(copied.closed().await, Closed(Some(close::REPLACED)));
+}
+
+#[tokio::test]
 async fn an_unknown_token_is_told_so() {
     let server = Server::start(&[]);
     let mut socket = server.mailbox().await;

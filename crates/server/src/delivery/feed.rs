@@ -66,6 +66,11 @@ impl<S: Store, C: Clock> Feed<S, C> {
         }
     }
 
+    /// Why it has ended, if it has: [`Feed::next`] says so, too.
+    pub fn ended(&self) -> Option<Refusal> {
+        self.slot.ended()
+    }
+
     /// What was not given yet. An item that is durable but not yet pushed may have been read in the store.
     fn news(&self, mut items: Vec<v1::Item>) -> Option<Vec<v1::Item>> {
         items.retain(|item| item.sequence > self.given.0);

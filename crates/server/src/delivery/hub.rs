@@ -88,6 +88,10 @@ impl Slot {
         wake(state);
     }
 
+    pub(crate) fn ended(&self) -> Option<Refusal> {
+        self.lock().ended
+    }
+
     /// What there is, or a promise to wake.
     pub(crate) fn poll(&self, context: &Context<'_>) -> Poll<Result<Taken, Refusal>> {
         let mut state = self.lock();

@@ -225,6 +225,10 @@ impl<'a> Session<'a> {
 
     /// Carries out a request. Whether it had an answer.
     async fn answer(&mut self, frame: v1::ClientFrame) -> Result<bool, Ending> {
+        // A device that takes nothing, or never stops asking, does not come to hear it from its feed.
+        if let Some(refusal) = self.feed.ended() {
+            return Err(feed_ended(refusal));
+        }
         if let Some(Request::Acknowledge(acknowledge)) = &frame.request {
             let news = self.window.acknowledged(Sequence(acknowledge.sequence));
             self.acknowledged = news.or(self.acknowledged);
