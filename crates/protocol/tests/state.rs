@@ -169,8 +169,8 @@ fn limits_hold_at_them_and_one_past() {
         value.resize(3 + length, 7);
         value
     };
-    let at = with_entry(&state, &[0x09], &value(MAX_EXTENSION_VALUE - 4));
-    let past = with_entry(&state, &[0x09], &value(MAX_EXTENSION_VALUE - 3));
+    let at = with_entry(&state, &[0x0a], &value(MAX_EXTENSION_VALUE - 4));
+    let past = with_entry(&state, &[0x0a], &value(MAX_EXTENSION_VALUE - 3));
     assert!(ConversationState::decode(&at).is_ok());
     assert_eq!(ConversationState::decode(&past), Err(StateError::TooLarge));
 

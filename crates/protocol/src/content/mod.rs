@@ -185,6 +185,14 @@ impl Content {
     }
 }
 
+/// The counter of a content of one's own.
+///
+/// # Errors
+/// [`ContentError`] when it is none.
+pub fn counter_of(encoded: &[u8]) -> Result<u64, ContentError> {
+    counter(&Mimi::decode(encoded)?)
+}
+
 fn is_known(key: &Key) -> bool {
     match key {
         Key::Number(number) => matches!(*number, EXTENSION_SENDER_URI | EXTENSION_ROOM_URI),

@@ -1,7 +1,9 @@
 //! Joining a group by an invitation (RFC 9420 section 12.4.3.1).
 
 use openmls::group::{StagedWelcome, WelcomeError};
-use openmls::prelude::{DeserializeBytes as _, MlsMessageBodyIn, MlsMessageIn, Welcome};
+use openmls::prelude::{
+    DeserializeBytes as _, MlsGroup, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _, Welcome,
+};
 
 use super::error::{Error, Reject};
 use super::key_package::Use;
@@ -26,8 +28,21 @@ pub struct Joined {
 /// whole is judged. Afterwards the private keys of a one-time key package are gone.
 ///
 /// # Errors
-/// [`Reject`]. The key package may be deleted then, too: roll back to a savepoint to keep it.
+/// [`Reject`], e.g. [`Reject::AlreadyMember`]. The key package may be deleted then, too: roll back to a savepoint to keep it.
 pub fn join<S: Storage>(mls: &Mls<'_, S>, message: &[u8]) -> Result<Joined, Error<Failure<S>>> {
+    join_again(mls, message, |_| false)
+}
+
+/// Joins a group of which this device may have been a member: what is in the storage of a group with the same id is deleted
+/// first, where `replaces` says so of that id.
+///
+/// # Errors
+/// As [`join`]. The former group may be deleted then, too: roll back to a savepoint to keep it.
+pub fn join_again<S: Storage>(
+    mls: &Mls<'_, S>,
+    message: &[u8],
+    replaces: impl FnOnce(&[u8]) -> bool,
+) -> Result<Joined, Error<Failure<S>>> {
     let welcome = read(message)?;
     let [entry] = welcome.secrets() else {
         return Err(Reject::Malformed.into());
@@ -42,6 +57,12 @@ pub fn join<S: Storage>(mls: &Mls<'_, S>, message: &[u8]) -> Result<Joined, Erro
     let last_resort = processed
         .own_key_package()
         .is_some_and(openmls::prelude::KeyPackage::last_resort);
+    let id = processed.unverified_group_info().group_id().clone();
+    if let Some(mut former) = MlsGroup::load(mls.storage(), &id).map_err(Error::Storage)?
+        && replaces(id.as_slice())
+    {
+        former.delete(mls.storage()).map_err(Error::Storage)?;
+    }
     // Lifetimes are unbounded, as the check of each leaf finds; this device's clock has no say.
     let staged = builder
         .skip_lifetime_validation()

@@ -33,7 +33,7 @@ pub use config::{MAX_PAST_EPOCHS, MAXIMUM_FORWARD_DISTANCE, OUT_OF_ORDER_TOLERAN
 pub use device::Device;
 pub use epoch::NextEpoch;
 pub use error::{Error, Reject};
-pub use join::{Joined, join};
+pub use join::{Joined, join, join_again};
 pub use key_package::{CheckedKeyPackage, OwnKeyPackage, Use, delete, make};
 pub use message::{Application, Processed};
 pub use provider::{Crypto, Mls, NoRandomness, Rng, StepRand, Storage};

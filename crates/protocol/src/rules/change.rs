@@ -76,11 +76,17 @@ fn check_added(
     let mut others = commit
         .added
         .iter()
-        .filter(|leaf| leaf.account() != committer.account());
+        .filter(|leaf| leaf.account() != committer.account() && !comes_back(group, commit, leaf));
     if others.next().is_some() && !group.may_add(committer.account()) {
         return Err(Violation::MayNotAdd);
     }
     Ok(())
+}
+
+/// Whether an added leaf is of a device that the same commit removes: it has lost its state, and any member may let it in again.
+fn comes_back(group: &GroupView, commit: &CommitFacts, leaf: &LeafView) -> bool {
+    let mut removed = commit.removed.iter().filter_map(|index| group.leaf(*index));
+    removed.any(|gone| gone.account() == leaf.account() && gone.device() == leaf.device())
 }
 
 fn check_removed(
@@ -112,7 +118,7 @@ fn check_removed(
     Ok(())
 }
 
-fn check_state(
+pub(super) fn check_state(
     group: &GroupView,
     actor: AccountId,
     new: &ConversationState,

@@ -5,6 +5,7 @@
 
 mod change;
 mod leaf;
+mod moving;
 mod structure;
 mod violation;
 
@@ -107,7 +108,7 @@ impl GroupView {
 
     /// Whether an account may add devices of another one.
     pub fn may_add(&self, account: AccountId) -> bool {
-        matches!(self.state.kind, Kind::Direct(_))
+        matches!(self.state.kind, Kind::Direct(_) | Kind::Errand)
             || self.state.add_policy == AddPolicy::Everyone
             || self.authority(account) >= Role::Admin
     }
@@ -182,6 +183,21 @@ impl GroupView {
             structure::check_suite_strength(&after)?;
         }
         Ok(())
+    }
+
+    /// Judges the group in which this conversation is to go on, from this one as it was last: what its maker could not have done
+    /// by a commit must be as it was. Devices of members may come and go, as the directory knows them. `gone` may be missing in it:
+    /// who has said that they leave, or has broken the group.
+    ///
+    /// # Errors
+    /// The [`Violation`] for which it is not followed.
+    pub fn judge_move(
+        &self,
+        to: &Self,
+        maker: AccountId,
+        gone: &BTreeSet<AccountId>,
+    ) -> Result<(), Violation> {
+        moving::check(self, to, maker, gone)
     }
 
     /// Judges a whole group: one that a device creates, or is invited to.

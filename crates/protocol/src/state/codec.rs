@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
-use keyfold_wire::limits::MAX_ROSTER;
+use keyfold_wire::limits::{MAX_KEY_PACKAGE, MAX_ROSTER};
 use minicbor::Decoder;
 use minicbor::data::Type;
 use minicbor::encode::Error;
 
-use super::{AddPolicy, ConversationState, Kind, Name, NameError, Role};
+use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Role};
 use crate::cbor::{self, Malformed};
 use crate::limits::{MAX_EXTENSION_VALUE, MAX_STATE, MAX_UNKNOWN_ENTRIES};
 
@@ -23,9 +23,14 @@ const KEY_ROLES: u64 = 5;
 const KEY_ADD_POLICY: u64 = 6;
 const KEY_MOVES: u64 = 7;
 const KEY_ACCOUNTS: u64 = 8;
+const KEY_ERRAND: u64 = 9;
 
 const KIND_DIRECT: u8 = 0;
 const KIND_GROUP: u8 = 1;
+const KIND_ERRAND: u8 = 2;
+
+const ERRAND_LET_ME_IN: u8 = 0;
+const ERRAND_NOT_A_MEMBER: u8 = 1;
 
 /// Why bytes are not a conversation's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +100,15 @@ impl ConversationState {
                     .ok()
             }));
         }
+        if let Some(errand) = &self.errand {
+            let (number, key_package) = match errand {
+                Errand::LetMeIn(key_package) => (ERRAND_LET_ME_IN, key_package.as_slice()),
+                Errand::NotAMember => (ERRAND_NOT_A_MEMBER, [].as_slice()),
+            };
+            entries.push(entry(KEY_ERRAND, |e| {
+                e.array(2)?.u8(number)?.bytes(key_package)?.ok()
+            }));
+        }
         entries
     }
 
@@ -131,6 +145,7 @@ struct Fields {
     add_policy: Option<AddPolicy>,
     moves: u64,
     accounts: Option<[AccountId; 2]>,
+    errand: Option<Errand>,
     unknown: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -147,6 +162,7 @@ impl Fields {
             Some(KEY_ADD_POLICY) => self.add_policy = Some(AddPolicy::from_number(d.u8()?)?),
             Some(KEY_MOVES) => self.moves = d.u64()?,
             Some(KEY_ACCOUNTS) => self.accounts = Some(accounts(d)?),
+            Some(KEY_ERRAND) => self.errand = Some(errand(d)?),
             _ => self.keep(key, cbor::any(d)?)?,
         }
         Ok(())
@@ -169,10 +185,12 @@ impl Fields {
         if self.version.ok_or(StateError::Malformed)? != VERSION {
             return Err(StateError::NewerVersion);
         }
-        let kind = match (self.kind.ok_or(StateError::Malformed)?, self.accounts) {
-            (KIND_DIRECT, Some(accounts)) => Kind::Direct(accounts),
-            (KIND_GROUP, None) => Kind::Group,
-            (KIND_DIRECT | KIND_GROUP, _) => return Err(StateError::Malformed),
+        let number = self.kind.ok_or(StateError::Malformed)?;
+        let kind = match (number, self.accounts, &self.errand) {
+            (KIND_DIRECT, Some(accounts), None) => Kind::Direct(accounts),
+            (KIND_GROUP, None, None) => Kind::Group,
+            (KIND_ERRAND, None, Some(_)) => Kind::Errand,
+            (KIND_DIRECT | KIND_GROUP | KIND_ERRAND, ..) => return Err(StateError::Malformed),
             _ => return Err(StateError::NewerVersion),
         };
         Ok(ConversationState {
@@ -182,6 +200,7 @@ impl Fields {
             handle: ConversationHandle::new(self.handle.ok_or(StateError::Malformed)?),
             add_policy: self.add_policy.ok_or(StateError::Malformed)?,
             moves: self.moves,
+            errand: self.errand,
             roles: self.roles,
             unknown: sorted(self.unknown),
         })
@@ -209,6 +228,20 @@ fn roles(d: &mut Decoder<'_>) -> Result<BTreeMap<AccountId, Role>, StateError> {
         roles.insert(AccountId::new(cbor::fixed(d)?), Role::from_number(d.u8()?)?);
     }
     Ok(roles)
+}
+
+fn errand(d: &mut Decoder<'_>) -> Result<Errand, StateError> {
+    if cbor::array(d)? != 2 {
+        return Err(StateError::Malformed);
+    }
+    let (number, key_package) = (d.u8()?, d.bytes()?);
+    match number {
+        ERRAND_LET_ME_IN if key_package.len() > MAX_KEY_PACKAGE => Err(StateError::TooLarge),
+        ERRAND_LET_ME_IN => Ok(Errand::LetMeIn(key_package.to_vec())),
+        ERRAND_NOT_A_MEMBER if key_package.is_empty() => Ok(Errand::NotAMember),
+        ERRAND_NOT_A_MEMBER => Err(StateError::Malformed),
+        _ => Err(StateError::NewerVersion),
+    }
 }
 
 fn accounts(d: &mut Decoder<'_>) -> Result<[AccountId; 2], StateError> {
@@ -266,6 +299,7 @@ fn kind_number(kind: &Kind) -> u8 {
     match kind {
         Kind::Direct(_) => KIND_DIRECT,
         Kind::Group => KIND_GROUP,
+        Kind::Errand => KIND_ERRAND,
     }
 }
 

@@ -23,6 +23,18 @@ pub enum Kind {
     Direct([AccountId; 2]),
     /// Of any number of people, even of one.
     Group,
+    /// A message to some devices that nobody stays in: its welcome carries an [`Errand`], and that is all.
+    Errand,
+}
+
+/// What a welcome into a group of kind [`Kind::Errand`] says about the conversation of its state's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// The device that sends it is a member and can't go on: its leaf is to be removed and added again with this key package
+    /// (an encoded `MLSMessage`).
+    LetMeIn(Vec<u8>),
+    /// The answer of a member: the device that asked is not a member any more.
+    NotAMember,
 }
 
 /// What an account may do in a group. Ordered: who is more may more.
@@ -63,8 +75,10 @@ pub struct ConversationState {
     pub handle: ConversationHandle,
     /// Who may add people; without effect in a direct conversation.
     pub add_policy: AddPolicy,
-    /// How often it has moved to another handle.
+    /// How often it has moved to another handle and group.
     pub moves: u64,
+    /// What an errand says; nothing in a conversation.
+    errand: Option<Errand>,
     roles: BTreeMap<AccountId, Role>,
     /// Entries of a later version: encoded key and value, sorted.
     unknown: Vec<(Vec<u8>, Vec<u8>)>,
@@ -110,6 +124,34 @@ impl ConversationState {
         state
     }
 
+    /// An errand about a conversation.
+    pub fn errand(id: ConversationId, handle: ConversationHandle, errand: Errand) -> Self {
+        let mut state = Self::new(id, handle, Kind::Errand, Name::default());
+        state.errand = Some(errand);
+        state
+    }
+
+    /// What it says, where it is an errand.
+    pub const fn as_errand(&self) -> Option<&Errand> {
+        self.errand.as_ref()
+    }
+
+    /// The state with which the conversation goes on in a new group at a new handle.
+    #[must_use]
+    pub fn moved_to(&self, handle: ConversationHandle) -> Self {
+        Self {
+            handle,
+            moves: self.moves.saturating_add(1),
+            ..self.clone()
+        }
+    }
+
+    /// Whether members follow this one rather than the other, both being of one conversation: the one that has moved more often;
+    /// of two that have moved equally often, the one with the smaller handle.
+    pub fn is_followed_before(&self, other: &Self) -> bool {
+        (other.moves, &self.handle) < (self.moves, &other.handle)
+    }
+
     fn new(id: ConversationId, handle: ConversationHandle, kind: Kind, name: Name) -> Self {
         Self {
             id,
@@ -118,6 +160,7 @@ impl ConversationState {
             handle,
             add_policy: AddPolicy::default(),
             moves: 0,
+            errand: None,
             roles: BTreeMap::new(),
             unknown: Vec::new(),
         }
