@@ -59,6 +59,8 @@ pub enum AnonymousRequest {
     Send(Send),
     /// Moves a conversation to its next epoch.
     Commit(Commit),
+    /// Asks whether a conversation is where its members think.
+    Probe(Probe),
 }
 
 /// Key packages for the directory.
@@ -118,6 +120,17 @@ pub struct Create {
     pub welcomes: Vec<WelcomeItem>,
     /// Shared by the welcomes.
     pub group_info: Bytes,
+}
+
+/// A member's idea of a conversation.
+#[derive(Debug)]
+pub struct Probe {
+    /// Of the conversation.
+    pub handle: ConversationHandle,
+    /// The member's epoch.
+    pub epoch: Epoch,
+    /// The epoch's.
+    pub roster_key: RosterKey,
 }
 
 /// One body for the whole roster.
@@ -210,6 +223,11 @@ impl AnonymousRequest {
             Request::Create(message) => create(message).map(Self::Create),
             Request::Send(message) => send(message).map(Self::Send),
             Request::Commit(message) => commit(message).map(Self::Commit),
+            Request::Probe(message) => Ok(Self::Probe(Probe {
+                handle: id(&message.handle)?,
+                epoch: Epoch(message.epoch),
+                roster_key: id(&message.roster_key)?,
+            })),
             _ => Err(Refusal::WrongSocket),
         }
     }

@@ -15,7 +15,7 @@ use super::{Core, Lane};
 use crate::clock::Clock;
 use crate::directory::Handle;
 use crate::refusal::Refusal;
-use crate::request::{AnonymousRequest, Commit, Create, Grace, Send, WelcomeItem};
+use crate::request::{AnonymousRequest, Commit, Create, Grace, Probe, Send, WelcomeItem};
 use crate::seal::{self, Target};
 use crate::store::operation::{Advance, Append, NewConversation, Welcomes};
 use crate::store::{Account, ConversationKey, OnceKey, Operation, Outcome, Store};
@@ -43,6 +43,7 @@ impl<S: Store, C: Clock> Core<S, C> {
             AnonymousRequest::Send(send) => self.send(lane, send).await.map(accepted),
             AnonymousRequest::Commit(commit) => self.commit(lane, commit).await.map(accepted),
             AnonymousRequest::Create(create) => self.create(create).await.map(accepted),
+            AnonymousRequest::Probe(probe) => self.probe(&probe).await,
             AnonymousRequest::LookupHandle(typed) => {
                 let handle = Handle::parse(&typed).map_err(|_| Refusal::NotFound)?;
                 found(self.store.account_by_handle(handle.normal()).await?)
@@ -129,6 +130,18 @@ impl<S: Store, C: Clock> Core<S, C> {
             self.store_in_turn(turn, Operation::Commit(Box::new(advance)))
                 .await?,
         )
+    }
+
+    async fn probe(&self, probe: &Probe) -> Result<Content, Refusal> {
+        let key = ConversationKey::of(&probe.handle);
+        let conversation = self
+            .store
+            .conversation(key)
+            .await?
+            .ok_or(Refusal::NotFound)?;
+        let sealed = conversation.roster_for_commit(probe.epoch)?;
+        self.open(&probe.roster_key, sealed)?;
+        Ok(self.done())
     }
 
     async fn create(&self, create: Create) -> Result<Timestamp, Refusal> {

@@ -136,7 +136,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         Ok(self.done())
     }
 
-    fn done(&self) -> Content {
+    pub(super) fn done(&self) -> Content {
         Content::Done(v1::Done {
             now_ms: self.clock.now().0,
         })

@@ -240,7 +240,7 @@ impl Session<'_> {
 fn price(request: &Request) -> (Class, u32) {
     match request {
         Request::Create(_) => (Class::Create, 1),
-        Request::Send(_) => (Class::Send, 1),
+        Request::Send(_) | Request::Probe(_) => (Class::Send, 1),
         Request::Commit(_) => (Class::Send, COMMIT_COST),
         _ => (Class::Directory, 1),
     }

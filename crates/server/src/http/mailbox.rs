@@ -113,7 +113,8 @@ async fn admit_first(
             | Request::FetchKeyPackages(_)
             | Request::Create(_)
             | Request::Send(_)
-            | Request::Commit(_),
+            | Request::Commit(_)
+            | Request::Probe(_),
         ) => Err(Refusal::WrongSocket),
         Some(_) => Err(Refusal::Unauthenticated),
         None => Err(Refusal::UnknownRequest),

@@ -42,6 +42,7 @@ kinds! {
         Create = "create",
         Send = "send",
         Commit = "commit",
+        Probe = "probe",
         Unknown = "unknown",
     }
 }
@@ -75,6 +76,7 @@ impl Kind {
             Some(Request::Create(_)) => Self::Create,
             Some(Request::Send(_)) => Self::Send,
             Some(Request::Commit(_)) => Self::Commit,
+            Some(Request::Probe(_)) => Self::Probe,
         }
     }
 }
