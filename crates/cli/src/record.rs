@@ -96,16 +96,22 @@ impl From<&Entry> for EntryRecord {
             state: state(entry.state),
         };
         match &entry.what {
-            What::Text(text) | What::Renamed(text) | What::Refused(text) => {
+            What::Text(text)
+            | What::Renamed(text)
+            | What::Refused(text)
+            | What::Back(text)
+            | What::MayBeMissing(text) => {
                 record.text = Some(text.clone());
             }
             What::Added(people) | What::Removed(people) => record.people = handles(people),
             What::Gap(missing) => record.missing = Some(*missing),
+            What::Returned(whose) => record.people = handles(std::slice::from_ref(whose)),
             What::NeedsNewerVersion
             | What::Began
             | What::Left
             | What::RolesChanged
-            | What::DevicesChanged => {}
+            | What::DevicesChanged
+            | What::Moved => {}
         }
         record
     }
@@ -131,6 +137,10 @@ fn kind(what: &What) -> &'static str {
         What::RolesChanged => "roles",
         What::DevicesChanged => "devices",
         What::Refused(_) => "refused",
+        What::Moved => "moved",
+        What::Back(_) => "back",
+        What::Returned(_) => "returned",
+        What::MayBeMissing(_) => "may_be_missing",
     }
 }
 
@@ -150,6 +160,7 @@ fn standing(standing: &Standing) -> (&'static str, Option<String>) {
         Standing::Left => ("left", None),
         Standing::Failed(why) => ("failed", Some(why.clone())),
         Standing::Held(why) => ("held", Some(why.clone())),
+        Standing::Rejoining(why) => ("rejoining", Some(why.clone())),
     }
 }
 

@@ -55,6 +55,16 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
         What::RolesChanged => format!("{who} changed the roles"),
         What::DevicesChanged => format!("the devices of {who} changed"),
         What::Refused(why) => format!("refused: {}", clean::line(why)),
+        What::Moved => format!("{who} moved the conversation to a new place; it goes on here"),
+        What::Back(why) => format!(
+            "this device had lost its place and is back; what was said meanwhile is not here ({})",
+            clean::line(why)
+        ),
+        What::Returned(whose) => format!(
+            "a device of {} had lost its place and is back",
+            clean::line(&whose.handle)
+        ),
+        What::MayBeMissing(why) => format!("messages may be missing here: {}", clean::line(why)),
     })
 }
 
@@ -205,6 +215,13 @@ pub(crate) fn standing(standing: &Standing) -> Option<String> {
         Standing::Creating => Some("being created".to_owned()),
         Standing::Left => Some("you are no longer in it".to_owned()),
         Standing::Failed(why) => Some(format!("could not be created: {}", clean::line(why))),
-        Standing::Held(why) => Some(format!("on hold: {}", clean::line(why))),
+        Standing::Held(why) => Some(format!(
+            "on hold until it has moved to a new place: {}",
+            clean::line(why)
+        )),
+        Standing::Rejoining(why) => Some(format!(
+            "this device asks to be let in again: {}",
+            clean::line(why)
+        )),
     }
 }

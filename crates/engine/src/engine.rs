@@ -129,6 +129,7 @@ impl Engine {
             now,
             events: Vec::new(),
             touched: std::collections::BTreeSet::new(),
+            recount: std::collections::BTreeSet::new(),
             reschedule: false,
             unpark: std::collections::BTreeSet::new(),
             acknowledge: None,

@@ -88,3 +88,40 @@ pub const MAX_NAME: usize = 256;
 
 /// People in one command.
 pub const MAX_PEOPLE: usize = 1_000;
+
+/// Whoever may do most moves a held conversation first: an admin after between one and two times this ...
+pub const MOVE_AFTER: Duration = Duration::from_secs(3);
+
+/// ... another member after as much more: then an admin's move has mostly come.
+pub const MOVE_AFTER_OTHERS: Duration = Duration::from_secs(20);
+
+/// A move that could not be made (somebody's key packages are missing) is tried again after this long.
+pub const MOVE_AGAIN: Duration = Duration::from_mins(2);
+
+/// A device that has lost its place asks for the first time after at most this: several may have lost it together.
+pub const ASK_AFTER: Duration = Duration::from_secs(3);
+
+/// It asks the next member after this long; doubles each time ...
+pub const ASK_AGAIN: Duration = Duration::from_secs(20);
+
+/// ... up to this.
+pub const ASK_AGAIN_MOST: Duration = Duration::from_hours(12);
+
+/// Offered key packages of one conversation that are kept: the answers to the last asks may still be on their way.
+pub const MAX_OFFERS: usize = 4;
+
+/// A member that was asked lets the device in after a random part of this: its other devices were asked as well.
+pub const READMIT_JITTER: Duration = Duration::from_secs(4);
+
+/// Lines of a conversation beside the one in use: as many moves as may overlap, and more than any honest group makes at once.
+pub const MAX_LINES: usize = 4;
+
+/// A line that a conversation has left behind and that nobody could end is let go of after this long: nothing is kept for it at
+/// the server any more.
+pub const LINE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
+
+/// Whoever has followed a move ends the line before after a random part of this, so that one does.
+pub const END_JITTER: Duration = Duration::from_secs(10);
+
+/// Something came for a conversation that does not open: whether this device still has its place is looked into at most so often.
+pub const PROBE_INTERVAL: Duration = Duration::from_mins(10);

@@ -28,6 +28,8 @@ pub(crate) struct Loaded {
     /// This account has said that it leaves, and that has not come back yet. Its proof names its leaf as it is, and nothing
     /// is said or changed behind it.
     pub(crate) leaving: bool,
+    /// It was a line that is over: its row is gone.
+    pub(crate) ended: bool,
     /// Counters by device, and whether they changed.
     pub(crate) heard: HashMap<DeviceId, (Heard, bool)>,
 }
@@ -63,6 +65,13 @@ pub(crate) struct Session {
     pub(crate) last_request: i64,
     /// Requests that the shell has and has not answered.
     pub(crate) in_flight: BTreeSet<i64>,
+    /// The server has greeted this process: what it remembers of this device is not ahead of what is here. Nothing is encrypted
+    /// before, for keys that an older copy of the database holds may have been used.
+    pub(crate) greeted: bool,
+    /// When it was last looked into whether this device still has its place.
+    pub(crate) probed: HashMap<Row, Timestamp>,
+    /// Own requests that the server had accepted before the present connection, and that had not come back.
+    pub(crate) accepted_before: Vec<i64>,
     /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.
     pub(crate) caught_up: bool,
     /// A push could not be written. What comes behind it is not taken in, else it would be lost: the next connection begins
@@ -187,6 +196,7 @@ impl Loaded {
             group: None,
             waiting,
             leaving,
+            ended: false,
             heard: HashMap::new(),
         })
     }

@@ -67,8 +67,14 @@ pub enum Event {
     ChangeFailed(ConversationId, Failure),
     /// This device or its account is no longer a member.
     Removed(ConversationId),
-    /// A commit, roster or key was refused: the conversation waits for a way out.
+    /// A commit, roster or key was refused: the conversation waits until a member has moved it to a fresh group.
     Held(ConversationId, Failure),
+    /// The conversation goes on in a fresh group.
+    Moved(ConversationId),
+    /// This device has lost its place in a conversation and asks to be let in again.
+    Rejoining(ConversationId, Failure),
+    /// This device is back in a conversation in which it had lost its place.
+    Back(ConversationId),
     /// Messages of somebody are missing.
     Gap(ConversationId),
     /// The directory knows this account.
@@ -81,8 +87,12 @@ pub enum Event {
     DeviceAdded(DeviceId),
     /// The mailbox is empty: all that waited has been applied.
     CaughtUp,
-    /// The server remembers more than this device does: its database was rolled back.
+    /// The server remembers more than this device does: its database was rolled back. It asks to be let in again everywhere.
     RolledBack,
+    /// This device remembers more than the server does: that was put back to an earlier state.
+    ServerRolledBack,
+    /// The server did not keep all that came for this device while it was away.
+    NotKept,
 }
 
 /// Why something could not be done, for a person.
@@ -112,4 +122,7 @@ pub enum Failure {
     /// The server refused.
     #[error("the server refused: {0}")]
     Server(String),
+    /// This device can't go on where it is.
+    #[error("this device has lost its place in the conversation and asks to be let in again: {0}")]
+    PlaceLost(String),
 }

@@ -48,8 +48,11 @@ pub enum Standing {
     Left,
     /// It could not be created.
     Failed(String),
-    /// A refused commit, roster or key: nothing more is taken from it.
+    /// A commit, a roster or the server itself is bad: nothing goes on until a member has moved the conversation to a fresh
+    /// group, which happens by itself. The words say what was wrong.
     Held(String),
+    /// This device has lost its place: it asks to be let in again, by itself. The words say why.
+    Rejoining(String),
 }
 
 /// One conversation of the list.
@@ -132,6 +135,14 @@ pub enum What {
     DevicesChanged,
     /// Something was refused; the words say what.
     Refused(String),
+    /// The conversation goes on in a fresh group: the one before was held, forked, or put back by the server.
+    Moved,
+    /// This device had lost its place and is back; the words say why. What was said meanwhile is not here.
+    Back(String),
+    /// A device of this person had lost its place and was let in again.
+    Returned(Contact),
+    /// Messages may be missing here; the words say why.
+    MayBeMissing(String),
 }
 
 /// How far an entry has come.

@@ -79,7 +79,7 @@ impl Step<'_> {
         match loaded.row.standing {
             Standing::Left => return Ok(Err(Complaint::NotAMember)),
             Standing::Failed(_) => return Ok(Err(Complaint::NoSuchConversation)),
-            Standing::Creating | Standing::Active | Standing::Held(_) => {}
+            Standing::Creating | Standing::Active | Standing::Held(_) | Standing::Rejoining(_) => {}
         }
         if loaded.leaving {
             return Ok(Err(Complaint::Leaving));

@@ -5,11 +5,12 @@ use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::{GroupView, LeafIndex};
 use keyfold_protocol::state::{Name, Role};
 use keyfold_protocol::{envelope, welcome};
-use keyfold_wire::ids::{AccountId, MessageId, Serial};
+use keyfold_wire::ids::{AccountId, DeviceId, MessageId, Serial};
 use keyfold_wire::v1;
 use sha2::{Digest as _, Sha256};
 
 use super::Step;
+use super::errand::leaf_of;
 use super::pump::Attempt;
 use super::send::bytes;
 use crate::Fault;
@@ -61,6 +62,10 @@ impl Step<'_> {
                 "the change is too large".to_owned(),
             ))));
         };
+        let request = match intent.wish {
+            Wish::End => self.ending(loaded, request)?,
+            _ => request,
+        };
         let mut waiting = Waiting::new(Kind::Commit, Some(loaded.row.row), intent.id);
         waiting.message_id = Some(message_id);
         waiting.body_hash = Some(Sha256::digest(&request.body).into());
@@ -100,6 +105,41 @@ impl Step<'_> {
         Ok(Some((message_id, request)))
     }
 
+    /// Nobody is in the roster of the epoch that ends a line but who ends it: by that the others know what it is.
+    fn ending(&self, loaded: &Loaded, mut request: v1::Commit) -> Result<v1::Commit, Fault> {
+        let me = self.me()?;
+        let own = loaded.group.as_ref().and_then(|current| {
+            leaf_of(current.group.view(), me.account(), me.device())
+                .map(|leaf| leaf.address.clone())
+        });
+        request.next_roster = own.into_iter().map(bytes::Bytes::from).collect();
+        request.removes = true;
+        Ok(request)
+    }
+
+    fn plan_readmit(
+        &self,
+        view: &GroupView,
+        (account, device): ([u8; 32], [u8; 16]),
+        key_package: &[u8],
+    ) -> Planned {
+        let (account, device) = (AccountId::new(account), DeviceId::new(device));
+        let leaf = leaf_of(view, account, device);
+        let package = self.offered(key_package, account, device);
+        let (Some(leaf), Some(package)) = (leaf, package) else {
+            return Err(Attempt::Over(Ok(())));
+        };
+        // Another of those that were asked was quicker.
+        if leaf.address == package.address() || package.suite() != view.suite {
+            return Err(Attempt::Over(Ok(())));
+        }
+        Ok(Change {
+            removed: vec![leaf.index],
+            added: vec![package],
+            ..Change::default()
+        })
+    }
+
     /// What the intent means for the group as it is now.
     fn plan(&mut self, loaded: &Loaded, intent: &IntentRow) -> Result<Planned, Fault> {
         let Some(current) = &loaded.group else {
@@ -130,7 +170,16 @@ impl Step<'_> {
                 plan_state(view, |state| change_role(state, account, role))
             }
             Wish::Update | Wish::Renew => self.plan_update(loaded)?,
-            Wish::Create { .. } => Err(Attempt::Over(Ok(()))),
+            Wish::Readmit {
+                account,
+                device,
+                key_package,
+            } => self.plan_readmit(view, (*account, *device), key_package),
+            Wish::End => Ok(Change {
+                update: Some(Update::default()),
+                ..Change::default()
+            }),
+            Wish::Create { .. } | Wish::Move | Wish::Rejoin => Err(Attempt::Over(Ok(()))),
         })
     }
 

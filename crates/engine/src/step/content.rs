@@ -38,11 +38,34 @@ impl Step<'_> {
         let Some(group_id) = &loaded.row.group_id else {
             return Ok(Fate::Dropped);
         };
-        let verified = Unverified::new(plaintext).verify(loaded.row.public_id, group_id, sender);
+        let verified = Unverified::new(plaintext).verify(loaded.row.talk(), group_id, sender);
         let Ok(content) = verified else {
             return Ok(Fate::Dropped);
         };
-        if !self.take_turn(loaded, sender, &content, at)? {
+        let Some(host) = loaded.row.line_of else {
+            return self.take_in(loaded, sender, &content, at);
+        };
+        let mut host = self.expect(host)?;
+        let fate = match content.body {
+            // It is said again where the conversation goes on.
+            Body::Leaving(_) => self
+                .take_turn(&mut host, sender, &content, at)
+                .map(|_| Fate::Applied),
+            _ => self.take_in(&mut host, sender, &content, at),
+        };
+        self.put(host);
+        fate
+    }
+
+    /// Shows what somebody has said, or does what it asks for.
+    fn take_in(
+        &mut self,
+        loaded: &mut Loaded,
+        sender: &LeafView,
+        content: &Content,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        if !self.take_turn(loaded, sender, content, at)? {
             return Ok(Fate::Applied);
         }
         // Another device of theirs may have been quicker than the news. Everybody has both in one order.
@@ -86,6 +109,8 @@ impl Step<'_> {
             None => heard::get(self.tx, loaded.row.row, &device)?,
         };
         let mut heard = known.unwrap_or_else(Heard::first);
+        let again = heard.may_be_said_again(content.counter)
+            && timeline::has(self.tx, loaded.row.shown_in, &content.id)?;
         let turn = heard.judge(content.counter);
         match turn {
             Turn::Next | Turn::Again => {}
@@ -104,7 +129,7 @@ impl Step<'_> {
             heard.hear(content.counter);
         }
         loaded.heard.insert(device, (heard, new));
-        Ok(new)
+        Ok(new && !again)
     }
 
     fn narrow_gap(&mut self, place: Place) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! Beginning a conversation: once the directory has told all, a group is made and handed to the server.
 
-use keyfold_protocol::group::{Change, CheckedKeyPackage, Group, NewGroup, Staged, Update};
+use keyfold_protocol::group::{CheckedKeyPackage, NewGroup, Staged};
 use keyfold_protocol::state::{ConversationState, Name};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationHandle, MessageId, Serial};
@@ -117,25 +117,13 @@ impl Step<'_> {
             address,
         };
         let attempt = self.storage.attempt()?;
-        let (mls, device) = (self.mls(), self.device()?);
-        let mut group = Group::create(&mls, device, new).map_err(Fault::from_mls)?;
         let joiners = addresses_of(&party.packages);
-        let change = Change {
-            added: party.packages,
-            update: Some(Update::default()),
-            ..Change::default()
+        let Some((group, staged)) = self.fresh_group(new, party.packages)? else {
+            self.storage.take_back(attempt)?;
+            return Ok(Err(Failure::Refused(
+                "these devices can't be in one group".to_owned(),
+            )));
         };
-        let staged = match group.stage(&mls, device, change) {
-            Ok(staged) if group.view().judge(&staged.facts).is_ok() => staged,
-            Ok(_) | Err(keyfold_protocol::group::Error::Reject(_)) => {
-                self.storage.take_back(attempt)?;
-                return Ok(Err(Failure::Refused(
-                    "these devices can't be in one group".to_owned(),
-                )));
-            }
-            Err(error) => return Err(Fault::from_mls(error)),
-        };
-        group.merge_pending(&mls).map_err(Fault::from_mls)?;
         self.storage.keep(attempt)?;
         address::assign(
             self.tx,
@@ -176,7 +164,7 @@ impl Step<'_> {
             .map_err(|error| Failure::Refused(error.to_string())))
     }
 
-    fn create_request(
+    pub(super) fn create_request(
         &self,
         state: &ConversationState,
         staged: &Staged,
@@ -201,6 +189,11 @@ impl Step<'_> {
         intent: i64,
         at: keyfold_wire::ids::Timestamp,
     ) -> Result<(), Fault> {
+        if loaded.row.line_of.is_some() {
+            self.forget_intent(intent)?;
+            let me = self.me()?.account();
+            return self.take_line(loaded, Some(me), at);
+        }
         loaded.change().standing = Standing::Active;
         self.load_group(loaded)?;
         let due = self.now.after(Self::update_interval(loaded));
@@ -223,6 +216,14 @@ impl Step<'_> {
         loaded: &mut Loaded,
         failure: Failure,
     ) -> Result<(), Fault> {
+        if let Some(host) = loaded.row.line_of {
+            for intent in intent::of(self.tx, host)? {
+                if intent.wish == Wish::Move {
+                    self.move_later(intent.id)?;
+                }
+            }
+            return self.end_line(loaded);
+        }
         loaded.change().standing = Standing::Failed(failure.to_string());
         self.give_up(loaded, &failure)?;
         let id = loaded.row.public_id;

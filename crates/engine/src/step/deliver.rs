@@ -47,6 +47,7 @@ impl Step<'_> {
         }
         self.acknowledge = Some(self.memory.applied);
         if deliveries.caught_up && !self.session.caught_up {
+            self.send_lost_again()?;
             self.reschedule = true;
             self.tell(Event::CaughtUp);
         }
@@ -175,9 +176,13 @@ impl Step<'_> {
         message: &v1::Message,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
+        let line = loaded.row.line_of.is_some();
         match loaded.row.standing {
             Standing::Active => {}
-            Standing::Held(_) | Standing::Creating => return Ok(Fate::Parked),
+            Standing::Held(_) if line => {}
+            Standing::Held(_) | Standing::Creating | Standing::Rejoining(_) => {
+                return self.out_of_place(loaded, message, at);
+            }
             Standing::Left | Standing::Failed(_) => return Ok(Fate::Dropped),
         }
         let Ok(message_id) = MessageId::try_from(&*message.message_id) else {
@@ -195,12 +200,16 @@ impl Step<'_> {
         }
         let epoch = Epoch(message.epoch);
         if epoch > loaded.row.epoch {
+            self.suspect(loaded)?;
             return Ok(Fate::Parked);
         }
         let opened = self.open(loaded, epoch, message_id, &message.body)?;
         let is_commit = message.commit.is_some();
-        // Whoever knows the address can have sent that: it says nothing about the group.
+        // Whoever knows the address can have sent that: it says nothing about the group, but may be a sign.
         let Some(sealed) = opened else {
+            if epoch == loaded.row.epoch {
+                self.suspect(loaded)?;
+            }
             return Ok(Fate::Dropped);
         };
         let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
@@ -229,6 +238,23 @@ impl Step<'_> {
                 self.unreadable(loaded, epoch, is_commit.then_some(&why), at)
             }
             Err(error) => Err(Fault::from_mls(error)),
+        }
+    }
+
+    /// Nothing is taken in now, but that the own messages have come back.
+    fn out_of_place(
+        &mut self,
+        loaded: &mut Loaded,
+        message: &v1::Message,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        let id = MessageId::try_from(&*message.message_id).ok();
+        let own = id.and_then(|id| self.own(loaded, id, &message.body));
+        match own {
+            Some((request, Kind::Send)) if loaded.row.standing != Standing::Creating => {
+                self.settle(loaded, request, at).map(|()| Fate::Applied)
+            }
+            _ => Ok(Fate::Parked),
         }
     }
 

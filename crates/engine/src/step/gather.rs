@@ -163,6 +163,23 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// The key packages of a known account for an intent.
+    pub(super) fn gather_packages(
+        &mut self,
+        intent: i64,
+        account: &AccountId,
+        suite: Suite,
+    ) -> Result<(), Fault> {
+        intent::gather(self.tx, intent, &account.to_string(), Some(account))?;
+        let body = v1::FetchKeyPackages {
+            account: account.to_wire(),
+            suite: u32::from(suite.number()),
+        };
+        let body = v1::client_frame::Request::FetchKeyPackages(body);
+        self.request(Waiting::new(Kind::Fetch, None, intent), body)?;
+        Ok(())
+    }
+
     /// Whether an intent has such a request in the outbox.
     fn asks(&self, kind: Kind, id: i64) -> bool {
         let of_intent = |waiting: &Waiting| waiting.kind == kind && waiting.reference == id;
@@ -190,6 +207,8 @@ impl Step<'_> {
         let mut loaded = self.expect(found.conversation)?;
         if matches!(found.wish, Wish::Create { .. }) {
             self.create_failed(&mut loaded, failure)?;
+        } else if found.wish == Wish::Move {
+            self.move_later(found.id)?;
         } else {
             self.intent_over(&mut loaded, &found, Err(failure))?;
         }

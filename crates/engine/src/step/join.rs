@@ -1,6 +1,8 @@
 //! Invitations: from a welcome to a conversation.
 
-use keyfold_protocol::group::{self, Error, Use as PackageUse};
+use std::time::Duration;
+
+use keyfold_protocol::group::{self, Error, Joined, Use as PackageUse};
 use keyfold_protocol::rules::{GroupView, LeafView};
 use keyfold_protocol::state::Kind;
 use keyfold_protocol::welcome;
@@ -15,9 +17,9 @@ use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::store::Attempt;
 use crate::table::address::{self, Use};
-use crate::table::conversation::{self, ConversationRow};
+use crate::table::conversation::{self, ConversationRow, Row};
 use crate::table::outbox::{Kind as RequestKind, Waiting};
-use crate::table::{contact, key_package};
+use crate::table::{contact, key_package, offer};
 use crate::view::{Contact, Standing};
 
 /// What the member list confirms with the directory at once; larger groups when somebody asks.
@@ -37,26 +39,122 @@ impl Step<'_> {
         let Ok(message) = welcome::rebuild(&item.secrets, &item.group_info) else {
             return Ok(Fate::Dropped);
         };
+        let offered = offer::is_for(self.tx, serial)?;
+        let former = offered.map(|row| conversation::get(self.tx, row));
+        let former = former.transpose()?.flatten().and_then(|row| row.group_id);
+        let replaces = |id: &[u8]| former.as_deref() == Some(id);
         let attempt = self.storage.attempt()?;
-        let joined = match group::join(&self.mls(), &message) {
+        let joined = match group::join_again(&self.mls(), &message, replaces) {
             Ok(joined) => joined,
             Err(Error::Reject(_)) => return self.decline(attempt),
             Err(error) => return Err(Fault::from_mls(error)),
         };
+        if joined.group.state().kind == Kind::Errand {
+            self.storage.take_back(attempt)?;
+            return self.run_errand(&joined, serial, at).map(|()| Fate::Applied);
+        }
+        if let Some(row) = offered {
+            return self.let_in(row, joined, serial, at, attempt);
+        }
         let inviter = joined.group.member(joined.inviter).map(LeafView::account);
         let view = joined.group.view().clone();
+        if let Some(host) = self.in_use(&view)? {
+            return self.join_line(host, joined, serial, at, attempt);
+        }
         let Some(mut loaded) = self.seat(&view)? else {
             return self.decline(attempt);
         };
         self.storage.keep(attempt)?;
-        if joined.usage == PackageUse::Once {
-            key_package::remove(self.tx, &joined.key_package)?;
-            address::assign(self.tx, serial, Use::Conversation(loaded.row.row), None)?;
-        }
+        self.used_up(&joined, serial, &loaded)?;
         loaded.group = Some(self.current(joined.group)?);
         self.settle_in(&mut loaded, &view, inviter, at)?;
         self.unpark.insert(serial);
         self.put(loaded);
+        Ok(Fate::Applied)
+    }
+
+    /// The key package by which this device came in.
+    fn used_up(&mut self, joined: &Joined, serial: Serial, loaded: &Loaded) -> Result<(), Fault> {
+        if joined.usage == PackageUse::Once {
+            key_package::remove(self.tx, &joined.key_package)?;
+            self.use_address(serial, loaded)?;
+        }
+        Ok(())
+    }
+
+    /// A member lets this device in again, by the key package that it has offered for that.
+    fn let_in(
+        &mut self,
+        row: Row,
+        joined: Joined,
+        serial: Serial,
+        at: Timestamp,
+        attempt: Attempt,
+    ) -> Result<Fate, Fault> {
+        let mut loaded = self.expect(row)?;
+        let asks = matches!(
+            loaded.row.standing,
+            Standing::Rejoining(_) | Standing::Held(_)
+        );
+        if !asks || joined.group.state().id != loaded.row.talk() {
+            self.put(loaded);
+            return self.decline(attempt);
+        }
+        self.storage.keep(attempt)?;
+        key_package::remove(self.tx, &joined.key_package)?;
+        self.come_back(&mut loaded, joined, serial, at)?;
+        self.unpark.insert(serial);
+        self.put(loaded);
+        Ok(Fate::Applied)
+    }
+
+    /// The conversation of a group, where it is in use here.
+    fn in_use(&mut self, view: &GroupView) -> Result<Option<Loaded>, Fault> {
+        let Some(row) = conversation::row_of(self.tx, &view.state.id)? else {
+            return Ok(None);
+        };
+        let loaded = self.expect(row)?;
+        let in_use = matches!(
+            loaded.row.standing,
+            Standing::Active | Standing::Held(_) | Standing::Rejoining(_)
+        );
+        if in_use {
+            return Ok(Some(loaded));
+        }
+        self.put(loaded);
+        Ok(None)
+    }
+
+    /// Somebody has moved a conversation that is in use here.
+    fn join_line(
+        &mut self,
+        mut host: Loaded,
+        joined: Joined,
+        serial: Serial,
+        at: Timestamp,
+        attempt: Attempt,
+    ) -> Result<Fate, Fault> {
+        let to = joined.group.view().clone();
+        let Some(by) = to.leaf(joined.inviter).map(LeafView::account) else {
+            self.put(host);
+            return self.decline(attempt);
+        };
+        if let Err(violation) = self.judge_move(&mut host, &to, by)? {
+            let fate = self.decline(attempt);
+            self.refuse_move(&mut host, by, &violation.to_string(), at)?;
+            self.put(host);
+            return fate;
+        }
+        self.storage.keep(attempt)?;
+        self.make_room(&host)?;
+        if joined.usage == PackageUse::Once {
+            key_package::remove(self.tx, &joined.key_package)?;
+        }
+        let mut line = self.new_line(&host, joined.group, serial)?;
+        self.put(host);
+        self.unpark.insert(serial);
+        self.take_line(&mut line, Some(by), at)?;
+        self.put(line);
         Ok(Fate::Applied)
     }
 
@@ -105,15 +203,7 @@ impl Step<'_> {
         }
         self.merge_twin(loaded)?;
         self.note(loaded, inviter, &Notice::Began, at)?;
-        let most = u64::try_from(UPDATE_AFTER_JOIN.as_millis()).unwrap_or(u64::MAX);
-        let leaves = u64::try_from(view.leaves.len()).unwrap_or(u64::MAX);
-        let spread = most.saturating_mul(leaves.div_ceil(16));
-        let jitter = self
-            .rng
-            .with(|rng| rng.next_u64())
-            .checked_rem(spread)
-            .unwrap_or(0);
-        let due = Timestamp(self.now.after(UPDATE_AFTER_JOIN).0.saturating_add(jitter));
+        let due = self.now.after(self.renewal_after_join(loaded));
         let row = loaded.change();
         row.since_update = 0;
         row.update_due = Some(due);
@@ -121,6 +211,17 @@ impl Step<'_> {
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Ready(shown));
         Ok(())
+    }
+
+    /// How long after it has joined a device renews its keys: those who came in together do it one after the other.
+    pub(super) fn renewal_after_join(&self, loaded: &Loaded) -> Duration {
+        let leaves = loaded
+            .group
+            .as_ref()
+            .map_or(1, |current| current.group.view().leaves.len());
+        let times = u32::try_from(leaves.div_ceil(16)).unwrap_or(u32::MAX);
+        let spread = UPDATE_AFTER_JOIN.saturating_mul(times);
+        UPDATE_AFTER_JOIN.saturating_add(self.within(spread))
     }
 
     /// Remembers the people of a group; those never met are asked for at the directory.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use keyfold_protocol::group::StagedChange;
-use keyfold_protocol::rules::{GroupView, LeafView};
+use keyfold_protocol::rules::{CommitFacts, GroupView, LeafView};
 use keyfold_protocol::state::Kind;
 use keyfold_wire::ids::{AccountId, Timestamp};
 use keyfold_wire::limits::EPOCH_GRACE;
 use keyfold_wire::v1;
 
 use super::content::Fate;
+use super::errand::leaf_of;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::{MAX_NAME, PAST_SLACK, UPDATE_BYTES_PER_DAY, UPDATE_INTERVAL};
@@ -41,8 +42,10 @@ impl Step<'_> {
         let Some(current) = &mut loaded.group else {
             return Ok(Fate::Dropped);
         };
+        let offender = current.group.view().leaf(change.committer());
+        let offender = offender.map(LeafView::account);
         if let Err(violation) = current.group.view().judge(change.facts()) {
-            return self.hold(loaded, violation.to_string(), arrival.at);
+            return self.hold_against(loaded, offender, violation.to_string(), arrival.at);
         }
         let matches = change
             .next()
@@ -51,9 +54,9 @@ impl Step<'_> {
             return self.hold(loaded, mismatch.to_string(), arrival.at);
         }
         let before = current.group.view().clone();
-        let committer = before.leaf(change.committer()).map(LeafView::account);
+        let committer = before.leaf(change.committer()).cloned();
         if change.removes_me() {
-            return self.removed(loaded, committer, arrival.at);
+            return self.removed_by(loaded, committer.as_ref(), change.facts(), arrival.at);
         }
         self.rebase(loaded)?;
         let current = loaded.group.as_mut().ok_or_else(Fault::no_group)?;
@@ -93,9 +96,11 @@ impl Step<'_> {
             .merge_pending(&self.mls())
             .map_err(Fault::from_mls)?;
         let waiting = self.drop_request(request)?;
-        let me = self.me()?.account();
-        self.entered(loaded, &before, Some(me), arrival)?;
+        let me = (self.me()?.account(), self.me()?.device());
+        let me = leaf_of(&before, me.0, me.1).cloned();
+        self.entered(loaded, &before, me, arrival)?;
         if let Some(waiting) = waiting
+            && loaded.row.line_of.is_none()
             && let Some(intent) = intent::get(self.tx, waiting.reference)?
         {
             self.updated(loaded, &intent.wish)?;
@@ -142,7 +147,7 @@ impl Step<'_> {
         &mut self,
         loaded: &mut Loaded,
         before: &GroupView,
-        committer: Option<AccountId>,
+        committer: Option<LeafView>,
         arrival: Arrival,
     ) -> Result<(), Fault> {
         let Some(current) = loaded.group.take() else {
@@ -150,10 +155,9 @@ impl Step<'_> {
         };
         let fresh = self.current(current.group)?;
         let after = fresh.group.view().clone();
-        let removal = before
-            .leaves
-            .iter()
-            .any(|leaf| !has_device(&after, leaf.device()));
+        let returned = returned(before, &after, committer.as_ref());
+        let gone = |leaf: &LeafView| !has_device(&after, leaf.device());
+        let removal = !returned.is_empty() || before.leaves.iter().any(gone);
         loaded.group = Some(fresh);
         let now = self.now;
         let row = loaded.change();
@@ -179,8 +183,12 @@ impl Step<'_> {
         }
         self.unpark.extend(loaded.row.serial);
         self.mirror(loaded, &after)?;
-        self.show_changes(loaded, before, &after, committer, arrival.at)?;
-        self.forget_gone(loaded, before, &after)?;
+        if loaded.row.line_of.is_none() {
+            let committer = committer.map(|leaf| leaf.account());
+            self.show_changes(loaded, before, &after, committer, arrival.at)?;
+            self.forget_gone(loaded, before, &after)?;
+            self.count_anew(loaded, returned, committer, arrival.at)?;
+        }
         self.reschedule = true;
         self.touched.insert(loaded.row.row);
         self.unpark.extend(loaded.row.serial);
@@ -196,11 +204,14 @@ impl Step<'_> {
         row.server_epoch = row.server_epoch.max(view.epoch);
         row.suite = view.suite;
         row.handle = Some(view.state.handle);
+        row.moves = view.state.moves;
         match view.state.kind {
+            _ if row.line_of.is_some() => {}
             Kind::Group => {
                 row.title = view.state.name.as_str().chars().take(MAX_NAME).collect();
             }
             Kind::Direct(both) => row.peer = both.into_iter().find(|account| *account != me),
+            Kind::Errand => {}
         }
         if serial.is_some() && row.serial != serial {
             let (old, row_id) = (row.serial, row.row);
@@ -307,22 +318,55 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Nothing more is taken from this conversation: a commit, roster or key was refused.
-    pub(super) fn hold(
+    /// Devices that had lost their state and were let in again may count from anywhere.
+    fn count_anew(
         &mut self,
         loaded: &mut Loaded,
-        why: String,
+        returned: Vec<LeafView>,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        for leaf in returned {
+            let device = leaf.device();
+            let known = match loaded.heard.remove(&device) {
+                Some((known, _)) => Some(known),
+                None => heard::get(self.tx, loaded.row.row, &device)?,
+            };
+            if let Some(known) = known {
+                loaded.heard.insert(device, (known.returned(), true));
+            }
+            let notice = Notice::Returned(*leaf.account().as_bytes());
+            self.note(loaded, by, &notice, at)?;
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::Changed(shown));
+        }
+        Ok(())
+    }
+
+    /// A commit removes this device: for good, or to let it in again.
+    fn removed_by(
+        &mut self,
+        loaded: &mut Loaded,
+        by: Option<&LeafView>,
+        facts: &CommitFacts,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
-        self.note(loaded, None, &Notice::Refused(why.clone()), at)?;
-        loaded.change().standing = Standing::Held(why.clone());
-        let shown = self.shown_id(loaded)?;
-        self.tell(Event::Held(shown, Failure::Refused(why)));
-        Ok(Fate::Applied)
+        if loaded.row.line_of.is_some() {
+            self.line_over(loaded)?;
+            return Ok(Fate::Applied);
+        }
+        let me = (self.me()?.account(), self.me()?.device());
+        let mut added = facts.added.iter();
+        if added.any(|leaf| (leaf.account(), leaf.device()) == me) {
+            let why = "another copy of this device has been let in".to_owned();
+            self.lose_place(loaded, why)?;
+            return Ok(Fate::Applied);
+        }
+        self.removed(loaded, by.map(LeafView::account), at)
     }
 
     /// This device was removed.
-    fn removed(
+    pub(super) fn removed(
         &mut self,
         loaded: &mut Loaded,
         by: Option<AccountId>,
@@ -361,6 +405,8 @@ impl Step<'_> {
         (row.past_until, row.past_due, row.past_key) = (None, None, None);
         row.update_due = None;
         let serial = row.serial.take();
+        self.drop_lines(loaded)?;
+        self.on_the_way_again(loaded)?;
         self.erase = true;
         self.reschedule = true;
         self.give_up(loaded, &Failure::NotAMember)?;
@@ -385,6 +431,18 @@ impl Step<'_> {
         let paced = std::time::Duration::from_secs(days.saturating_mul(24 * 60 * 60));
         UPDATE_INTERVAL.max(paced)
     }
+}
+
+/// Devices whose leaf is another one than before, though they did not change it themselves.
+fn returned(before: &GroupView, after: &GroupView, committer: Option<&LeafView>) -> Vec<LeafView> {
+    let own_change = |leaf: &LeafView| committer.is_some_and(|own| own.index == leaf.index);
+    let mut returned = Vec::new();
+    for was in before.leaves.iter().filter(|leaf| !own_change(leaf)) {
+        let now = leaf_of(after, was.account(), was.device());
+        let now = now.filter(|is| is.index != was.index || is.address != was.address);
+        returned.extend(now.cloned());
+    }
+    returned
 }
 
 fn has_device(view: &GroupView, device: keyfold_wire::ids::DeviceId) -> bool {

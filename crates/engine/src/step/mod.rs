@@ -3,17 +3,22 @@
 //! A step changes tables and caches; nothing leaves the device before its transaction is durable. When it fails, the
 //! transaction is rolled back and the caches are read anew.
 
+mod asking;
 mod command;
 mod commit;
 mod content;
 mod create;
 mod deliver;
 mod devices;
+mod errand;
 mod gather;
 mod join;
+mod lines;
 mod membership;
+mod moving;
 mod notice;
 mod pump;
+mod recovery;
 mod register;
 mod reply;
 mod schedule;
@@ -60,6 +65,8 @@ pub(crate) struct Step<'e> {
     pub(crate) touched: BTreeSet<Row>,
     /// Due times have changed.
     pub(crate) reschedule: bool,
+    /// Conversations whose own messages that wait are to be counted anew.
+    pub(crate) recount: BTreeSet<Row>,
     /// Own addresses for which items may now be taken that came too early.
     pub(crate) unpark: BTreeSet<Serial>,
     /// How far the mailbox may be acknowledged once this is durable.
@@ -191,6 +198,9 @@ impl<'e> Step<'e> {
 
     /// Gives a conversation back to the caches.
     pub(crate) fn put(&mut self, loaded: Loaded) {
+        if loaded.ended {
+            return;
+        }
         self.memory.loaded.insert(loaded.row.row, loaded);
     }
 

@@ -27,6 +27,14 @@ pub(crate) enum Notice {
     DevicesChanged([u8; 32]),
     /// Something was refused.
     Refused(String),
+    /// The conversation goes on in a fresh group.
+    Moved,
+    /// This device is back, after it had lost its place for this reason.
+    Back(String),
+    /// A device of this account was let in again.
+    Returned([u8; 32]),
+    /// Messages may be missing, for this reason.
+    MayBeMissing(String),
 }
 
 impl Notice {
@@ -51,6 +59,13 @@ impl Notice {
             Self::RolesChanged => What::RolesChanged,
             Self::DevicesChanged(_) => What::DevicesChanged,
             Self::Refused(words) => What::Refused(words),
+            Self::Moved => What::Moved,
+            Self::Back(words) => What::Back(words),
+            Self::Returned(account) => match people(tx, &[account])?.pop() {
+                Some(contact) => What::Returned(contact),
+                None => What::DevicesChanged,
+            },
+            Self::MayBeMissing(words) => What::MayBeMissing(words),
         })
     }
 }

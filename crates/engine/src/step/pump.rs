@@ -19,10 +19,19 @@ impl Step<'_> {
         let Some(mut loaded) = self.take(row)? else {
             return Ok(());
         };
+        if self.recount.remove(&row) {
+            let (shown_in, origin) = (loaded.row.shown_in, loaded.row.row);
+            loaded.waiting = timeline::count_waiting(self.tx, shown_in, origin)?;
+        }
         match loaded.row.standing {
-            Standing::Creating => self.try_create(&mut loaded)?,
+            Standing::Creating if loaded.row.line_of.is_none() => self.try_create(&mut loaded)?,
             Standing::Active => self.go_on(&mut loaded)?,
-            Standing::Left | Standing::Failed(_) | Standing::Held(_) => {}
+            Standing::Held(_) if loaded.row.line_of.is_none() => self.try_move(&mut loaded)?,
+            Standing::Rejoining(_) => {
+                self.try_ask(&mut loaded)?;
+                self.try_move(&mut loaded)?;
+            }
+            Standing::Creating | Standing::Left | Standing::Failed(_) | Standing::Held(_) => {}
         }
         self.put(loaded);
         Ok(())
@@ -30,10 +39,11 @@ impl Step<'_> {
 
     fn go_on(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         self.encrypt_waiting(loaded)?;
-        while loaded.row.epoch >= loaded.row.server_epoch
+        while self.session.greeted
+            && loaded.row.epoch >= loaded.row.server_epoch
             && self.memory.open_requests(loaded.row.row) == 0
         {
-            let Some(intent) = self.next_intent(loaded.row.row)? else {
+            let Some(intent) = self.next_intent(loaded.row.row, |_| true)? else {
                 return Ok(());
             };
             if !self.load_group(loaded)? {
@@ -79,15 +89,22 @@ impl Step<'_> {
 
     /// Whether an intent is ready to become a commit: messages wait for it, so that it is not put off for ever.
     pub(super) fn commit_waits(&self, row: Row) -> Result<bool, Fault> {
-        Ok(self.next_intent(row)?.is_some())
+        Ok(self.next_intent(row, |_| true)?.is_some())
     }
 
-    fn next_intent(&self, row: Row) -> Result<Option<IntentRow>, Fault> {
+    /// The first intent that can be seen to now, of those that are wanted.
+    pub(super) fn next_intent(
+        &self,
+        row: Row,
+        wanted: impl Fn(&Wish) -> bool,
+    ) -> Result<Option<IntentRow>, Fault> {
         if !self.memory.has_intents(row) {
             return Ok(None);
         }
         let ready = |intent: &IntentRow| {
-            intent.progress == Progress::Ready && is_due(intent.not_before, self.now)
+            intent.progress == Progress::Ready
+                && is_due(intent.not_before, self.now)
+                && wanted(&intent.wish)
         };
         Ok(intent::of(self.tx, row)?.into_iter().find(ready))
     }

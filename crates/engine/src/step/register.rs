@@ -4,7 +4,6 @@ use keyfold_protocol::identity::{
     AccountKey, CertificateRequest, DeviceKeys, DeviceToken, RecoveryKey, Registration,
 };
 use keyfold_protocol::suite::Suite;
-use keyfold_wire::ids::Sequence;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::{Message as _, v1};
 
@@ -107,9 +106,7 @@ impl Step<'_> {
             setting::remove(self.tx, Setting::Registration)?;
             self.tell(Event::Registered);
         }
-        if Sequence(greeting.acknowledged) > self.memory.applied {
-            self.tell(Event::RolledBack);
-        }
+        self.compare_memories(greeting)?;
         self.restock(&greeting.supply.clone().unwrap_or_default())
     }
 
@@ -121,7 +118,12 @@ impl Step<'_> {
             .is_some_and(|identity| identity.registered);
         match refused.code() {
             RefusalCode::Busy | RefusalCode::Unavailable | RefusalCode::Unspecified => {}
-            RefusalCode::Unauthenticated if registered => self.tell(Event::DeviceRemoved),
+            RefusalCode::Unauthenticated if registered => {
+                // The answer to the request for a new token may have been lost: then the new one opens.
+                if !self.take_next_token()? {
+                    self.tell(Event::DeviceRemoved);
+                }
+            }
             code if !registered => {
                 let failure = Failure::Server(super::reply::words(code).to_owned());
                 for setting in [

@@ -17,6 +17,7 @@ use crate::table::conversation::Row;
 use crate::table::intent;
 use crate::table::outbox::{self, Kind, Waiting};
 use crate::table::timeline::Place;
+use crate::view::Standing;
 
 impl Step<'_> {
     /// A request was answered.
@@ -58,7 +59,10 @@ impl Step<'_> {
 
     fn accepted(&mut self, request: i64, waiting: &Waiting, at: Timestamp) -> Result<(), Fault> {
         let Some(row) = waiting.conversation else {
-            return self.try_later(request, waiting.clone(), 0);
+            return match waiting.kind {
+                Kind::Errand => self.drop_request(request).map(drop),
+                _ => self.try_later(request, waiting.clone(), 0),
+            };
         };
         let mut loaded = self.expect(row)?;
         match waiting.kind {
@@ -75,6 +79,7 @@ impl Step<'_> {
                     self.sent(&mut loaded, Place(waiting.reference))?;
                 }
                 self.touched.insert(row);
+                self.touched.extend(loaded.row.line_of);
             }
             _ => {}
         }
@@ -100,6 +105,7 @@ impl Step<'_> {
                 self.fetched(waiting, &asked, packages)
             }
             (Body::AddDevice(added), Reply::Done(_)) => self.device_added(&added),
+            (Body::ReplaceToken(_), Reply::Done(_)) => self.take_next_token().map(drop),
             (_, Reply::Done(done)) if waiting.kind == Kind::Barrier => {
                 self.passed(Row(waiting.reference), Timestamp(done.now_ms))
             }
@@ -116,8 +122,7 @@ impl Step<'_> {
         let Some(row) = waiting.conversation else {
             return self.refused_directory(request, waiting, refused);
         };
-        // What fits no database comes from a broken server only.
-        let server_epoch = Epoch(refused.epoch.min(i64::MAX as u64));
+        let server_epoch = epoch_in(refused);
         if refused.code() == RefusalCode::Stale && !self.is_later(request, server_epoch)? {
             // It contradicts itself. To encrypt for that epoch again would meet the same, at once and for ever.
             return self.try_later(request, waiting.clone(), refused.retry_after_ms);
@@ -128,6 +133,9 @@ impl Step<'_> {
                 self.drop_request(request)?;
                 let failure = Failure::Server(words(code).to_owned());
                 self.create_failed(&mut loaded, failure)?;
+            }
+            (kind, code) if loaded.row.line_of.is_some() => {
+                self.refused_in_line(&mut loaded, request, waiting, (kind, code))?;
             }
             (Kind::Send, RefusalCode::Stale) => {
                 self.drop_request(request)?;
@@ -158,7 +166,7 @@ impl Step<'_> {
     }
 
     /// The conversation is at a later epoch than this device: wait until that has come.
-    fn moved_on(&mut self, loaded: &mut Loaded, epoch: Epoch) -> Result<(), Fault> {
+    pub(super) fn moved_on(&mut self, loaded: &mut Loaded, epoch: Epoch) -> Result<(), Fault> {
         if epoch <= loaded.row.server_epoch {
             return Ok(());
         }
@@ -181,7 +189,27 @@ impl Step<'_> {
         self.intent_over(loaded, &found, Err(failure))
     }
 
-    /// The server has another idea of this conversation than its members: nothing more goes out until they have met again.
+    /// In a line that is left behind: what was said is said again where the conversation goes on.
+    fn refused_in_line(
+        &mut self,
+        line: &mut Loaded,
+        request: i64,
+        waiting: &Waiting,
+        (kind, code): (Kind, RefusalCode),
+    ) -> Result<(), Fault> {
+        if kind == Kind::Send {
+            self.drop_request(request)?;
+            return self.unsend(line, Place(waiting.reference));
+        }
+        self.take_back(line)?;
+        if code != RefusalCode::Stale {
+            self.line_over(line)?;
+        }
+        Ok(())
+    }
+
+    /// The server has another idea of this conversation than its members: nothing more goes out until they have met again. Where
+    /// the key is not right, this device may be the one that has lost its way.
     fn stuck(
         &mut self,
         loaded: &mut Loaded,
@@ -196,7 +224,11 @@ impl Step<'_> {
             self.unsend(loaded, Place(waiting.reference))?;
         }
         let now = self.now;
-        self.hold(loaded, format!("the server refused: {}", words(code)), now)?;
+        let why = format!("the server refused: {}", words(code));
+        if code == RefusalCode::Forbidden && loaded.row.standing == Standing::Active {
+            return self.lose_place(loaded, why);
+        }
+        self.hold(loaded, why, now)?;
         Ok(())
     }
 
@@ -209,6 +241,7 @@ impl Step<'_> {
         let body = asked(self.tx, request)?;
         self.drop_request(request)?;
         match (body, refused.code()) {
+            (Some(Body::Probe(probe)), _) => self.probed(Row(waiting.reference), &probe, refused),
             (Some(Body::Lookup(asked)), RefusalCode::NotFound) => {
                 self.found_nobody(waiting, &asked)
             }
@@ -226,11 +259,13 @@ const fn fits(body: &Body, reply: &Reply) -> bool {
     matches!(
         (body, reply),
         (Body::TakeAddresses(_), Reply::Addresses(_))
+            | (Body::Probe(_), Reply::Done(_))
             | (Body::Lookup(_), Reply::Account(_))
             | (Body::FetchKeyPackages(_), Reply::KeyPackages(_))
             | (
                 Body::AddDevice(_)
                     | Body::RemoveDevice(_)
+                    | Body::ReplaceToken(_)
                     | Body::PublishKeyPackages(_)
                     | Body::RevokeAddresses(_),
                 Reply::Done(_)
@@ -244,6 +279,12 @@ const fn may_pass(code: RefusalCode) -> bool {
         code,
         RefusalCode::Busy | RefusalCode::Unavailable | RefusalCode::Unspecified
     )
+}
+
+/// The server's epoch in a refusal.
+pub(super) fn epoch_in(refused: &v1::Refused) -> Epoch {
+    // What fits no database comes from a broken server only.
+    Epoch(refused.epoch.min(i64::MAX as u64))
 }
 
 /// A refusal in words for a person.

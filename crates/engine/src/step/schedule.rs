@@ -2,7 +2,6 @@
 
 use keyfold_wire::ids::Timestamp;
 use keyfold_wire::limits::EPOCH_GRACE;
-use keyfold_wire::v1;
 
 use super::Step;
 use crate::Fault;
@@ -28,7 +27,9 @@ impl Step<'_> {
         for row in conversation::due(self.tx, self.now)? {
             let mut loaded = self.expect(row)?;
             self.renew(&mut loaded)?;
-            self.end_grace(&mut loaded)?;
+            if !loaded.ended {
+                self.end_grace(&mut loaded)?;
+            }
             self.put(loaded);
         }
         self.touched.extend(intent::due(self.tx, self.now)?);
@@ -46,6 +47,12 @@ impl Step<'_> {
         if loaded.row.update_due.is_none_or(|due| due > self.now) {
             return Ok(());
         }
+        if let Standing::Rejoining(_) = loaded.row.standing {
+            return self.ask_member(loaded);
+        }
+        if loaded.row.line_of.is_some() {
+            return self.end_line(loaded);
+        }
         self.load_group(loaded)?;
         let next = self.now.after(Self::update_interval(loaded));
         loaded.change().update_due = Some(next);
@@ -60,12 +67,7 @@ impl Step<'_> {
         if !over || !self.session.caught_up || self.barrier_stands(row) {
             return Ok(());
         }
-        let body = v1::RevokeAddresses {
-            serials: Vec::new(),
-        };
-        let body = v1::client_frame::Request::RevokeAddresses(body);
-        self.request(Waiting::new(Kind::Barrier, None, row.0), body)?;
-        Ok(())
+        self.barrier(row, Timestamp(0))
     }
 
     fn barrier_stands(&self, row: Row) -> bool {
@@ -93,10 +95,20 @@ impl Step<'_> {
         }
         // A later one belongs to what the server has said since: its commit has had no time to come yet.
         if !self.barrier_stands(row) {
-            self.still_behind(&mut loaded)?;
+            self.passed_by(&mut loaded)?;
         }
         self.put(loaded);
         Ok(())
+    }
+
+    /// Everything that was on its way has come.
+    fn passed_by(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let over = matches!(loaded.row.standing, Standing::Held(_)) && loaded.row.line_of.is_some();
+        match (over, self.session.caught_up) {
+            (true, true) => self.end_line(loaded),
+            (true, false) => self.look_again(loaded.row.row),
+            (false, _) => self.still_behind(loaded),
+        }
     }
 
     /// The server has spoken of a later epoch. If its commit has not come although nothing waits any more, it can't be
@@ -109,22 +121,12 @@ impl Step<'_> {
             return self.look_again(loaded.row.row);
         }
         let why = "the conversation has moved on with a change that did not come".to_owned();
-        let now = self.now;
-        self.hold(loaded, why, now)?;
-        Ok(())
+        self.lose_place(loaded, why)
     }
 
     /// Sees in a while whether the commit has come that the server has spoken of.
     pub(super) fn look_again(&mut self, row: Row) -> Result<(), Fault> {
-        let body = v1::RevokeAddresses {
-            serials: Vec::new(),
-        };
-        let body = v1::client_frame::Request::RevokeAddresses(body);
-        let mut barrier = Waiting::new(Kind::Barrier, None, row.0);
-        barrier.not_before = self.now.after(PAST_SLACK);
-        self.wake(barrier.not_before);
-        self.request(barrier, body)?;
-        Ok(())
+        self.barrier(row, self.now.after(PAST_SLACK))
     }
 
     /// Erases what could still open messages of the epoch before.

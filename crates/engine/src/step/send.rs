@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Step;
 use super::command::Answered;
+use super::errand::leaf_of;
 use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::limits::{MAX_ENCRYPTED_AHEAD, MAX_WAITING, UPDATE_MESSAGES};
@@ -121,7 +122,8 @@ impl Step<'_> {
     /// and no message of an earlier epoch that may still be refused and then would come behind this one.
     pub(super) fn may_encrypt(&mut self, loaded: &mut Loaded) -> Result<bool, Fault> {
         let row = &loaded.row;
-        if row.standing != Standing::Active || row.epoch < row.server_epoch {
+        let in_place = row.standing == Standing::Active && row.epoch >= row.server_epoch;
+        if !in_place || !self.session.greeted || self.lines_wait(loaded)? {
             return Ok(false);
         }
         if self.memory.open_requests(row.row) >= MAX_ENCRYPTED_AHEAD
@@ -146,6 +148,8 @@ impl Step<'_> {
 
     /// Encrypts a message and puts its request into the outbox. `false`: it is too large.
     pub(super) fn encrypt(&mut self, loaded: &mut Loaded, entry: &EntryRow) -> Result<bool, Fault> {
+        let renewed = self.renew_leaving(loaded, entry)?;
+        let entry = renewed.as_ref().unwrap_or(entry);
         let (Some(current), Some(handle)) = (&mut loaded.group, loaded.row.handle) else {
             return Ok(false);
         };
@@ -185,6 +189,40 @@ impl Step<'_> {
         Ok(true)
     }
 
+    /// A proof of leaving speaks of one group and one leaf: where the conversation goes on, it is made anew.
+    fn renew_leaving(
+        &mut self,
+        loaded: &Loaded,
+        entry: &EntryRow,
+    ) -> Result<Option<EntryRow>, Fault> {
+        if !loaded.leaving || !content::is_leaving(&entry.body).unwrap_or(false) {
+            return Ok(None);
+        }
+        let me = self.me()?;
+        let view = loaded.group.as_ref().map(|current| current.group.view());
+        let proof = view.and_then(|view| {
+            let own = leaf_of(view, me.account(), me.device())?;
+            Some(LeaveProof::make(&me.keys, &view.group_id, own))
+        });
+        let (Some(proof), Ok(counter)) = (proof, content::counter_of(&entry.body)) else {
+            return Ok(None);
+        };
+        let author = Author {
+            account: me.account(),
+            device: me.device(),
+            conversation: loaded.row.public_id,
+        };
+        let composed = self
+            .rng
+            .with(|rng| content::leaving(&author, counter, &proof, rng));
+        timeline::rewrite(self.tx, entry.place, &composed.id, &composed.encoded)?;
+        Ok(Some(EntryRow {
+            content_id: Some(composed.id),
+            body: composed.encoded,
+            ..entry.clone()
+        }))
+    }
+
     /// An own message has come back: the server has it, and this is its place.
     pub(super) fn settle(
         &mut self,
@@ -199,15 +237,21 @@ impl Step<'_> {
         let Some(entry) = timeline::get(self.tx, from)? else {
             return Ok(());
         };
+        let leaves = content::is_leaving(&entry.body).unwrap_or(false);
+        if leaves && loaded.row.line_of.is_some() {
+            // It is to be said where the conversation goes on.
+            return self.unsend(loaded, from);
+        }
         let to = self.next_place(loaded)?;
         timeline::settle(self.tx, from, to, at)?;
         if !waiting.accepted {
             self.tell_sent(loaded, &entry)?;
         }
-        if content::is_leaving(&entry.body).unwrap_or(false) {
+        if leaves {
             self.left(loaded)?;
         }
         self.touched.insert(loaded.row.row);
+        self.touched.extend(loaded.row.line_of);
         Ok(())
     }
 
@@ -231,8 +275,16 @@ impl Step<'_> {
     /// An own message was never accepted: it waits to be encrypted anew.
     pub(super) fn unsend(&mut self, loaded: &mut Loaded, place: Place) -> Result<(), Fault> {
         timeline::mark(self.tx, place, Stage::Waiting)?;
-        loaded.waiting = loaded.waiting.saturating_add(1);
-        self.touched.insert(loaded.row.row);
+        match loaded.row.line_of {
+            Some(host) => {
+                self.recount.insert(host);
+                self.touched.insert(host);
+            }
+            None => {
+                loaded.waiting = loaded.waiting.saturating_add(1);
+                self.touched.insert(loaded.row.row);
+            }
+        }
         Ok(())
     }
 }

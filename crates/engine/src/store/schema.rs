@@ -15,4 +15,6 @@ CREATE TABLE mls (
 pub(super) const STEPS: &[&[&str]] = &[
     // 1: the beginning.
     &[MLS, crate::table::SCHEMA],
+    // 2: lines of a conversation, and what is offered and found out on the way back.
+    &[crate::table::SCHEMA_2],
 ];

@@ -114,6 +114,25 @@ pub(crate) fn next_retired(tx: &Connection) -> Result<Option<Timestamp>, Fault> 
     Ok(until.map(|until| Timestamp(from_sql(until))))
 }
 
+/// Two rows of conversations change places: their addresses go along.
+pub(crate) fn swap(tx: &Connection, one: Row, other: Row) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE address SET conversation = CASE conversation WHEN ?1 THEN ?2 ELSE ?1 END
+         WHERE conversation IN (?1, ?2)",
+    )?
+    .execute((one.0, other.0))?;
+    Ok(())
+}
+
+/// Those in use for a row of conversations, or retiring from it.
+pub(crate) fn of(tx: &Connection, row: Row) -> Result<Vec<Serial>, Fault> {
+    let mut statement = tx.prepare_cached("SELECT serial FROM address WHERE conversation = ?1")?;
+    let serials = statement
+        .query_map([row.0], |row| Ok(Serial(from_sql(row.get(0)?))))?
+        .collect::<Result<_, _>>()?;
+    Ok(serials)
+}
+
 /// Forgets it: it is revoked.
 pub(crate) fn remove(tx: &Connection, serial: Serial) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM address WHERE serial = ?1")?

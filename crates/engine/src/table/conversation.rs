@@ -44,6 +44,14 @@ pub(crate) struct ConversationRow {
     pub(crate) read_up_to: i64,
     pub(crate) unread: u64,
     pub(crate) applied: Sequence,
+    /// Another line of this conversation: a group that it has left behind, or that is to take over.
+    pub(crate) line_of: Option<Row>,
+    /// The conversation's id, where `public_id` is that of a line.
+    pub(crate) talk: Option<ConversationId>,
+    /// How often it has moved.
+    pub(crate) moves: u64,
+    /// How often it has asked to be let in again.
+    pub(crate) attempts: u64,
 }
 
 impl ConversationRow {
@@ -81,7 +89,16 @@ impl ConversationRow {
             read_up_to: 0,
             unread: 0,
             applied: Sequence(0),
+            line_of: None,
+            talk: None,
+            moves: 0,
+            attempts: 0,
         }
+    }
+
+    /// The conversation that its messages name.
+    pub(crate) fn talk(&self) -> ConversationId {
+        self.talk.unwrap_or(self.public_id)
     }
 }
 
@@ -92,12 +109,13 @@ const fn standing_number(standing: &Standing) -> i64 {
         Standing::Left => 2,
         Standing::Failed(_) => 3,
         Standing::Held(_) => 4,
+        Standing::Rejoining(_) => 5,
     }
 }
 
 fn standing_words(standing: &Standing) -> &str {
     match standing {
-        Standing::Failed(words) | Standing::Held(words) => words,
+        Standing::Failed(words) | Standing::Held(words) | Standing::Rejoining(words) => words,
         Standing::Creating | Standing::Active | Standing::Left => "",
     }
 }
@@ -108,6 +126,7 @@ fn standing(number: i64, words: String) -> Standing {
         1 => Standing::Active,
         2 => Standing::Left,
         3 => Standing::Failed(words),
+        5 => Standing::Rejoining(words),
         _ => Standing::Held(words),
     }
 }
@@ -141,7 +160,8 @@ pub(crate) fn update(tx: &Connection, c: &ConversationRow) -> Result<(), Fault> 
            title = ?6, standing = ?7, words = ?8, epoch = ?9, server_epoch = ?10, suite = ?11,
            serial = ?12, counter = ?13, rejected = ?14, since_update = ?15, update_due = ?16,
            past_until = ?17, past_due = ?18, past_key = ?19, commit_bytes = ?20, next = ?21,
-           next_waiting = ?22, read_up_to = ?23, unread = ?24, applied = ?25
+           next_waiting = ?22, read_up_to = ?23, unread = ?24, applied = ?25,
+           line_of = ?26, talk = ?27, moves = ?28, attempts = ?29
          WHERE id = ?1",
     )?
     .execute(params![
@@ -170,6 +190,10 @@ pub(crate) fn update(tx: &Connection, c: &ConversationRow) -> Result<(), Fault> 
         c.read_up_to,
         to_sql(c.unread)?,
         to_sql(c.applied.0)?,
+        c.line_of.map(|row| row.0),
+        c.talk.as_ref().map(AsRef::<[u8]>::as_ref),
+        to_sql(c.moves)?,
+        to_sql(c.attempts)?,
     ])?;
     Ok(())
 }
@@ -178,6 +202,8 @@ fn read(row: &rusqlite::Row<'_>) -> Result<ConversationRow, Fault> {
     let public_id: Vec<u8> = row.get("public_id")?;
     let handle: Option<Vec<u8>> = row.get("handle")?;
     let peer: Option<Vec<u8>> = row.get("peer")?;
+    let talk: Option<Vec<u8>> = row.get("talk")?;
+    let line_of: Option<i64> = row.get("line_of")?;
     let suite: u16 = row.get("suite")?;
     let past_key: Option<Vec<u8>> = row.get("past_key")?;
     let time = |name| -> Result<Option<Timestamp>, Fault> {
@@ -213,6 +239,10 @@ fn read(row: &rusqlite::Row<'_>) -> Result<ConversationRow, Fault> {
         read_up_to: row.get("read_up_to")?,
         unread: count("unread")?,
         applied: Sequence(count("applied")?),
+        line_of: line_of.map(Row),
+        talk: talk.as_deref().map(id).transpose()?,
+        moves: count("moves")?,
+        attempts: count("attempts")?,
     })
 }
 
@@ -236,7 +266,7 @@ pub(crate) fn row_of(tx: &Connection, public_id: &ConversationId) -> Result<Opti
 pub(crate) fn with_peer(tx: &Connection, peer: &AccountId) -> Result<Vec<Row>, Fault> {
     rows(
         tx,
-        "SELECT id FROM conversation WHERE peer = ?1 AND standing IN (0, 1, 4) ORDER BY public_id",
+        "SELECT id FROM conversation WHERE peer = ?1 AND standing IN (0, 1, 4, 5) ORDER BY public_id",
         [peer.as_ref()],
     )
 }
@@ -271,16 +301,41 @@ pub(crate) fn all(tx: &Connection) -> Result<Vec<Row>, Fault> {
 pub(crate) fn active(tx: &Connection) -> Result<Vec<Row>, Fault> {
     rows(
         tx,
-        "SELECT id FROM conversation WHERE standing = 1 ORDER BY id",
+        "SELECT id FROM conversation WHERE standing = 1 AND line_of IS NULL ORDER BY id",
         [],
     )
+}
+
+/// Conversations that others may be in with this device: being made, in use, held, or asked to be let in to again.
+pub(crate) fn begun(tx: &Connection) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE standing IN (0, 1, 4, 5) AND line_of IS NULL ORDER BY id",
+        [],
+    )
+}
+
+/// Further lines of conversations: of this one, or of all.
+pub(crate) fn lines(tx: &Connection, of: Option<Row>) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE line_of = coalesce(?1, line_of) ORDER BY id",
+        [of.map(|row| row.0)],
+    )
+}
+
+/// Deletes a row: a line that is over.
+pub(crate) fn remove(tx: &Connection, row: Row) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM conversation WHERE id = ?1")?
+        .execute([row.0])?;
+    Ok(())
 }
 
 /// Rows whose update or erasure is due.
 pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
     rows(
         tx,
-        "SELECT id FROM conversation WHERE standing = 1 AND (update_due <= ?1 OR past_due <= ?1)",
+        "SELECT id FROM conversation WHERE standing IN (1, 5) AND (update_due <= ?1 OR past_due <= ?1)",
         [instant(now)],
     )
 }
@@ -288,7 +343,7 @@ pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
 /// When the next update is due, or the next erasure if those are done now.
 pub(crate) fn next_due(tx: &Connection, erasures: bool) -> Result<Option<Timestamp>, Fault> {
     let updates: Option<i64> = tx
-        .prepare_cached("SELECT min(update_due) FROM conversation WHERE standing = 1")?
+        .prepare_cached("SELECT min(update_due) FROM conversation WHERE standing IN (1, 5)")?
         .query_row([], |row| row.get(0))?;
     let erasure: Option<i64> = tx
         .prepare_cached("SELECT min(past_due) FROM conversation WHERE standing = 1")?

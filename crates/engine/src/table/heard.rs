@@ -15,6 +15,8 @@ use crate::limits::{MAX_LATE, MAX_MISSING};
 pub(crate) struct Heard {
     last: u64,
     missing: Vec<Missing>,
+    /// The last counter of the time before the device lost its state: it may say again what it had said up to there.
+    before: u64,
 }
 
 /// In place of a gap's place: none is shown.
@@ -49,6 +51,19 @@ impl Heard {
     /// From a device heard for the first time: what came before this device joined is not missed.
     pub(crate) fn first() -> Self {
         Self::default()
+    }
+
+    /// The device has come back after it had lost its state: it may count from anywhere.
+    pub(crate) fn returned(&self) -> Self {
+        Self {
+            before: self.before.max(self.last),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a message with this counter may be one that was said before the device lost its state.
+    pub(crate) const fn may_be_said_again(&self, counter: u64) -> bool {
+        counter <= self.before
     }
 
     /// What this counter says. Changes nothing.
@@ -116,19 +131,22 @@ pub(crate) fn get(
     conversation: Row,
     device: &DeviceId,
 ) -> Result<Option<Heard>, Fault> {
-    let found: Option<(i64, Vec<u8>)> = tx
-        .prepare_cached("SELECT last, missing FROM heard WHERE conversation = ?1 AND device = ?2")?
+    let found: Option<(i64, Vec<u8>, i64)> = tx
+        .prepare_cached(
+            "SELECT last, missing, before FROM heard WHERE conversation = ?1 AND device = ?2",
+        )?
         .query_row((conversation.0, device.as_ref()), |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
     found
-        .map(|(last, missing)| {
+        .map(|(last, missing, before)| {
             let missing = rmp_serde::from_slice(&missing)
                 .map_err(|_| Fault::corrupt("a list of missing counters does not read"))?;
             Ok(Heard {
                 last: from_sql(last),
                 missing,
+                before: from_sql(before),
             })
         })
         .transpose()
@@ -143,12 +161,13 @@ pub(crate) fn put(
 ) -> Result<(), Fault> {
     let missing = rmp_serde::to_vec(&heard.missing)
         .map_err(|_| Fault::corrupt("a list of missing counters does not write"))?;
-    tx.prepare_cached("INSERT OR REPLACE INTO heard VALUES (?1, ?2, ?3, ?4)")?
+    tx.prepare_cached("INSERT OR REPLACE INTO heard VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute((
             conversation.0,
             device.as_ref(),
             to_sql(heard.last)?,
             missing,
+            to_sql(heard.before)?,
         ))?;
     Ok(())
 }

@@ -41,6 +41,21 @@ pub(crate) enum Wish {
     AddDevice([u8; 16]),
     /// Remove a device of the own account.
     RemoveDevice([u8; 16]),
+    /// Go on in a fresh group. What is gathered are all members.
+    Move,
+    /// Ask a member to be let in again. What is gathered is whom to ask.
+    Rejoin,
+    /// Let a device in again that has lost its state, with this key package.
+    Readmit {
+        /// Whose.
+        account: [u8; 32],
+        /// Which.
+        device: [u8; 16],
+        /// An encoded `MLSMessage`.
+        key_package: Vec<u8>,
+    },
+    /// End a line that the conversation has left behind, so that nobody says anything in it any more.
+    End,
 }
 
 impl Wish {
@@ -49,6 +64,19 @@ impl Wish {
         matches!(
             self,
             Self::Add | Self::Remove(_) | Self::Rename(_) | Self::Role(..) | Self::Update
+        )
+    }
+
+    /// Nobody waits for it: the schedule wants it, or the way back.
+    pub(crate) const fn is_background(&self) -> bool {
+        matches!(
+            self,
+            Self::Renew
+                | Self::RemoveLeavers
+                | Self::Move
+                | Self::Rejoin
+                | Self::Readmit { .. }
+                | Self::End
         )
     }
 
@@ -199,6 +227,15 @@ pub(crate) fn get(tx: &Connection, intent: i64) -> Result<Option<IntentRow>, Fau
     rows.next()?.map(read).transpose()
 }
 
+/// It is to wait, and what was gathered for it is old by then.
+pub(crate) fn put_off(tx: &Connection, intent: i64, not_before: Timestamp) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM gathered WHERE intent = ?1")?
+        .execute([intent])?;
+    tx.prepare_cached("UPDATE intent SET state = 1, not_before = ?2 WHERE id = ?1")?
+        .execute((intent, instant(not_before)))?;
+    Ok(())
+}
+
 /// How far it has come.
 pub(crate) fn set_progress(tx: &Connection, intent: i64, progress: Progress) -> Result<(), Fault> {
     tx.prepare_cached("UPDATE intent SET state = ?2 WHERE id = ?1")?
@@ -265,8 +302,7 @@ pub(crate) fn count(tx: &Connection) -> Result<u64, Fault> {
     let mut count = 0_u64;
     while let Some(row) = rows.next()? {
         let intent = read(row)?;
-        let background = matches!(intent.wish, Wish::Renew | Wish::RemoveLeavers);
-        count = count.saturating_add(u64::from(!background));
+        count = count.saturating_add(u64::from(!intent.wish.is_background()));
     }
     Ok(count)
 }

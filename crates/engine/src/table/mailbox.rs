@@ -16,6 +16,15 @@ pub(crate) fn applied(tx: &Connection) -> Result<Sequence, Fault> {
     Ok(Sequence(from_sql(applied)))
 }
 
+/// The mailbox stands at this sequence, whatever was noted before.
+pub(crate) fn stand(tx: &Connection, applied: Sequence) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE conversation SET applied = 0 WHERE applied > 0")?
+        .execute([])?;
+    tx.prepare_cached("UPDATE mailbox SET applied = ?1")?
+        .execute([to_sql(applied.0)?])?;
+    Ok(())
+}
+
 /// Everything up to this sequence has been applied, of which so many more items were dropped. A step that drops nothing and
 /// writes a conversation notes it there instead.
 pub(crate) fn advance(tx: &Connection, applied: Sequence, dropped: u64) -> Result<(), Fault> {

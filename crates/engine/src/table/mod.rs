@@ -3,12 +3,14 @@
 pub(crate) mod address;
 pub(crate) mod contact;
 pub(crate) mod conversation;
+pub(crate) mod finding;
 pub(crate) mod heard;
 pub(crate) mod intent;
 pub(crate) mod key_package;
 pub(crate) mod leaver;
 pub(crate) mod mailbox;
 pub(crate) mod member;
+pub(crate) mod offer;
 pub(crate) mod outbox;
 pub(crate) mod parked;
 pub(crate) mod setting;
@@ -16,6 +18,9 @@ pub(crate) mod timeline;
 
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
+
+/// Brings them to schema version 2.
+pub(crate) const SCHEMA_2: &str = include_str!("schema_2.sql");
 
 use keyfold_wire::ids::Timestamp;
 

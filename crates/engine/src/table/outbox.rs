@@ -41,9 +41,15 @@ pub(crate) enum Kind {
     /// Nothing: its answer shows that the mailbox socket lives, so that what came before it has arrived (reference: the
     /// conversation whose grace is over).
     Barrier,
+    /// A message to a member about the way back, in a group that nobody stays in (reference: the conversation).
+    Errand,
+    /// A new token of this device.
+    ReplaceToken,
+    /// Whether a conversation is where this device thinks (reference: the conversation).
+    Probe,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 15] = [
     Kind::TakeAddresses,
     Kind::PublishKeyPackages,
     Kind::RevokeAddresses,
@@ -56,6 +62,9 @@ const KINDS: [Kind; 12] = [
     Kind::AddDevice,
     Kind::RemoveDevice,
     Kind::Barrier,
+    Kind::Errand,
+    Kind::ReplaceToken,
+    Kind::Probe,
 ];
 
 impl Kind {
@@ -71,13 +80,16 @@ impl Kind {
             | Self::RevokeAddresses
             | Self::AddDevice
             | Self::RemoveDevice
-            | Self::Barrier => Channel::Mailbox,
+            | Self::Barrier
+            | Self::ReplaceToken => Channel::Mailbox,
             Self::Lookup
             | Self::Confirm
             | Self::Fetch
             | Self::Create
             | Self::Send
-            | Self::Commit => Channel::Anonymous,
+            | Self::Commit
+            | Self::Errand
+            | Self::Probe => Channel::Anonymous,
         }
     }
 }
@@ -212,6 +224,13 @@ pub(crate) fn update(tx: &Connection, request: i64, waiting: &Waiting) -> Result
         waiting.attempts,
         instant(waiting.not_before),
     ))?;
+    Ok(())
+}
+
+/// It belongs to another row of conversations now.
+pub(crate) fn rehome(tx: &Connection, request: i64, row: Row, reference: i64) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE outbox SET conversation = ?2, reference = ?3 WHERE id = ?1")?
+        .execute((request, row.0, reference))?;
     Ok(())
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Setting {
     DeviceKeys,
     /// The device's token.
     Token,
+    /// The token that is to take its place, until the server has answered.
+    NextToken,
     /// The encoded certificate.
     Certificate,
     /// The registration frame, until the server has answered.
@@ -32,6 +34,7 @@ impl Setting {
             Self::AccountKey => "account_key",
             Self::DeviceKeys => "device_keys",
             Self::Token => "token",
+            Self::NextToken => "next_token",
             Self::Certificate => "certificate",
             Self::Registration => "registration",
             Self::Registered => "registered",

@@ -189,6 +189,40 @@ pub(crate) fn waiting(
     collect(rows)
 }
 
+/// Whether a conversation's timeline has a message with this id already. Reads through it: asked only where a device may say
+/// something again.
+pub(crate) fn has(tx: &Connection, shown_in: Row, id: &ContentId) -> Result<bool, Fault> {
+    tx.prepare_cached("SELECT 1 FROM timeline WHERE id >= ?1 AND id < ?2 AND content_id = ?3")?
+        .exists((
+            Place::new(shown_in, 0).0,
+            Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+            id.as_ref(),
+        ))
+        .map_err(Fault::from)
+}
+
+/// Gives an own entry that was not sent another content.
+pub(crate) fn rewrite(
+    tx: &Connection,
+    place: Place,
+    id: &ContentId,
+    body: &[u8],
+) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET content_id = ?2, body = ?3 WHERE id = ?1")?
+        .execute((place.0, id.as_ref(), body))?;
+    Ok(())
+}
+
+/// Conversations with own entries that wait for encryption.
+pub(crate) fn rows_waiting(tx: &Connection) -> Result<Vec<Row>, Fault> {
+    let mut statement =
+        tx.prepare_cached("SELECT DISTINCT origin FROM timeline WHERE state = 0")?;
+    let rows = statement
+        .query_map([], |row| row.get(0).map(Row))?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
 /// Whether an own entry without its final place says that this account leaves.
 pub(crate) fn is_leaving(tx: &Connection, shown_in: Row, origin: Row) -> Result<bool, Fault> {
     let leaving = |entry: &EntryRow| content::is_leaving(&entry.body).unwrap_or(false);

@@ -158,6 +158,7 @@ fn greeted() -> Input {
         last_resort: true,
     });
     Input::Connected(v1::Greeting {
+        newest: i64::MAX as u64,
         supply: Some(v1::Supply {
             suites: suites.collect(),
         }),
@@ -290,6 +291,7 @@ fn a_damaged_database_is_refused_with_advice_or_works_and_is_never_overwritten_b
 fn uses(engine: &mut Engine, rng: &mut StdRng) -> bool {
     let mut faults = Vec::new();
     let now = Timestamp(1_790_000_000_000);
+    faults.extend(engine.apply(greeted(), now, rng).err());
     match engine.conversations() {
         Ok(all) => {
             for one in all {

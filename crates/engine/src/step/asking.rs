@@ -1,0 +1,272 @@
+//! A device that has lost its place in a conversation asks its members, one after the other, to be let in again.
+//! `docs/protocol/recovery.md`.
+
+use std::time::Duration;
+
+use keyfold_protocol::group::{self, CheckedKeyPackage, Joined, Use as PackageUse};
+use keyfold_protocol::rules::{GroupView, LeafView};
+use keyfold_protocol::state::{ConversationState, Errand};
+use keyfold_wire::ids::{AccountId, ConversationHandle, Serial, Timestamp};
+
+use super::{Notice, Step};
+use crate::Fault;
+use crate::limits::{ASK_AFTER, ASK_AGAIN, ASK_AGAIN_MOST, MAX_OFFERS};
+use crate::memory::Loaded;
+use crate::outcome::{Event, Failure};
+use crate::table::address::{self, Use};
+use crate::table::conversation::Row;
+use crate::table::finding::{self, Finding};
+use crate::table::intent::{self, GatheredRow, Progress, Wish};
+use crate::table::outbox::Kind;
+use crate::table::timeline::{self, Stage};
+use crate::table::{heard, key_package, member, offer, parked};
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// This device can't go on where it is, though others may.
+    pub(super) fn lose_place(&mut self, loaded: &mut Loaded, why: String) -> Result<(), Fault> {
+        if loaded.row.line_of.is_some() {
+            return self.line_over(loaded);
+        }
+        if let Standing::Rejoining(_) = loaded.row.standing {
+            return Ok(());
+        }
+        self.take_back(loaded)?;
+        let due = self.now.after(self.within(ASK_AFTER));
+        let row = loaded.change();
+        row.standing = Standing::Rejoining(why.clone());
+        row.attempts = 0;
+        row.update_due = Some(due);
+        self.reschedule = true;
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Rejoining(shown, Failure::PlaceLost(why)));
+        Ok(())
+    }
+
+    /// It is time to ask a member: each in turn, then all anew; and once all were asked, a move is tried as well.
+    pub(super) fn ask_member(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let attempts = loaded.row.attempts;
+        let pause = doubled(ASK_AGAIN, attempts).min(ASK_AGAIN_MOST);
+        let due = self.now.after(pause).after(self.within(ASK_AFTER));
+        let change = loaded.change();
+        change.attempts = attempts.saturating_add(1);
+        change.update_due = Some(due);
+        self.reschedule = true;
+        for intent in intent::of(self.tx, row)? {
+            if intent.wish == Wish::Rejoin {
+                self.forget_intent(intent.id)?;
+            }
+        }
+        let members = self.whom_to_ask(row)?;
+        let turn = usize::try_from(attempts).unwrap_or(usize::MAX);
+        let Some(account) = turn
+            .checked_rem(members.len())
+            .and_then(|turn| members.get(turn).copied())
+        else {
+            return self.wish_move(loaded);
+        };
+        if turn >= members.len() {
+            self.wish_move(loaded)?;
+        }
+        let now = self.now;
+        let intent = self.intend(row, &Wish::Rejoin, Progress::Gathering, now)?;
+        self.gather_packages(intent, &account, loaded.row.suite)
+    }
+
+    /// Other devices of the own account first, then those who may do most.
+    fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
+        let me = self.me()?.account();
+        let mut members = member::all(self.tx, row)?;
+        members.retain(|member| member.account != me || member.devices > 1);
+        members.sort_by_key(|member| {
+            (
+                member.account != me,
+                std::cmp::Reverse(member.role),
+                member.account,
+            )
+        });
+        Ok(members.into_iter().map(|member| member.account).collect())
+    }
+
+    /// Sends the ask that is ready.
+    pub(super) fn try_ask(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let ready = self.next_intent(row, |wish| *wish == Wish::Rejoin)?;
+        let Some(intent) = ready.filter(|_| self.session.greeted) else {
+            return Ok(());
+        };
+        let people = intent::gathered(self.tx, intent.id)?;
+        let packages = self.packages_of(people);
+        if packages.is_empty() {
+            return self.forget_intent(intent.id);
+        }
+        if address::count_free(self.tx)? < 2 {
+            return self.take_addresses();
+        }
+        let Some((serial, bytes)) = address::free(self.tx)? else {
+            return Ok(());
+        };
+        let suite = loaded.row.suite;
+        let usage = PackageUse::Once;
+        let made = group::make(&self.mls(), self.device()?, suite, &bytes, usage)
+            .map_err(Fault::from_mls)?;
+        address::assign(self.tx, serial, Use::Package, None)?;
+        key_package::add(self.tx, &made.reference, suite, serial, false, self.now)?;
+        offer::add(self.tx, serial, &made.reference, row)?;
+        self.withdraw_offers(row, MAX_OFFERS)?;
+        let handle = ConversationHandle::new(self.rng.bytes());
+        let ask = Errand::LetMeIn(made.message);
+        let errand = ConversationState::errand(loaded.row.talk(), handle, ask);
+        self.send_errand(row, packages, suite, &errand)?;
+        self.forget_intent(intent.id)
+    }
+
+    fn packages_of(&self, people: Vec<GatheredRow>) -> Vec<CheckedKeyPackage> {
+        let mut packages = Vec::new();
+        for person in people {
+            for fetched in person.packages.unwrap_or_default() {
+                let checked = CheckedKeyPackage::check(self.crypto, &fetched.key_package, self.now);
+                let theirs =
+                    |one: &CheckedKeyPackage| Some(one.certificate().account) == person.account;
+                packages.extend(checked.ok().filter(theirs));
+            }
+        }
+        packages
+    }
+
+    /// Offered key packages of a conversation beyond the newest `kept` are of no use any more.
+    pub(super) fn withdraw_offers(&mut self, row: Row, kept: usize) -> Result<(), Fault> {
+        let offers = offer::of(self.tx, row)?;
+        let surplus = offers.len().saturating_sub(kept);
+        let mut serials = Vec::new();
+        for (reference, serial) in offers.into_iter().take(surplus) {
+            group::delete(&self.mls(), &reference).map_err(Fault::from_mls)?;
+            key_package::remove(self.tx, &reference)?;
+            offer::remove(self.tx, serial)?;
+            parked::take(self.tx, serial)?;
+            if address::used_for(self.tx, serial)? == Some(Use::Package) {
+                serials.push(serial);
+            }
+        }
+        self.revoke(serials)
+    }
+
+    /// A member has let this device in again.
+    pub(super) fn come_back(
+        &mut self,
+        loaded: &mut Loaded,
+        joined: Joined,
+        serial: Serial,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let view = joined.group.view().clone();
+        let by = view.leaf(joined.inviter).map(LeafView::account);
+        self.drop_former_group(loaded, &view)?;
+        self.all_wait_again(loaded)?;
+        let why = match &loaded.row.standing {
+            Standing::Rejoining(why) | Standing::Held(why) => why.clone(),
+            _ => String::new(),
+        };
+        offer::remove(self.tx, serial)?;
+        address::assign(self.tx, serial, Use::Conversation(loaded.row.row), None)?;
+        loaded.group = Some(self.current(joined.group)?);
+        let row = loaded.change();
+        row.standing = Standing::Active;
+        row.group_id = Some(view.group_id.clone());
+        row.moves = view.state.moves;
+        row.server_epoch = view.epoch;
+        (row.past_until, row.past_due, row.past_key) = (None, None, None);
+        (row.since_update, row.attempts) = (0, 0);
+        if let Some(former) = row.serial {
+            parked::take(self.tx, former)?;
+        }
+        self.mirror(loaded, &view)?;
+        let due = self.now.after(self.renewal_after_join(loaded));
+        loaded.change().update_due = Some(due);
+        loaded.heard.clear();
+        heard::forget_all(self.tx, loaded.row.row)?;
+        self.on_the_way_again(loaded)?;
+        self.note(loaded, by, &Notice::Back(why), at)?;
+        self.erase = true;
+        self.reschedule = true;
+        self.touched.insert(loaded.row.row);
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Back(shown));
+        Ok(())
+    }
+
+    /// The group that this device has lost its place in. The new one may have the same id: then it has taken its place already.
+    fn drop_former_group(&mut self, loaded: &mut Loaded, view: &GroupView) -> Result<(), Fault> {
+        let same = loaded.row.group_id.as_ref() == Some(&view.group_id);
+        if same {
+            loaded.group = None;
+            return Ok(());
+        }
+        self.load_group(loaded)?;
+        if let Some(current) = loaded.group.take() {
+            current
+                .group
+                .delete(&self.storage)
+                .map_err(Fault::from_mls)?;
+        }
+        Ok(())
+    }
+
+    /// Whatever this device has said and not seen come back is to be said again; who has heard it passes over the second.
+    pub(super) fn all_wait_again(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        for intent in intent::of(self.tx, row)? {
+            if intent.progress == Progress::Requested && intent.wish != Wish::Move {
+                intent::set_progress(self.tx, intent.id, Progress::Ready)?;
+            }
+        }
+        let of_row = |waiting: &crate::table::outbox::Waiting| {
+            waiting.conversation == Some(row) && matches!(waiting.kind, Kind::Send | Kind::Commit)
+        };
+        let requests = self.memory.outbox.iter();
+        let requests: Vec<i64> = requests
+            .filter(|(_, waiting)| of_row(waiting))
+            .map(|(id, _)| *id)
+            .collect();
+        for request in requests {
+            self.drop_request(request)?;
+        }
+        for entry in timeline::own_unsettled(self.tx, loaded.row.shown_in, row)? {
+            timeline::mark(self.tx, entry.place, Stage::Waiting)?;
+        }
+        loaded.waiting = timeline::count_waiting(self.tx, loaded.row.shown_in, row)?;
+        Ok(())
+    }
+
+    /// A member says that this device is not in the conversation any more.
+    pub(super) fn said_to_be_gone(
+        &mut self,
+        loaded: &mut Loaded,
+        by: AccountId,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let Standing::Rejoining(_) = loaded.row.standing else {
+            return Ok(());
+        };
+        let members = member::all(self.tx, loaded.row.row)?;
+        if !members.iter().any(|member| member.account == by) {
+            return Ok(());
+        }
+        finding::add(self.tx, loaded.row.row, &by, Finding::SaysGone)?;
+        let me = self.me()?.account();
+        let others = members.iter().filter(|member| member.account != me).count();
+        let say = finding::all(self.tx, loaded.row.row, Finding::SaysGone)?;
+        // One may lie; an own device does not.
+        if by == me || say.len() >= others.min(2) {
+            self.removed(loaded, None, at)?;
+        }
+        Ok(())
+    }
+}
+
+/// A time, doubled so often.
+fn doubled(time: Duration, times: u64) -> Duration {
+    let times = u32::try_from(times.min(20)).unwrap_or(20);
+    time.saturating_mul(1 << times)
+}

@@ -1,0 +1,153 @@
+//! Errands: what devices tell each other about the way back, in a welcome into a group that nobody stays in.
+//! `docs/protocol/recovery.md`.
+
+use keyfold_protocol::group::{CheckedKeyPackage, Joined, NewGroup, Use as PackageUse, delete};
+use keyfold_protocol::rules::{GroupView, LeafView};
+use keyfold_protocol::state::{ConversationState, Errand};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, ConversationHandle, DeviceId, Serial, Timestamp};
+use keyfold_wire::v1;
+
+use super::Step;
+use super::commit::addresses_of;
+use crate::Fault;
+use crate::limits::READMIT_JITTER;
+use crate::memory::Loaded;
+use crate::table::conversation::{self, Row};
+use crate::table::intent::{self, Progress, Wish};
+use crate::table::outbox::{Kind, Waiting};
+use crate::table::{address, key_package};
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// Sends an errand to these devices. Nothing of its group stays here.
+    pub(super) fn send_errand(
+        &mut self,
+        about: Row,
+        to: Vec<CheckedKeyPackage>,
+        suite: Suite,
+        errand: &ConversationState,
+    ) -> Result<(), Fault> {
+        let Some((serial, address)) = address::free(self.tx)? else {
+            return self.take_addresses();
+        };
+        let group_id: [u8; 32] = self.rng.bytes();
+        let joiners = addresses_of(&to);
+        let new = NewGroup {
+            group_id: &group_id,
+            suite,
+            state: errand,
+            address: &address,
+        };
+        let attempt = self.storage.attempt()?;
+        let made = self.fresh_group(new, to)?;
+        self.storage.take_back(attempt)?;
+        if let Some((_, staged)) = made {
+            let request = self.create_request(errand, &staged, &joiners)?;
+            let waiting = Waiting::new(Kind::Errand, None, about.0);
+            self.request(waiting, v1::client_frame::Request::Create(request))?;
+        }
+        self.revoke(vec![serial])
+    }
+
+    /// Takes in an errand, and uses up the key package that it came by.
+    pub(super) fn run_errand(
+        &mut self,
+        joined: &Joined,
+        serial: Serial,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        if joined.usage == PackageUse::Once {
+            delete(&self.mls(), &joined.key_package).map_err(Fault::from_mls)?;
+            key_package::remove(self.tx, &joined.key_package)?;
+            self.revoke(vec![serial])?;
+            self.erase_soon();
+        }
+        let view = joined.group.view();
+        let (Some(from), Some(errand)) = (view.leaf(joined.inviter), view.state.as_errand()) else {
+            return Ok(());
+        };
+        let Some(row) = conversation::row_of(self.tx, &view.state.id)? else {
+            return Ok(());
+        };
+        let Some(mut loaded) = self.take(row)? else {
+            return Ok(());
+        };
+        match errand {
+            Errand::LetMeIn(package) => self.asked_to_let_in(&mut loaded, from, package)?,
+            Errand::NotAMember => self.said_to_be_gone(&mut loaded, from.account(), at)?,
+        }
+        self.put(loaded);
+        Ok(())
+    }
+
+    /// A device asks to be let in again.
+    fn asked_to_let_in(
+        &mut self,
+        loaded: &mut Loaded,
+        from: &LeafView,
+        package: &[u8],
+    ) -> Result<(), Fault> {
+        match loaded.row.standing {
+            Standing::Active => {}
+            // Others can't go on either: the conversation moves.
+            Standing::Held(_) | Standing::Rejoining(_) => return self.wish_move(loaded),
+            Standing::Creating | Standing::Left | Standing::Failed(_) => return Ok(()),
+        }
+        if !self.load_group(loaded)? {
+            return Ok(());
+        }
+        let view = loaded.group.as_ref().map(|current| current.group.view());
+        let is_member =
+            view.is_some_and(|view| leaf_of(view, from.account(), from.device()).is_some());
+        if !is_member {
+            return self.turn_away(loaded, from, package);
+        }
+        let (account, device) = (*from.account().as_bytes(), *from.device().as_bytes());
+        let same =
+            |wish: &Wish| matches!(wish, Wish::Readmit { device: other, .. } if *other == device);
+        for intent in intent::of(self.tx, loaded.row.row)? {
+            if same(&intent.wish) && intent.progress == Progress::Ready {
+                self.forget_intent(intent.id)?;
+            }
+        }
+        let wish = Wish::Readmit {
+            account,
+            device,
+            key_package: package.to_vec(),
+        };
+        let when = self.now.after(self.within(READMIT_JITTER));
+        self.intend(loaded.row.row, &wish, Progress::Ready, when)?;
+        self.wake(when);
+        Ok(())
+    }
+
+    /// It is no member (any more): it is told so, by the key package that it has offered.
+    fn turn_away(&mut self, loaded: &Loaded, from: &LeafView, package: &[u8]) -> Result<(), Fault> {
+        let Some(package) = self.offered(package, from.account(), from.device()) else {
+            return Ok(());
+        };
+        let handle = ConversationHandle::new(self.rng.bytes());
+        let errand = ConversationState::errand(loaded.row.talk(), handle, Errand::NotAMember);
+        let suite = package.suite();
+        self.send_errand(loaded.row.row, vec![package], suite, &errand)
+    }
+
+    /// A key package that a device has offered, if it is that device's.
+    pub(super) fn offered(
+        &self,
+        package: &[u8],
+        account: AccountId,
+        device: DeviceId,
+    ) -> Option<CheckedKeyPackage> {
+        let checked = CheckedKeyPackage::check(self.crypto, package, self.now).ok()?;
+        let whose = checked.certificate();
+        (whose.account == account && whose.device == device).then_some(checked)
+    }
+}
+
+/// The leaf of a device.
+pub(super) fn leaf_of(view: &GroupView, account: AccountId, device: DeviceId) -> Option<&LeafView> {
+    let mut leaves = view.leaves.iter();
+    leaves.find(|leaf| leaf.account() == account && leaf.device() == device)
+}

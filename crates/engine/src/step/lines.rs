@@ -1,0 +1,292 @@
+//! The lines of a conversation: one is in use; those that it has left behind are read until they end, and then forgotten.
+//!
+//! A line other than the one in use is a row of conversations of its own. Standing `Creating`, it is to take over once the server
+//! has it; `Active`, it is left behind and what still comes in it is shown; `Held`, it is over as soon as nothing can be on its
+//! way any more.
+
+use keyfold_protocol::group::Group;
+use keyfold_wire::ids::{AccountId, ConversationId, Serial, Timestamp};
+
+use super::{Notice, Step};
+use crate::Fault;
+use crate::limits::{END_JITTER, LINE_RETENTION, MAX_LINES};
+use crate::memory::Loaded;
+use crate::outcome::Event;
+use crate::table::conversation::{self, ConversationRow, Row};
+use crate::table::intent::{self, Progress, Wish};
+use crate::table::outbox::{self, Kind};
+use crate::table::timeline::Place;
+use crate::table::{address, finding, key_package, member, parked};
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// A further line of a conversation, with its group.
+    pub(super) fn new_line(
+        &mut self,
+        host: &Loaded,
+        group: Group,
+        serial: Serial,
+    ) -> Result<Loaded, Fault> {
+        let view = group.view().clone();
+        let public_id = ConversationId::new(self.rng.bytes());
+        let mut row = ConversationRow::new(public_id, host.row.direct, String::new(), view.suite);
+        row.shown_in = host.row.shown_in;
+        row.line_of = Some(host.row.row);
+        row.talk = Some(host.row.talk());
+        row.group_id = Some(view.group_id.clone());
+        conversation::insert(self.tx, &mut row)?;
+        let mut line = Loaded::new(self.tx, row)?;
+        line.group = Some(self.current(group)?);
+        self.mirror(&mut line, &view)?;
+        self.use_address(serial, &line)?;
+        Ok(line)
+    }
+
+    /// The server has this line: members follow it, if it comes before the one in use.
+    pub(super) fn take_line(
+        &mut self,
+        line: &mut Loaded,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let Some(mut host) = line
+            .row
+            .line_of
+            .map(|row| self.take(row))
+            .transpose()?
+            .flatten()
+        else {
+            return self.end_line(line);
+        };
+        let in_use = !matches!(host.row.standing, Standing::Left | Standing::Failed(_));
+        let place = |row: &ConversationRow| (row.moves, std::cmp::Reverse(row.handle));
+        if !in_use {
+            self.end_line(line)?;
+        } else if place(&line.row) > place(&host.row) {
+            self.change_lines(&mut host, line, by, at)?;
+        } else {
+            self.leave_behind(line)?;
+        }
+        self.put(host);
+        Ok(())
+    }
+
+    /// The conversation goes on in `line`, which becomes what the conversation's row was: the line left behind.
+    fn change_lines(
+        &mut self,
+        host: &mut Loaded,
+        line: &mut Loaded,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let usable = host.row.standing == Standing::Active;
+        self.load_group(host)?;
+        self.swap(host, line)?;
+        host.change().standing = Standing::Active;
+        let view = host
+            .group
+            .as_ref()
+            .map(|current| current.group.view().clone());
+        if let Some(view) = view {
+            self.mirror(host, &view)?;
+        }
+        let due = self.now.after(self.renewal_after_join(host));
+        let row = host.change();
+        (row.since_update, row.attempts) = (0, 0);
+        row.update_due = Some(due);
+        self.on_the_way_again(host)?;
+        if usable {
+            self.leave_behind(line)?;
+        } else {
+            self.line_over(line)?;
+        }
+        self.note(host, by, &Notice::Moved, at)?;
+        self.reschedule = true;
+        self.touched.insert(host.row.row);
+        self.unpark.extend(host.row.serial);
+        self.unpark.extend(line.row.serial);
+        let shown = self.shown_id(host)?;
+        self.tell(Event::Moved(shown));
+        Ok(())
+    }
+
+    /// What belongs to a group changes places between two rows: the group, where it is, and what is under way in it.
+    fn swap(&mut self, host: &mut Loaded, line: &mut Loaded) -> Result<(), Fault> {
+        use std::mem::swap;
+        swap(&mut host.group, &mut line.group);
+        let (one, other) = (host.change(), line.change());
+        swap(&mut one.group_id, &mut other.group_id);
+        swap(&mut one.handle, &mut other.handle);
+        swap(&mut one.epoch, &mut other.epoch);
+        swap(&mut one.server_epoch, &mut other.server_epoch);
+        swap(&mut one.suite, &mut other.suite);
+        swap(&mut one.serial, &mut other.serial);
+        swap(&mut one.rejected, &mut other.rejected);
+        swap(&mut one.past_until, &mut other.past_until);
+        swap(&mut one.past_due, &mut other.past_due);
+        swap(&mut one.past_key, &mut other.past_key);
+        swap(&mut one.commit_bytes, &mut other.commit_bytes);
+        swap(&mut one.moves, &mut other.moves);
+        let (host, line) = (one.row, other.row);
+        address::swap(self.tx, host, line)?;
+        self.memory.serials.clear();
+        member::replace(self.tx, line, &[])?;
+        self.rehome(host, line)
+    }
+
+    /// What is under way in the line that is left behind is answered there. Commits are of no use any more: what they were for is
+    /// tried again.
+    fn rehome(&mut self, from: Row, to: Row) -> Result<(), Fault> {
+        let mut wishes = Vec::new();
+        for (id, waiting) in &mut self.memory.outbox {
+            if waiting.conversation != Some(from)
+                || !matches!(waiting.kind, Kind::Send | Kind::Commit)
+            {
+                continue;
+            }
+            waiting.conversation = Some(to);
+            if waiting.kind == Kind::Commit {
+                wishes.push(waiting.reference);
+                waiting.reference = 0;
+            }
+            outbox::rehome(self.tx, *id, to, waiting.reference)?;
+        }
+        for intent in wishes {
+            intent::set_progress(self.tx, intent, Progress::Ready)?;
+        }
+        Ok(())
+    }
+
+    /// The conversation goes on: nothing more is to be done for that.
+    pub(super) fn on_the_way_again(&mut self, host: &mut Loaded) -> Result<(), Fault> {
+        let row = host.row.row;
+        for intent in intent::of(self.tx, row)? {
+            let over = match intent.wish {
+                // The server may have it already, and somebody may be in it.
+                Wish::Move => intent.progress != Progress::Requested,
+                Wish::Rejoin | Wish::Readmit { .. } => true,
+                _ => false,
+            };
+            if over {
+                self.forget_intent(intent.id)?;
+            }
+        }
+        finding::forget(self.tx, row)?;
+        self.withdraw_offers(row, 0)
+    }
+
+    /// A line is left behind: it is read until somebody has ended it.
+    fn leave_behind(&mut self, line: &mut Loaded) -> Result<(), Fault> {
+        let due = self.now.after(LINE_RETENTION);
+        let row = line.change();
+        row.standing = Standing::Active;
+        row.update_due = Some(due);
+        let row = row.row;
+        let when = self.now.after(self.within(END_JITTER));
+        self.intend(row, &Wish::End, Progress::Ready, when)?;
+        self.wake(when);
+        self.reschedule = true;
+        Ok(())
+    }
+
+    /// Nothing more can be said in a line: it ends when what is on its way has come.
+    pub(super) fn line_over(&mut self, line: &mut Loaded) -> Result<(), Fault> {
+        let row = line.change();
+        row.standing = Standing::Held(String::new());
+        row.update_due = None;
+        let row = row.row;
+        self.barrier(row, self.now)
+    }
+
+    /// A line is forgotten. What this device has said in it and nobody has heard is said again where the conversation goes on.
+    pub(super) fn end_line(&mut self, line: &mut Loaded) -> Result<(), Fault> {
+        let row = line.row.row;
+        self.say_again(line)?;
+        for intent in intent::of(self.tx, row)? {
+            self.forget_intent(intent.id)?;
+        }
+        self.load_group(line)?;
+        if let Some(current) = line.group.take() {
+            current
+                .group
+                .delete(&self.storage)
+                .map_err(Fault::from_mls)?;
+        }
+        let mut unused = Vec::new();
+        for serial in address::of(self.tx, row)? {
+            parked::take(self.tx, serial)?;
+            if !key_package::is_last_resort(self.tx, serial)? {
+                unused.push(serial);
+            }
+        }
+        self.revoke(unused)?;
+        member::replace(self.tx, row, &[])?;
+        conversation::remove(self.tx, row)?;
+        self.memory.serials.retain(|_, used| *used != row);
+        self.memory.intents.remove(&row);
+        line.ended = true;
+        self.erase = true;
+        self.reschedule = true;
+        self.touched.extend(line.row.line_of);
+        Ok(())
+    }
+
+    /// This device is not in the conversation any more: none of its lines is read.
+    pub(super) fn drop_lines(&mut self, host: &Loaded) -> Result<(), Fault> {
+        for row in conversation::lines(self.tx, Some(host.row.row))? {
+            if let Some(mut line) = self.take(row)? {
+                self.end_line(&mut line)?;
+                self.put(line);
+            }
+        }
+        Ok(())
+    }
+
+    /// Requests of a line that were not seen through: its messages wait again.
+    fn say_again(&mut self, line: &mut Loaded) -> Result<(), Fault> {
+        let row = line.row.row;
+        let of_line = |waiting: &&outbox::Waiting| waiting.conversation == Some(row);
+        let requests = self.memory.outbox.iter();
+        let requests: Vec<(i64, Kind, i64)> = requests
+            .filter(|(_, waiting)| of_line(waiting))
+            .map(|(id, waiting)| (*id, waiting.kind, waiting.reference))
+            .collect();
+        for (id, kind, reference) in requests {
+            self.drop_request(id)?;
+            if kind == Kind::Send {
+                self.unsend(line, Place(reference))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A conversation has only so many lines: the oldest goes.
+    pub(super) fn make_room(&mut self, host: &Loaded) -> Result<(), Fault> {
+        let lines = conversation::lines(self.tx, Some(host.row.row))?;
+        if lines.len() < MAX_LINES {
+            return Ok(());
+        }
+        if let Some(oldest) = lines.first() {
+            let mut line = self.expect(*oldest)?;
+            self.end_line(&mut line)?;
+            self.put(line);
+        }
+        Ok(())
+    }
+
+    /// Whether something that this device said in a line left behind is not answered yet: what it says now would overtake it.
+    pub(super) fn lines_wait(&self, host: &Loaded) -> Result<bool, Fault> {
+        if host.row.moves == 0 {
+            return Ok(false);
+        }
+        let lines = conversation::lines(self.tx, Some(host.row.row))?;
+        Ok(lines.into_iter().any(|line| {
+            let open = |waiting: &outbox::Waiting| {
+                waiting.conversation == Some(line)
+                    && waiting.kind == Kind::Send
+                    && !waiting.accepted
+            };
+            self.memory.outbox.values().any(open)
+        }))
+    }
+}

@@ -1,0 +1,432 @@
+//! The ways back: a group that moves, a device that is let in again, without anybody pressing anything.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod town;
+
+use std::time::Duration;
+
+use keyfold_engine::view::{Standing, What};
+use keyfold_engine::{Command, Event};
+use keyfold_wire::ids::ConversationId;
+use keyfold_wire::v1;
+use keyfold_wire::v1::RefusalCode;
+use keyfold_wire::v1::client_frame::Request as Body;
+use town::{Town, Who};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A group of three that has talked, on disks that can be copied.
+fn town(seed: u64) -> (Town, [Who; 3], ConversationId) {
+    let mut town = Town::on_disk(seed);
+    let everybody = town.people(["ada", "bo", "cy"]);
+    let [ada, bo, cy] = everybody;
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.says(ada, club, "one");
+    town.says(bo, club, "two");
+    town.passes(MINUTE * 5);
+    town.agree(&everybody, club);
+    (town, everybody, club)
+}
+
+fn is_active(town: &Town, who: Who, conversation: ConversationId) -> bool {
+    town.shows(who, conversation).standing == Standing::Active
+}
+
+fn tells(
+    town: &Town,
+    who: Who,
+    conversation: ConversationId,
+    wanted: impl Fn(&What) -> bool,
+) -> usize {
+    let timeline = town.timeline(who, conversation);
+    timeline.iter().filter(|entry| wanted(&entry.what)).count()
+}
+
+/// Everybody can talk, and reads the same from here on.
+fn talks_on(town: &mut Town, everybody: &[Who], conversation: ConversationId) {
+    for (number, who) in everybody.iter().enumerate() {
+        assert!(
+            is_active(town, *who, conversation),
+            "{who:?}: {:?}",
+            town.shows(*who, conversation).standing
+        );
+        town.says(*who, conversation, &format!("afterwards {number}"));
+        town.settles();
+    }
+    town.passes(MINUTE * 5);
+    let said: Vec<String> = (0..everybody.len())
+        .map(|number| format!("afterwards {number}"))
+        .collect();
+    for who in everybody {
+        let mut read = town.reads(*who, conversation);
+        let read = read.split_off(read.len() - said.len());
+        assert_eq!(read, said, "{who:?}");
+        assert_eq!(
+            town.people[who.0].engine.waiting().unwrap(),
+            0,
+            "{who:?} waits"
+        );
+    }
+    let first = town.shows(everybody[0], conversation);
+    for who in everybody {
+        let shown = town.shows(*who, conversation);
+        assert_eq!(
+            (shown.epoch, shown.direct || shown.name == first.name),
+            (first.epoch, true),
+            "{who:?}"
+        );
+        let both = (
+            town.members(*who, conversation),
+            town.members(everybody[0], conversation),
+        );
+        assert_eq!(both.0, both.1);
+    }
+}
+
+fn refusal(code: RefusalCode) -> v1::Refused {
+    v1::Refused {
+        code: code.into(),
+        epoch: 1,
+        retry_after_ms: 0,
+    }
+}
+
+/// The server says so of whatever is asked about the handle that everybody is at now.
+fn refuses(town: &mut Town, everybody: &[Who], code: RefusalCode) {
+    let handle = town.people[everybody[0].0]
+        .asked
+        .iter()
+        .rev()
+        .find_map(|body| match body {
+            Body::Send(send) => Some(send.handle.clone()),
+            Body::Create(create) => Some(create.handle.clone()),
+            _ => None,
+        })
+        .unwrap();
+    for who in everybody {
+        let handle = handle.clone();
+        town.people[who.0].refuses = Some(Box::new(move |body| {
+            let about = match body {
+                Body::Send(send) => &send.handle,
+                Body::Commit(commit) => &commit.handle,
+                Body::Probe(probe) => &probe.handle,
+                _ => return None,
+            };
+            (*about == handle).then(|| refusal(code))
+        }));
+    }
+}
+
+#[test]
+fn where_the_server_does_not_know_a_conversation_any_more_it_moves() {
+    for code in [RefusalCode::NotFound, RefusalCode::Ahead] {
+        let (mut town, everybody, club) = town(1);
+        let [ada, bo, cy] = everybody;
+        refuses(&mut town, &everybody, code);
+        town.says(bo, club, "is anybody there?");
+        town.settles();
+        assert!(matches!(town.shows(bo, club).standing, Standing::Held(_)));
+        town.passes(MINUTE * 5);
+        for who in everybody {
+            assert_eq!(
+                town.reads(who, club),
+                ["one", "two", "is anybody there?"],
+                "{who:?}"
+            );
+            assert_eq!(
+                tells(&town, who, club, |what| *what == What::Moved),
+                1,
+                "{who:?}"
+            );
+        }
+        assert!(town.events(cy).contains(&Event::Moved(club)));
+        talks_on(&mut town, &[ada, bo, cy], club);
+        assert_eq!(town.people[ada.0].engine.conversations().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn two_who_move_at_once_end_in_one_place() {
+    for seed in 1..6 {
+        let (mut town, everybody, club) = town(seed);
+        let [ada, bo, cy] = everybody;
+        town.does(
+            ada,
+            Command::ChangeRole {
+                conversation: club,
+                account: town.people[bo.0].engine.me().unwrap().unwrap().account,
+                role: keyfold_protocol::state::Role::Admin,
+            },
+        )
+        .unwrap();
+        town.passes(MINUTE * 5);
+        refuses(&mut town, &everybody, RefusalCode::NotFound);
+        for who in everybody {
+            town.says(who, club, &format!("from {}", who.0));
+        }
+        // Each is out of the others' reach until it has moved.
+        town.settles();
+        for who in [bo, cy] {
+            town.goes_offline(who);
+        }
+        town.passes(Duration::from_secs(30));
+        town.goes_offline(ada);
+        town.people[bo.0].bends_item = Some(Box::new(|item| item.content = None));
+        town.people[bo.0].online = true;
+        town.passes(Duration::from_secs(30));
+        town.people[bo.0].bends_item = None;
+        for who in everybody {
+            town.people[who.0].online = true;
+        }
+        town.passes(MINUTE * 10);
+        for who in everybody {
+            assert!(is_active(&town, who, club), "seed {seed} {who:?}");
+        }
+        let mut first = town.reads(ada, club);
+        first.sort();
+        assert_eq!(
+            first,
+            ["from 0", "from 1", "from 2", "one", "two"],
+            "seed {seed}"
+        );
+        talks_on(&mut town, &[ada, cy], club);
+    }
+}
+
+#[test]
+fn a_device_that_missed_a_change_for_good_is_let_in_again() {
+    let (mut town, everybody, club) = town(2);
+    let [ada, bo, cy] = everybody;
+    town.goes_offline(cy);
+    town.does(
+        ada,
+        Command::Rename {
+            conversation: club,
+            name: "the club".to_owned(),
+        },
+    )
+    .unwrap();
+    town.says(ada, club, "cy will not get this");
+    town.passes(Duration::from_hours(24 * 31));
+    town.runtime.block_on(town.core.sweep()).unwrap();
+    town.comes_back(cy);
+    town.passes(MINUTE * 5);
+    assert!(town.events(cy).contains(&Event::NotKept));
+    assert!(town.events(cy).contains(&Event::Back(club)));
+    assert_eq!(
+        tells(&town, cy, club, |what| matches!(what, What::Back(_))),
+        1
+    );
+    assert_eq!(
+        tells(&town, cy, club, |what| matches!(
+            what,
+            What::MayBeMissing(_)
+        )),
+        1
+    );
+    for who in [ada, bo] {
+        assert_eq!(
+            tells(&town, who, club, |what| matches!(what, What::Returned(_))),
+            1
+        );
+    }
+    assert_eq!(town.reads(cy, club), ["one", "two"]);
+    assert_eq!(town.shows(cy, club).name, "the club");
+    talks_on(&mut town, &everybody, club);
+}
+
+#[test]
+fn what_a_device_said_while_it_had_lost_its_place_is_said_when_it_is_back() {
+    let (mut town, everybody, club) = town(3);
+    let [ada, _, cy] = everybody;
+    town.goes_offline(cy);
+    town.does(ada, Command::Update { conversation: club })
+        .unwrap();
+    town.passes(Duration::from_hours(24 * 31));
+    town.runtime.block_on(town.core.sweep()).unwrap();
+    town.says(cy, club, "typed far away");
+    town.comes_back(cy);
+    town.passes(MINUTE * 5);
+    for who in everybody {
+        assert_eq!(
+            town.reads(who, club),
+            ["one", "two", "typed far away"],
+            "{who:?}"
+        );
+    }
+    talks_on(&mut town, &everybody, club);
+}
+
+/// Puts a device back to how its database was.
+fn puts_back(town: &mut Town, who: Who, copy: &std::path::Path) {
+    let person = &mut town.people[who.0];
+    person.line = None;
+    person.file = Some(copy.to_owned());
+    person.restarts();
+}
+
+fn copy(town: &Town, who: Who, name: &str) -> std::path::PathBuf {
+    let file = town.people[who.0].file.clone().unwrap();
+    let to = file.with_file_name(name);
+    town::person::copy_database(&file, &to);
+    to
+}
+
+#[test]
+fn a_device_that_was_put_back_is_let_in_again_everywhere_and_says_nothing_twice() {
+    let (mut town, everybody, club) = town(4);
+    let [ada, bo, cy] = everybody;
+    let talk = town.meets(bo, ada);
+    town.passes(MINUTE * 5);
+    town.goes_offline(bo);
+    town.says(bo, club, "said before the copy");
+    let copy = copy(&town, bo, "copy.db");
+    town.comes_back(bo);
+    town.says(bo, club, "said after the copy");
+    town.says(ada, talk, "only between us");
+    town.passes(MINUTE * 5);
+    puts_back(&mut town, bo, &copy);
+    town.passes(MINUTE * 5);
+    assert!(town.events(bo).contains(&Event::RolledBack));
+    for who in [ada, cy] {
+        assert_eq!(
+            town.reads(who, club),
+            ["one", "two", "said before the copy", "said after the copy"],
+            "{who:?}"
+        );
+    }
+    assert_eq!(town.reads(bo, club), ["one", "two", "said before the copy"]);
+    for conversation in [club, talk] {
+        assert_eq!(
+            tells(&town, bo, conversation, |what| matches!(
+                what,
+                What::Back(_)
+            )),
+            1
+        );
+    }
+    talks_on(&mut town, &everybody, club);
+    talks_on(&mut town, &[ada, bo], talk);
+}
+
+#[test]
+fn of_two_copies_of_a_device_one_goes_on_and_the_other_is_told() {
+    let (mut town, everybody, club) = town(5);
+    let [ada, bo, _] = everybody;
+    let copy = copy(&town, bo, "copy.db");
+    town.says(ada, club, "three");
+    town.passes(MINUTE);
+    // The copy is started beside the device.
+    let twin = town.newcomer();
+    puts_back(&mut town, twin, &copy);
+    town.goes_offline(bo);
+    town.comes_back(twin);
+    town.passes(MINUTE * 5);
+    assert!(town.events(twin).contains(&Event::RolledBack));
+    town.comes_back(bo);
+    town.passes(MINUTE * 5);
+    assert!(town.events(bo).contains(&Event::DeviceRemoved));
+    talks_on(&mut town, &[ada, twin, everybody[2]], club);
+}
+
+#[test]
+fn who_was_removed_meanwhile_is_told_so() {
+    let (mut town, everybody, club) = town(6);
+    let [ada, bo, cy] = everybody;
+    town.goes_offline(cy);
+    town.removes(ada, club, &[cy]);
+    town.passes(Duration::from_hours(24 * 31));
+    town.runtime.block_on(town.core.sweep()).unwrap();
+    town.comes_back(cy);
+    town.passes(MINUTE * 10);
+    assert_eq!(town.shows(cy, club).standing, Standing::Left);
+    assert!(town.events(cy).contains(&Event::Removed(club)));
+    talks_on(&mut town, &[ada, bo], club);
+}
+
+#[test]
+fn in_a_fork_whoever_is_off_the_servers_line_comes_back_to_it() {
+    let (mut town, everybody, club) = town(7);
+    let [ada, bo, cy] = everybody;
+    // The server shows bo another commit for the epoch than ada and cy: bo's own, which it does not take in truth.
+    town.does(
+        bo,
+        Command::Rename {
+            conversation: club,
+            name: "fork".to_owned(),
+        },
+    )
+    .unwrap_err();
+    town.people[bo.0].refuses = Some(Box::new(|body| {
+        matches!(body, Body::Commit(_)).then(|| refusal(RefusalCode::Busy))
+    }));
+    town.does(bo, Command::Update { conversation: club })
+        .unwrap();
+    town.settles();
+    let Some(Body::Commit(commit)) = town.people[bo.0]
+        .asked
+        .iter()
+        .rev()
+        .find(|body| matches!(body, Body::Commit(_)))
+        .cloned()
+    else {
+        panic!("no commit");
+    };
+    let item = v1::Item {
+        sequence: 0,
+        serial: serial_of(&town, bo),
+        received_ms: town.now().0,
+        content: Some(v1::item::Content::Message(v1::Message {
+            message_id: commit.message_id.clone(),
+            epoch: commit.epoch,
+            body: commit.body.clone(),
+            commit: Some(v1::CommitCheck {
+                roster_hash: keyfold_wire::roster::hash(&commit.next_roster)
+                    .to_vec()
+                    .into(),
+                roster_key_hash: keyfold_wire::roster::key_hash(
+                    &keyfold_wire::roster::RosterKey::try_from(&*commit.next_roster_key).unwrap(),
+                )
+                .to_vec()
+                .into(),
+            }),
+        })),
+    };
+    let now = town.now();
+    town.people[bo.0].slip_in(item, now);
+    town.people[bo.0].refuses = None;
+    town.does(ada, Command::Update { conversation: club })
+        .unwrap();
+    town.settles();
+    assert_eq!(
+        town.shows(bo, club).epoch,
+        town.shows(ada, club).epoch,
+        "two lines, one number"
+    );
+    town.says(bo, club, "from the wrong line");
+    town.says(cy, club, "from the right one");
+    town.passes(MINUTE * 5);
+    for who in [ada, cy] {
+        let mut read = town.reads(who, club);
+        read.sort();
+        assert_eq!(
+            read,
+            ["from the right one", "from the wrong line", "one", "two"],
+            "{who:?}"
+        );
+    }
+    talks_on(&mut town, &everybody, club);
+}
+
+/// The serial of the address that the last item came for.
+fn serial_of(town: &Town, who: Who) -> u64 {
+    let mut items = town.people[who.0].recorded.iter().rev();
+    let is_message = |item: &&v1::Item| matches!(item.content, Some(v1::item::Content::Message(_)));
+    items.find(is_message).unwrap().serial
+}
