@@ -18,6 +18,8 @@ mod limits;
 mod machine;
 #[path = "hostile/members.rs"]
 mod members;
+#[path = "hostile/moves.rs"]
+mod moves;
 #[path = "hostile/server.rs"]
 mod server;
 mod town;

@@ -24,6 +24,7 @@ const NOT_KEPT: &str = "this device was away for longer than the server keeps me
 impl Step<'_> {
     /// What the server remembers of this device, against what it remembers itself.
     pub(super) fn compare_memories(&mut self, greeting: &v1::Greeting) -> Result<(), Fault> {
+        self.session.tried_other_token = false;
         let applied = self.memory.applied;
         let at = Timestamp(greeting.now_ms);
         // What fits no database comes from a broken server only.
@@ -94,7 +95,7 @@ impl Step<'_> {
         let token = self.rng.with(|rng| DeviceToken::generate(rng));
         setting::put(
             self.tx,
-            Setting::NextToken,
+            Setting::OtherToken,
             token.to_secret_bytes().as_slice(),
         )?;
         let body = v1::ReplaceToken {
@@ -108,13 +109,22 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The server knows the new token. `false`: there is none.
-    pub(super) fn take_next_token(&mut self) -> Result<bool, Fault> {
-        let Some(next) = setting::get(self.tx, Setting::NextToken)? else {
+    /// The server would not take the token: it may know the other one. `false`: there is none, or it was refused as well.
+    pub(super) fn try_other_token(&mut self) -> Result<bool, Fault> {
+        if std::mem::replace(&mut self.session.tried_other_token, true) {
+            return Ok(false);
+        }
+        self.change_token()
+    }
+
+    /// From now on the other token is shown. `false`: there is none.
+    pub(super) fn change_token(&mut self) -> Result<bool, Fault> {
+        let now = setting::get(self.tx, Setting::Token)?;
+        let (Some(now), Some(other)) = (now, setting::get(self.tx, Setting::OtherToken)?) else {
             return Ok(false);
         };
-        setting::put(self.tx, Setting::Token, &next)?;
-        setting::remove(self.tx, Setting::NextToken)?;
+        setting::put(self.tx, Setting::Token, &other)?;
+        setting::put(self.tx, Setting::OtherToken, &now)?;
         *self.identity = Identity::load(self.tx)?;
         self.erase = true;
         let requests = self.memory.outbox.iter();

@@ -120,7 +120,7 @@ impl Step<'_> {
             RefusalCode::Busy | RefusalCode::Unavailable | RefusalCode::Unspecified => {}
             RefusalCode::Unauthenticated if registered => {
                 // The answer to the request for a new token may have been lost: then the new one opens.
-                if !self.take_next_token()? {
+                if !self.try_other_token()? {
                     self.tell(Event::DeviceRemoved);
                 }
             }

@@ -105,7 +105,7 @@ impl Step<'_> {
                 self.fetched(waiting, &asked, packages)
             }
             (Body::AddDevice(added), Reply::Done(_)) => self.device_added(&added),
-            (Body::ReplaceToken(_), Reply::Done(_)) => self.take_next_token().map(drop),
+            (Body::ReplaceToken(_), Reply::Done(_)) => self.change_token().map(drop),
             (_, Reply::Done(done)) if waiting.kind == Kind::Barrier => {
                 self.passed(Row(waiting.reference), Timestamp(done.now_ms))
             }

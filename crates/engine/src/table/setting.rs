@@ -14,8 +14,9 @@ pub(crate) enum Setting {
     DeviceKeys,
     /// The device's token.
     Token,
-    /// The token that is to take its place, until the server has answered.
-    NextToken,
+    /// The token that is to take its place, until the server has answered; then the one whose place it took, which a server that
+    /// was put back to an earlier state may know alone.
+    OtherToken,
     /// The encoded certificate.
     Certificate,
     /// The registration frame, until the server has answered.
@@ -34,7 +35,7 @@ impl Setting {
             Self::AccountKey => "account_key",
             Self::DeviceKeys => "device_keys",
             Self::Token => "token",
-            Self::NextToken => "next_token",
+            Self::OtherToken => "other_token",
             Self::Certificate => "certificate",
             Self::Registration => "registration",
             Self::Registered => "registered",

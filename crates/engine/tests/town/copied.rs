@@ -7,12 +7,16 @@ use keyfold_engine::store::MlsStorage;
 use keyfold_protocol::content;
 use keyfold_protocol::envelope::{self, EnvelopeKey};
 use keyfold_protocol::group::{
-    Change, CheckedKeyPackage, Crypto, Device, Group, Mls, Processed, Rng, Staged, join,
+    Change, CheckedKeyPackage, Crypto, Device, Group, Mls, NewGroup, Processed, Rng, Staged,
+    Update, join,
 };
 use keyfold_protocol::identity::DeviceKeys;
 use keyfold_protocol::rules::{GroupView, LeafIndex};
+use keyfold_protocol::state::ConversationState;
 use keyfold_protocol::welcome;
-use keyfold_wire::ids::{AccountId, ConversationId, Epoch, MessageId, Timestamp};
+use keyfold_wire::ids::{
+    AccountId, ConversationHandle, ConversationId, Epoch, MessageId, Timestamp,
+};
 use keyfold_wire::v1;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -164,6 +168,48 @@ impl Copied {
                 .unwrap_or_default(),
             removes: !staged.facts.removed.is_empty(),
         }
+    }
+
+    /// A request that begins a group of this device's making with these devices, in the state that `bends` leaves.
+    pub fn creates(
+        &mut self,
+        from: &Group,
+        mut state: ConversationState,
+        added: Vec<CheckedKeyPackage>,
+        bends: impl FnOnce(&mut ConversationState),
+    ) -> v1::Create {
+        bends(&mut state);
+        let joiners: Vec<(Vec<u8>, Vec<u8>)> = added.iter().map(reference).collect();
+        let group_id: [u8; 32] = self.rng.random();
+        let (suite, own) = (from.suite(), from.own_index());
+        let address = from.view().leaf(own).unwrap().address.clone();
+        let new = NewGroup {
+            group_id: &group_id,
+            suite,
+            state: &state,
+            address: &address,
+        };
+        let change = Change {
+            added,
+            update: Some(Update::default()),
+            ..Change::default()
+        };
+        let mut group = self.with(|mls, device| Group::create(mls, device, new).unwrap());
+        let staged = self.with(|mls, device| group.stage(mls, device, change).unwrap());
+        let commit = self.commit_request(&group, &staged, &joiners);
+        v1::Create {
+            handle: state.handle.to_wire(),
+            epoch: staged.next.epoch.0,
+            roster: commit.next_roster,
+            roster_key: commit.next_roster_key,
+            message_id: self.message_id().to_wire(),
+            welcomes: commit.welcomes,
+            group_info: commit.group_info,
+        }
+    }
+
+    pub fn handle(&mut self) -> ConversationHandle {
+        ConversationHandle::new(self.rng.random())
     }
 
     pub fn roster_key(&mut self, group: &Group) -> bytes::Bytes {
