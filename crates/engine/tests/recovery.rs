@@ -430,3 +430,91 @@ fn serial_of(town: &Town, who: Who) -> u64 {
     let is_message = |item: &&v1::Item| matches!(item.content, Some(v1::item::Content::Message(_)));
     items.find(is_message).unwrap().serial
 }
+
+#[test]
+fn after_the_server_was_put_back_everything_goes_on_and_what_may_be_missing_is_said() {
+    let (mut town, everybody, club) = town(9);
+    let [ada, bo, cy] = everybody;
+    town.goes_offline(cy);
+    let backup = town.store.backup();
+    town.says(ada, club, "cy will not get this");
+    town.settles();
+    town.does(bo, Command::Update { conversation: club })
+        .unwrap();
+    let talk = town.meets(ada, bo);
+    town.says(ada, talk, "in a conversation that the server will not know");
+    town.passes(MINUTE * 5);
+    town.puts_server_back(&backup);
+    town.people[cy.0].online = true;
+    town.passes(MINUTE * 10);
+    for who in [ada, bo] {
+        assert!(
+            town.events(who).contains(&Event::ServerRolledBack),
+            "{who:?}"
+        );
+    }
+    assert_eq!(town.reads(cy, club), ["one", "two"]);
+    talks_on(&mut town, &everybody, club);
+    assert_eq!(tells(&town, cy, club, |what| *what == What::Gap(1)), 1);
+    for who in [ada, bo] {
+        let said = |what: &What| matches!(what, What::MayBeMissing(_));
+        assert_eq!(tells(&town, who, club, said), 1, "{who:?}");
+    }
+    talks_on(&mut town, &[ada, bo], talk);
+}
+
+#[test]
+fn who_registered_or_was_linked_after_the_backup_is_there_again() {
+    let mut town = Town::on_disk(10);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.says(ada, talk, "before");
+    town.passes(MINUTE * 5);
+    let backup = town.store.backup();
+    let [cy] = town.people(["cy"]);
+    let laptop = town.links(ada, &keyfold_protocol::suite::Suite::ALL);
+    let club = town.creates_group(cy, "club", &[ada, bo]);
+    town.says(cy, club, "hello");
+    town.passes(MINUTE * 5);
+    assert_eq!(town.reads(laptop, club), ["hello"]);
+    town.puts_server_back(&backup);
+    town.passes(MINUTE * 5);
+    // A device that was turned away looks again now and then.
+    town.comes_back(laptop);
+    town.passes(MINUTE * 30);
+    for who in [ada, bo, cy, laptop] {
+        assert!(
+            is_active(&town, who, club),
+            "{who:?} {:?}",
+            town.shows(who, club).standing
+        );
+    }
+    talks_on(&mut town, &[ada, bo, cy, laptop], club);
+    talks_on(&mut town, &[ada, bo, laptop], talk);
+}
+
+#[test]
+fn a_new_device_comes_into_conversations_that_begin_before_it_has_published_anything() {
+    let mut town = Town::new(11);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.newcomer();
+    let suites = keyfold_protocol::suite::Suite::ALL.to_vec();
+    let Ok(keyfold_engine::Answer::LinkRequest(link_request)) =
+        town.does(laptop, Command::RequestLink { suites })
+    else {
+        panic!("no link request");
+    };
+    let added = town.does(ada, Command::AddDevice { link_request });
+    let Ok(keyfold_engine::Answer::Certificate(certificate)) = added else {
+        panic!("no certificate");
+    };
+    town.settles();
+    let talk = town.meets(bo, ada);
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.passes(MINUTE);
+    town.does(laptop, Command::AcceptLink { certificate })
+        .unwrap();
+    town.passes(MINUTE * 10);
+    talks_on(&mut town, &[ada, bo, laptop], club);
+    talks_on(&mut town, &[ada, bo, laptop], talk);
+}

@@ -202,6 +202,13 @@ impl Step<'_> {
         let me = self.me()?.account();
         self.note(loaded, Some(me), &Notice::Began, at)?;
         self.forget_intent(intent)?;
+        if let Some(view) = loaded
+            .group
+            .as_ref()
+            .map(|current| current.group.view().clone())
+        {
+            self.bring_own_devices(loaded.row.row, &view)?;
+        }
         self.reschedule = true;
         self.unpark.extend(loaded.row.serial);
         self.touched.insert(loaded.row.row);

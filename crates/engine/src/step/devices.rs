@@ -1,19 +1,22 @@
 //! Devices of the own account: linking a new one, removing one, in the directory and in every conversation.
 
 use keyfold_protocol::identity::{DeviceKeys, DeviceToken, LinkRequest};
+use keyfold_protocol::rules::GroupView;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::certificate::Certificate;
 use keyfold_wire::ids::DeviceId;
-use keyfold_wire::v1;
+use keyfold_wire::{Message as _, v1};
 
 use super::Step;
 use super::command::Answered;
+use super::errand::leaf_of;
 use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::limits::CERTIFICATE_LIFETIME;
 use crate::outcome::Event;
-use crate::table::conversation;
+use crate::table::conversation::{self, Row};
 use crate::table::intent::{Progress, Wish};
+use crate::table::linked;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
 
@@ -81,6 +84,8 @@ impl Step<'_> {
             Err(error) => return Ok(Err(Complaint::Link(error.to_string()))),
         };
         let certificate = added.device_certificate.to_vec();
+        let device = request.device;
+        linked::add(self.tx, &device, &added.encode_to_vec())?;
         let waiting = Waiting::new(Kind::AddDevice, None, 0);
         self.request(waiting, v1::client_frame::Request::AddDevice(added))?;
         Ok(Ok(Answer::Certificate(certificate)))
@@ -93,10 +98,37 @@ impl Step<'_> {
         };
         self.tell(Event::DeviceAdded(certificate.device));
         for row in conversation::active(self.tx)? {
-            let wish = Wish::AddDevice(*certificate.device.as_bytes());
-            let now = self.now;
-            let intent = self.intend(row, &wish, Progress::Gathering, now)?;
-            self.gather_own_devices(intent)?;
+            self.wish_device(row, &certificate.device)?;
+        }
+        Ok(())
+    }
+
+    fn wish_device(&mut self, row: Row, device: &DeviceId) -> Result<(), Fault> {
+        let wish = Wish::AddDevice(*device.as_bytes());
+        let now = self.now;
+        let intent = self.intend(row, &wish, Progress::Gathering, now)?;
+        self.gather_own_devices(intent)
+    }
+
+    /// A conversation has begun here, or goes on elsewhere: own devices that are not in it come in, e.g. one that had published no
+    /// key package yet.
+    pub(super) fn bring_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
+        let me = self.me()?.account();
+        for (device, _) in linked::all(self.tx)? {
+            if leaf_of(view, me, device).is_none() {
+                self.wish_device(row, &device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The server may have forgotten the devices that this one has added.
+    pub(super) fn add_devices_again(&mut self) -> Result<(), Fault> {
+        for (_, frame) in linked::all(self.tx)? {
+            let added = v1::AddDevice::decode(frame.as_slice())
+                .map_err(|_| Fault::corrupt("the request for a device does not read"))?;
+            let waiting = Waiting::new(Kind::AddDevice, None, 0);
+            self.request(waiting, v1::client_frame::Request::AddDevice(added))?;
         }
         Ok(())
     }
@@ -112,6 +144,7 @@ impl Step<'_> {
             return Ok(Err(Complaint::NotPrimary));
         };
         let body = v1::client_frame::Request::RemoveDevice(account_key.remove(device));
+        linked::remove(self.tx, &device)?;
         self.request(Waiting::new(Kind::RemoveDevice, None, 0), body)?;
         for row in conversation::active(self.tx)? {
             let now = self.now;

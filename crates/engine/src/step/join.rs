@@ -207,6 +207,7 @@ impl Step<'_> {
         let row = loaded.change();
         row.since_update = 0;
         row.update_due = Some(due);
+        self.bring_own_devices(loaded.row.row, view)?;
         self.reschedule = true;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Ready(shown));

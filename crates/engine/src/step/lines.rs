@@ -89,6 +89,7 @@ impl Step<'_> {
             .map(|current| current.group.view().clone());
         if let Some(view) = view {
             self.mirror(host, &view)?;
+            self.bring_own_devices(host.row.row, &view)?;
         }
         let due = self.now.after(self.renewal_after_join(host));
         let row = host.change();

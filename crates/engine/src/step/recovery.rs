@@ -14,7 +14,7 @@ use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::conversation::{self, Row};
 use crate::table::setting::{self, Setting};
-use crate::table::{mailbox, outbox, timeline};
+use crate::table::{address, mailbox, outbox, timeline};
 use crate::view::Standing;
 
 const ROLLED_BACK: &str = "this device was put back to an earlier state";
@@ -39,8 +39,13 @@ impl Step<'_> {
         } else if Sequence(greeting.newest) < applied {
             self.stands_at(Sequence(greeting.newest))?;
             self.tell(Event::ServerRolledBack);
+            self.add_devices_again()?;
+            if greeting.newest == 0 {
+                self.has_new_mailbox()?;
+            } else {
+                self.doubt_all(SERVER_ROLLED_BACK, at)?;
+            }
             self.replace_packages()?;
-            self.doubt_all(SERVER_ROLLED_BACK, at)?;
         }
         let accepted = self.memory.outbox.iter();
         let accepted = accepted.filter(|(_, waiting)| waiting.accepted);
@@ -145,6 +150,17 @@ impl Step<'_> {
             if matches!(intent.wish, crate::table::intent::Wish::Create { .. }) {
                 self.forget_intent(intent.id)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The server has made this device's mailbox anew: no address leads to it, and not even an own commit would come back.
+    fn has_new_mailbox(&mut self) -> Result<(), Fault> {
+        address::remove_unused(self.tx)?;
+        for row in conversation::active(self.tx)? {
+            let mut loaded = self.expect(row)?;
+            self.lose_place(&mut loaded, SERVER_ROLLED_BACK.to_owned())?;
+            self.put(loaded);
         }
         Ok(())
     }

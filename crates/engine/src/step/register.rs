@@ -103,11 +103,31 @@ impl Step<'_> {
         if !identity.registered {
             identity.registered = true;
             setting::put(self.tx, Setting::Registered, &[1])?;
-            setting::remove(self.tx, Setting::Registration)?;
+            setting::remove(self.tx, Setting::RegisteringAgain)?;
             self.tell(Event::Registered);
         }
         self.compare_memories(greeting)?;
         self.restock(&greeting.supply.clone().unwrap_or_default())
+    }
+
+    /// A first device shows the server its registration again. `false`: it has none, or has been refused with it.
+    fn register_again(&mut self) -> Result<bool, Fault> {
+        if setting::get(self.tx, Setting::Registration)?.is_none() {
+            return Ok(false);
+        }
+        setting::put(self.tx, Setting::RegisteringAgain, &[1])?;
+        self.set_registered(false)?;
+        Ok(true)
+    }
+
+    fn set_registered(&mut self, registered: bool) -> Result<(), Fault> {
+        if registered {
+            setting::put(self.tx, Setting::Registered, &[1])?;
+        } else {
+            setting::remove(self.tx, Setting::Registered)?;
+        }
+        *self.identity = Identity::load(self.tx)?;
+        Ok(())
     }
 
     /// The server would not greet this device.
@@ -116,13 +136,20 @@ impl Step<'_> {
             .identity
             .as_ref()
             .is_some_and(|identity| identity.registered);
+        let again = setting::get(self.tx, Setting::RegisteringAgain)?.is_some();
         match refused.code() {
             RefusalCode::Busy | RefusalCode::Unavailable | RefusalCode::Unspecified => {}
             RefusalCode::Unauthenticated if registered => {
-                // The answer to the request for a new token may have been lost: then the new one opens.
-                if !self.try_other_token()? {
+                // The answer to the request for a new token may have been lost: then the new one opens. And a server that was put
+                // back to an earlier state may not know the account yet.
+                if !self.try_other_token()? && !self.register_again()? {
                     self.tell(Event::DeviceRemoved);
                 }
+            }
+            _ if again => {
+                self.set_registered(true)?;
+                setting::remove(self.tx, Setting::RegisteringAgain)?;
+                self.tell(Event::DeviceRemoved);
             }
             code if !registered => {
                 let failure = Failure::Server(super::reply::words(code).to_owned());

@@ -114,6 +114,13 @@ pub(crate) fn next_retired(tx: &Connection) -> Result<Option<Timestamp>, Fault> 
     Ok(until.map(|until| Timestamp(from_sql(until))))
 }
 
+/// The mailbox that they led to is gone: those that nobody uses yet.
+pub(crate) fn remove_unused(tx: &Connection) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM address WHERE use IN (0, 1)")?
+        .execute([])?;
+    Ok(())
+}
+
 /// Two rows of conversations change places: their addresses go along.
 pub(crate) fn swap(tx: &Connection, one: Row, other: Row) -> Result<(), Fault> {
     tx.prepare_cached(

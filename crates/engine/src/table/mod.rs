@@ -8,6 +8,7 @@ pub(crate) mod heard;
 pub(crate) mod intent;
 pub(crate) mod key_package;
 pub(crate) mod leaver;
+pub(crate) mod linked;
 pub(crate) mod mailbox;
 pub(crate) mod member;
 pub(crate) mod offer;

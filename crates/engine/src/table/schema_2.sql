@@ -25,3 +25,9 @@ CREATE TABLE finding (
   kind         INTEGER NOT NULL,
   PRIMARY KEY (conversation, account, kind)
 ) WITHOUT ROWID;
+
+-- On a primary device: the requests by which it has added others, so that a server that has forgotten them gets them again.
+CREATE TABLE linked (
+  device BLOB PRIMARY KEY,
+  frame  BLOB NOT NULL
+) WITHOUT ROWID;

@@ -19,8 +19,10 @@ pub(crate) enum Setting {
     OtherToken,
     /// The encoded certificate.
     Certificate,
-    /// The registration frame, until the server has answered.
+    /// The registration frame.
     Registration,
+    /// It has been sent again, to a server that does not know this device any more.
+    RegisteringAgain,
     /// The server has answered.
     Registered,
     /// When all key packages are to be replaced (Unix time in milliseconds, u64 big endian).
@@ -38,6 +40,7 @@ impl Setting {
             Self::OtherToken => "other_token",
             Self::Certificate => "certificate",
             Self::Registration => "registration",
+            Self::RegisteringAgain => "registering_again",
             Self::Registered => "registered",
             Self::Recovery => "recovery",
             Self::ReplacementDue => "replacement_due",

@@ -43,6 +43,7 @@ pub struct Who(pub usize);
 pub struct Town {
     pub runtime: tokio::runtime::Runtime,
     pub core: Arc<TownCore>,
+    pub store: MemoryStore,
     pub clock: ManualClock,
     pub people: Vec<Person>,
     pub rng: StdRng,
@@ -55,7 +56,8 @@ impl Town {
         let clock = ManualClock::at(Timestamp(1_790_000_000_000));
         let key = AddressKey::new(1, &[7; 32]);
         let settings = Settings::default();
-        let (core, committer) = Core::new(MemoryStore::new(), clock.clone(), key, settings);
+        let store = MemoryStore::new();
+        let (core, committer) = Core::new(store.clone(), clock.clone(), key, settings);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
@@ -63,6 +65,7 @@ impl Town {
         Self {
             runtime,
             core,
+            store,
             clock,
             people: Vec::new(),
             rng: StdRng::seed_from_u64(seed),
@@ -135,6 +138,14 @@ impl Town {
         self.settles();
         self.passes(Duration::from_secs(5));
         who
+    }
+
+    /// The server is put back to a backup: all connections end.
+    pub fn puts_server_back(&mut self, backup: &MemoryStore) {
+        self.store.put_back(backup);
+        for person in &mut self.people {
+            person.line = None;
+        }
     }
 
     pub fn now(&self) -> Timestamp {

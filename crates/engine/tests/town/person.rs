@@ -221,9 +221,12 @@ impl Person {
                 true
             }
             Err(refusal) => {
-                self.apply(Input::TurnedAway(v1::Refused::from(refusal)), now);
-                self.online = false;
-                false
+                let turned_away = Input::TurnedAway(v1::Refused::from(refusal));
+                let outcome = self.apply(turned_away, now);
+                // As a shell does: what the engine says nothing of, it tries again with what it has now.
+                let silent = outcome.is_some_and(|outcome| outcome.events.is_empty());
+                self.online = silent && refusal == Refusal::Unauthenticated;
+                self.online
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::core::Device;
 use crate::refusal::Refusal;
 use crate::request::KeyPackage;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     accounts: HashMap<AccountId, AccountRow>,
     handles: HashMap<String, AccountId>,
@@ -31,6 +31,7 @@ struct State {
     once: BTreeMap<(i64, [u8; 16]), Once>,
 }
 
+#[derive(Clone)]
 struct AccountRow {
     account: Account,
     digest: [u8; 32],
@@ -38,6 +39,7 @@ struct AccountRow {
     devices: Vec<MailboxId>,
 }
 
+#[derive(Clone)]
 struct Mailbox {
     account: AccountId,
     device: DeviceId,
@@ -52,11 +54,13 @@ struct Mailbox {
     items: BTreeMap<u64, v1::Item>,
 }
 
+#[derive(Clone)]
 struct Package {
     content: KeyPackage,
     spent: Option<u32>,
 }
 
+#[derive(Clone)]
 struct Once {
     request: [u8; 16],
     hidden: u64,
@@ -71,6 +75,18 @@ impl MemoryStore {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A copy of all that it holds now, as a backup is one.
+    #[must_use]
+    pub fn backup(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
+    }
+
+    /// From now on it holds what a backup held.
+    pub fn put_back(&self, backup: &Self) {
+        let state = backup.lock().clone();
+        *self.lock() = state;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
