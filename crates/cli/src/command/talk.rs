@@ -129,7 +129,10 @@ fn concerns(event: &Event, id: ConversationId) -> bool {
         | Event::Gap(at)
         | Event::Removed(at)
         | Event::SendFailed(at, ..)
-        | Event::Held(at, _) => *at == id,
+        | Event::Held(at, _)
+        | Event::Moved(at)
+        | Event::Rejoining(at, _)
+        | Event::Back(at) => *at == id,
         _ => false,
     }
 }

@@ -129,11 +129,15 @@ impl Driver {
             }
         }
         if channel == Channel::Mailbox {
-            self.parked |= matches!(
-                end,
-                SocketEnd::Closed(close::REPLACED | close::UNAUTHENTICATED)
-            );
-            self.show(Link::Offline { why: end.clone() });
+            // After a refused token the engine says whether there is another one to show.
+            self.parked |= matches!(end, SocketEnd::Closed(close::REPLACED));
+            let why = match end {
+                SocketEnd::Closed(close::UNAUTHENTICATED) if !self.parked => {
+                    SocketEnd::Closed(close::GOING_AWAY)
+                }
+                end => end.clone(),
+            };
+            self.show(Link::Offline { why });
         }
     }
 
