@@ -33,7 +33,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let (mut passed, mut failed) = (0, 0);
-    let (mut texts, mut events) = (0, 0);
+    let (mut texts, mut events, mut trace) = (0, 0, 0);
     let begin = Instant::now();
     for seed in arguments.from..arguments.from.saturating_add(arguments.seeds) {
         let people = arguments.people.unwrap_or(2 + (seed % 11) as usize).max(2);
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         });
         texts += report.texts;
         events += report.events;
+        trace ^= report.trace;
         if report.violations.is_empty() {
             passed += 1;
         } else {
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
         }
     }
     let seconds = begin.elapsed().as_secs_f64();
-    println!("{texts} texts, {events} frames and changes in {seconds:.0} s");
+    println!("{texts} texts, {events} frames and changes, trace {trace:016x}, in {seconds:.0} s");
     println!("{passed} passed, {failed} failed");
     if failed > 0 {
         ExitCode::FAILURE
