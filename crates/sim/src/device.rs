@@ -109,11 +109,25 @@ impl Device {
         me.is_some_and(|me| me.registered)
     }
 
+    fn file(&self, number: u32) -> PathBuf {
+        self.folder.join(format!("{number}.db"))
+    }
+
+    /// Copies its files as they are at this moment.
+    pub(crate) fn copies_to(&self, path: &Path) {
+        let _ = std::fs::remove_file(format!("{}-wal", path.display()));
+        copy_database(&self.file(self.starts), path);
+    }
+
     /// Killed: what the files hold at this moment is all that is left. Everything else is forgotten.
     pub(crate) fn dies(&mut self) {
-        let file = |number: u32| self.folder.join(format!("{number}.db"));
-        let (before, after) = (file(self.starts), file(self.starts + 1));
-        copy_database(&before, &after);
+        self.restarts_from(&self.file(self.starts));
+    }
+
+    /// Killed, and started again with a copy of these files in place of its own.
+    pub(crate) fn restarts_from(&mut self, path: &Path) {
+        let (before, after) = (self.file(self.starts), self.file(self.starts + 1));
+        copy_database(path, &after);
         self.engine = open(&after);
         for ending in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{ending}", before.display()));

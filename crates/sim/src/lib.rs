@@ -12,14 +12,20 @@
 )]
 
 mod device;
-mod life;
 mod network;
 pub mod options;
 pub mod oracle;
+pub mod script;
 mod server;
+mod town;
 mod trace;
+mod watch;
 mod words;
 mod world;
 
-pub use options::{Faults, Options};
-pub use world::{Report, run};
+pub use keyfold_protocol::state::Role;
+pub use options::{Faults, Options, Setup};
+pub use oracle::{Check, Violation};
+pub use script::{Mishap, Script};
+pub use town::{Person, Talk, Town};
+pub use world::{Report, play, run};

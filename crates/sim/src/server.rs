@@ -64,6 +64,20 @@ impl Server {
         self.core = Self::launch(&self.runtime, &self.store, &self.clock);
     }
 
+    /// A server of its own over a copy of what this one holds.
+    pub(crate) fn copied(&self) -> Self {
+        let mut copy = Self::new(self.clock.clone());
+        copy.becomes(self);
+        copy
+    }
+
+    /// Holds what the other one holds, as if it had come back from a copy of it. Its connections are over.
+    pub(crate) fn becomes(&mut self, other: &Self) {
+        self.core.close();
+        self.store = other.store.copied();
+        self.core = Self::launch(&self.runtime, &self.store, &self.clock);
+    }
+
     /// The first frame of a mailbox connection.
     pub(crate) fn greets(&self, body: Body) -> Result<(Session, v1::Greeting), Refusal> {
         let core = &self.core;

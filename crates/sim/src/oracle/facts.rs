@@ -35,6 +35,12 @@ impl Oracle {
         self.said.len()
     }
 
+    /// A device has come back from a copy of its state.
+    pub(crate) fn is_restored(&mut self, _device: usize) {}
+
+    /// The server has come back from a copy of what it held.
+    pub(crate) fn server_is_restored(&mut self) {}
+
     /// A device is not in a conversation any more.
     pub(crate) fn parts(&mut self, device: usize, events: &[Event]) {
         for event in events {
@@ -83,7 +89,14 @@ impl Oracle {
     }
 
     /// The server has answered a request.
-    pub(crate) fn answered(&mut self, server: &Server, body: &Body, answer: &Content) {
+    pub(crate) fn answered(
+        &mut self,
+        server: &Server,
+        _device: usize,
+        body: &Body,
+        answer: &Content,
+        _now: u64,
+    ) {
         if !matches!(answer, Content::Accepted(_)) {
             return;
         }

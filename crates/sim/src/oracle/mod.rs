@@ -21,6 +21,43 @@ use crate::device::Device;
 use rest::at_rest;
 use screen::Screen;
 
+/// What is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// Every step of every engine succeeds, unless the disk is full, and none goes round in circles.
+    Steps,
+    /// Each text is shown exactly once on each device of its epoch, and on no other.
+    Shown,
+    /// What was typed is sent, or has failed for a good reason; it is neither lost nor waits for ever.
+    Unsent,
+    /// All devices show the server's order.
+    Order,
+    /// Each gap that is shown is right.
+    Gaps,
+    /// All members end in the same epoch with the same roster, name and roles.
+    Ends,
+    /// Nothing is refused, held or waiting in the end.
+    Rest,
+    /// No frame holds a plaintext, and none on a conversation a handle.
+    Wire,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub check: Check,
+    /// How, in one sentence.
+    pub words: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}: {}", self.check, self.words)
+    }
+}
+
+type Found = Vec<(Check, String)>;
 type Handle = Vec<u8>;
 type MessageId = Vec<u8>;
 
@@ -40,6 +77,9 @@ struct Placed {
     order: u64,
 }
 
+/// Violations that are kept: more say nothing more.
+const MOST: usize = 20;
+
 #[derive(Default)]
 pub(crate) struct Oracle {
     said: HashMap<ContentId, Said>,
@@ -56,37 +96,40 @@ pub(crate) struct Oracle {
     leaves: HashMap<usize, Vec<(Handle, u64, u64)>>,
     /// Devices that were out of a conversation at some time: what waited to be sent then has failed.
     parted: BTreeSet<(usize, Vec<u8>)>,
-    pub(crate) violations: Vec<String>,
+    pub(crate) violations: Vec<Violation>,
 }
 
 impl Oracle {
-    pub(crate) fn violated(&mut self, what: String) {
-        if self.violations.len() < 20 {
-            self.violations.push(what);
+    pub(crate) fn violated(&mut self, check: Check, words: &str) {
+        if self.violations.len() < MOST {
+            let words = words.to_owned();
+            self.violations.push(Violation { check, words });
         }
     }
 
     /// Judges the world after everything has healed and come to rest.
     pub(crate) fn judges(&mut self, devices: &[Device]) {
         let screens: Vec<Screen> = devices.iter().map(Screen::of).collect();
-        let mut found = Vec::new();
-        for screen in screens.iter().zip(devices) {
-            found.extend(at_rest(screen.0, screen.1));
+        let mut found = Found::new();
+        let mut note = |check: Check, words: Vec<String>| {
+            found.extend(words.into_iter().map(|words| (check, words)));
+        };
+        for (screen, device) in screens.iter().zip(devices) {
+            note(Check::Rest, at_rest(screen, device));
         }
         for id in &self.order_said {
-            found.extend(self.judge_text(*id, devices, &screens));
-        }
-        for screen in &screens {
-            found.extend(self.judge_order(screen));
+            let (check, words) = self.judge_text(*id, devices, &screens);
+            note(check, words);
         }
         for (screen, device) in screens.iter().zip(devices) {
+            note(Check::Order, self.judge_order(screen));
             if !device.unlinked {
-                found.extend(self.judge_gaps(screen));
+                note(Check::Gaps, self.judge_gaps(screen));
             }
         }
-        found.extend(self.judge_ends(devices, &screens));
-        for what in found {
-            self.violated(what);
+        note(Check::Ends, self.judge_ends(devices, &screens));
+        for (check, words) in found {
+            self.violated(check, &words);
         }
     }
 }

@@ -4,7 +4,7 @@ use keyfold_engine::view::State;
 use keyfold_protocol::content::ContentId;
 
 use super::screen::Screen;
-use super::{Oracle, Said};
+use super::{Check, Oracle, Said};
 use crate::device::Device;
 
 impl Oracle {
@@ -13,7 +13,7 @@ impl Oracle {
         id: ContentId,
         devices: &[Device],
         screens: &[Screen],
-    ) -> Vec<String> {
+    ) -> (Check, Vec<String>) {
         let said = &self.said[&id];
         let sender = &screens[said.device];
         let state = sender.states.get(&id);
@@ -22,7 +22,8 @@ impl Oracle {
             .as_ref()
             .and_then(|message| self.placed.get(message))
         else {
-            return self.judge_unsent(said, state.copied(), devices, screens);
+            let words = self.judge_unsent(said, state.copied(), devices, screens);
+            return (Check::Unsent, words);
         };
         let mut found = Vec::new();
         let roster = self.rosters.get(&(placed.handle.clone(), placed.epoch));
@@ -45,7 +46,7 @@ impl Oracle {
                 ));
             }
         }
-        found
+        (Check::Shown, found)
     }
 
     /// A text that the server never placed, as far as its sender has learned.

@@ -1,13 +1,13 @@
 //! What reaches a device, and what its shell makes of it.
 
-use keyfold_engine::Channel;
-use keyfold_engine::{Event as Told, Input};
+use keyfold_engine::{Channel, Event as Told, Input};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
 use super::World;
 use crate::network::Wire;
+use crate::oracle::Check;
 
 impl World {
     pub(super) fn at_device(&mut self, wire: Wire, frame: u64, content: Content) {
@@ -41,7 +41,7 @@ impl World {
         self.tends(device);
     }
 
-    pub(super) fn greeted(&mut self, device: usize, content: Content) {
+    fn greeted(&mut self, device: usize, content: Content) {
         let now = self.now();
         match content {
             Content::Greeting(greeting) => {
@@ -57,13 +57,14 @@ impl World {
                     one.reachable = false;
                 }
             }
-            _ => self
-                .oracle
-                .violated("a greeting was answered with something else".to_owned()),
+            _ => {
+                let words = "a greeting was answered with something else";
+                self.oracle.violated(Check::Steps, words);
+            }
         }
     }
 
-    pub(super) fn delivers(&mut self, device: usize, deliveries: v1::Deliveries) {
+    fn delivers(&mut self, device: usize, deliveries: v1::Deliveries) {
         let items = deliveries.items.clone();
         let person = self.devices[device].person;
         let own: Vec<usize> = (0..self.devices.len())

@@ -4,101 +4,113 @@
 //! goes wrong in `faults`.
 
 mod arrivals;
+mod fate;
 mod faults;
+mod life;
+mod scenes;
 mod server_side;
 mod shell;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyfold_engine::Command;
+use keyfold_engine::{Command, Input};
 use keyfold_server::clock::{Clock as _, ManualClock};
-use keyfold_wire::ids::Timestamp;
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use keyfold_wire::ids::{ConversationId, Timestamp};
 
 use crate::device::Device;
-use crate::life::name;
 use crate::network::Event;
-use crate::options::Options;
-use crate::oracle::Oracle;
+use crate::options::{Options, Setup};
+use crate::oracle::{Oracle, Violation};
+use crate::script::{Scene, Script, handle};
 use crate::server::Server;
 use crate::trace::Trace;
+use crate::watch::Watch;
+use fate::{Fate, nature};
+use scenes::Last;
 
 /// A day in 2026, at noon.
 const START: u64 = 1_790_000_000_000;
-/// Milliseconds from one thing that people do to the next, at most.
-const PAUSE: u64 = 4_000;
-/// After the last action everything heals, and the world has this long to come to rest: longer than any retry, grace or
+/// After the last scene everything heals, and the world has this long to come to rest: longer than any retry, grace or
 /// renewal that is due soon.
 const REST: u64 = 40 * 60_000;
+/// Everybody has registered by then.
+const BEGINNING: u64 = 60_000;
+/// How often the server looks for what it need not keep.
+const SWEEP: u64 = 3_600_000;
 /// Ticks of one device at one moment beyond which it goes round in circles.
 const MAX_TICKS: u32 = 20;
+/// Violations after which a world is not worth playing on.
+const ENOUGH: usize = 20;
 
 /// How a run went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// What the oracle found, one sentence each. Empty: all is well.
-    pub violations: Vec<String>,
+    /// What the oracle found. Empty: all is well.
+    pub violations: Vec<Violation>,
     /// Texts that people typed.
     pub texts: usize,
     /// Things that happened.
     pub events: u64,
-    /// A number for all that happened: the same for the same seed.
+    /// A number for all that happened: the same for the same script.
     pub trace: u64,
+    /// The scenes that could be played, with the names of what their numbers came to.
+    pub played: Vec<Scene>,
 }
 
-/// Plays one world from its seed and judges it.
+/// Draws one world from its seed, plays and judges it.
 pub fn run(options: Options) -> Report {
-    let mut world = World::new(options);
+    play(&Script::drawn(&options), options.setup())
+}
+
+/// Plays one world and judges it.
+pub fn play(script: &Script, setup: Setup) -> Report {
+    let mut world = World::new(script.clone(), setup);
     world.plays();
-    let World {
-        mut oracle,
-        devices,
-        trace,
-        ..
-    } = world;
-    oracle.judges(&devices);
-    Report {
-        texts: oracle.texts(),
-        events: trace.events(),
-        trace: trace.digest(),
-        violations: oracle.violations,
-    }
+    world.judged()
 }
 
 pub(crate) struct World {
-    pub(crate) options: Options,
-    pub(crate) rng: StdRng,
+    pub(crate) script: Script,
+    pub(crate) setup: Setup,
     clock: ManualClock,
     pub(crate) devices: Vec<Device>,
+    fates: Vec<Fate>,
     server: Server,
+    /// The copy of what the server held that was kept last.
+    backup: Option<Server>,
     queue: BTreeMap<(u64, u64), Event>,
     order: u64,
-    left: u32,
-    pub(crate) groups: u32,
-    /// Faults still happen.
-    faulty: bool,
+    next_scene: usize,
+    last: Last,
+    /// Conversations by the tags that they were begun under.
+    tags: BTreeMap<u32, ConversationId>,
+    played: Vec<Scene>,
     pub(crate) oracle: Oracle,
+    watch: Watch,
     pub(crate) trace: Trace,
     folder: tempfile::TempDir,
 }
 
 impl World {
-    fn new(options: Options) -> Self {
+    fn new(script: Script, setup: Setup) -> Self {
         let clock = ManualClock::at(Timestamp(START));
         Self {
-            options,
-            rng: StdRng::seed_from_u64(options.seed),
+            script,
+            setup,
             server: Server::new(clock.clone()),
+            backup: None,
             clock,
             devices: Vec::new(),
+            fates: Vec::new(),
             queue: BTreeMap::new(),
             order: 0,
-            left: options.actions,
-            groups: 0,
-            faulty: false,
+            next_scene: 0,
+            last: Last::default(),
+            tags: BTreeMap::new(),
+            played: Vec::new(),
             oracle: Oracle::default(),
+            watch: Watch::default(),
             trace: Trace::default(),
             folder: tempfile::tempdir().unwrap(),
         }
@@ -109,10 +121,10 @@ impl World {
     }
 
     fn plays(&mut self) {
-        for person in 0..self.options.people {
-            let device = self.arrives(person);
+        for person in 0..self.script.people {
+            let device = self.arrives(person, 0);
             let register = Command::Register {
-                handle: name(person),
+                handle: handle(person),
                 invitation: String::new(),
                 suites: self.suites(),
             };
@@ -120,20 +132,37 @@ impl World {
             let me = self.devices[device].engine.me().unwrap();
             self.devices[device].id = me.map(|me| me.device);
         }
-        self.happens_until(START + 60_000);
-        self.faulty = true;
-        self.after(1, Event::Life);
-        self.after(3_600_000, Event::Sweep);
+        self.happens_until(START + BEGINNING);
+        self.schedules_scene();
+        self.after(SWEEP, Event::Sweep);
         self.happens_until(u64::MAX);
         self.heals();
         let end = self.now() + REST;
         self.happens_until(end);
     }
 
-    /// Everything that is to happen before `end`, or before people have nothing left to do.
+    fn judged(mut self) -> Report {
+        self.oracle.judges(&self.devices);
+        for found in self.watch.found() {
+            self.oracle.violations.push(found);
+        }
+        Report {
+            texts: self.oracle.texts(),
+            events: self.trace.events(),
+            trace: self.trace.digest(),
+            violations: self.oracle.violations,
+            played: self.played,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.next_scene >= self.script.scenes.len()
+    }
+
+    /// Everything that is to happen before `end`, or before the last scene has been played.
     fn happens_until(&mut self, end: u64) {
         while let Some((&(at, _), _)) = self.queue.first_key_value() {
-            if at > end || (end == u64::MAX && self.left == 0) {
+            if at > end || (end == u64::MAX && self.is_over()) {
                 break;
             }
             let Some((_, event)) = self.queue.pop_first() else {
@@ -141,7 +170,7 @@ impl World {
             };
             self.moves_to(at);
             self.happens(event);
-            if self.oracle.violations.len() >= 20 {
+            if self.oracle.violations.len() >= ENOUGH {
                 return;
             }
         }
@@ -164,16 +193,19 @@ impl World {
         self.at(self.now() + wait, event);
     }
 
+    fn schedules_scene(&mut self) {
+        if let Some(scene) = self.script.scenes.get(self.next_scene) {
+            self.after(scene.wait, Event::Scene);
+        }
+    }
+
     fn happens(&mut self, event: Event) {
         match event {
-            Event::Life => {
-                if self.left > 0 {
-                    self.left -= 1;
-                    self.lives();
-                    self.fate();
-                    let pause = self.rng.random_range(1..PAUSE);
-                    self.after(pause, Event::Life);
-                }
+            Event::Scene => {
+                let scene = self.script.scenes[self.next_scene].clone();
+                self.next_scene += 1;
+                self.plays_scene(&scene);
+                self.schedules_scene();
             }
             Event::Wake(device) => {
                 self.devices[device].wakes_at = None;
@@ -186,27 +218,27 @@ impl World {
             Event::Broken(wire) => self.notices(wire),
             Event::AtServer(wire, frame, body) => self.at_server(wire, frame, body),
             Event::AtDevice(wire, frame, content) => self.at_device(wire, frame, content),
+            Event::Echo(device, request, content) => {
+                self.steps(device, Input::Reply(request, content), |_, _| ());
+                self.tends(device);
+            }
             Event::Sweep => {
                 self.server.sweeps();
-                if self.left > 0 {
-                    self.after(3_600_000, Event::Sweep);
+                if !self.is_over() {
+                    self.after(SWEEP, Event::Sweep);
                 }
             }
         }
     }
 
     /// Somebody has a new device.
-    pub(crate) fn arrives(&mut self, person: usize) -> usize {
+    fn arrives(&mut self, person: usize, skew: i64) -> usize {
         let number = self.devices.len();
-        let rng = StdRng::from_rng(&mut self.rng);
-        let skew = if self.options.faults.clocks() {
-            self.rng.random_range(-3_600_000..3_600_000)
-        } else {
-            0
-        };
+        let rng = nature(self.script.seed, number, 1);
         let folder = self.folder.path().join(number.to_string());
         self.devices
             .push(Device::new(&folder, number, person, rng, skew));
+        self.fates.push(Fate::new(self.script.seed, number));
         number
     }
 }

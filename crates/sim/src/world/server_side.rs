@@ -6,15 +6,15 @@ use keyfold_engine::Channel;
 use keyfold_server::Refusal;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
-use rand::Rng as _;
 
 use super::World;
 use crate::network::{Event, Wire, number};
+use crate::script::{Mishap, Occasion};
 
 impl World {
     /// Puts a frame on the wire, which may break under it.
     pub(super) fn sends(&mut self, device: usize, channel: Channel, frame: u64, body: Body) {
-        if self.faulty && self.options.faults.network() && self.rng.random_bool(0.01) {
+        if self.meets(device, Occasion::Frame).is_some() {
             self.cuts(device, channel);
         }
         let now = self.now();
@@ -24,13 +24,14 @@ impl World {
         }
         let generation = pipe.generation;
         let mut lane = pipe.up;
-        let at = lane.arrival(now, &mut self.rng);
+        let at = lane.arrival(now, &mut self.fates[device].rng);
         self.devices[device].pipe(channel).up = lane;
         let wire = Wire {
             device,
             channel,
             generation,
         };
+        self.watch.goes_up(&body);
         self.at(at, Event::AtServer(wire, frame, body));
     }
 
@@ -52,21 +53,33 @@ impl World {
             }
             return self.pushes();
         }
-        let answer = self.answers(wire, frame, body);
-        // Broken after the server did it and before the answer is heard.
-        if self.faulty && self.options.faults.network() && self.rng.random_bool(0.01) {
-            self.cuts(wire.device, wire.channel);
+        let mishap = self.meets(wire.device, Occasion::Request);
+        let answer = match mishap {
+            Some(Mishap::Busy(millis)) => {
+                let retry_after = Duration::from_millis(millis);
+                Content::Refused(Refusal::Busy { retry_after }.into())
+            }
+            _ => self.answers(wire, frame, body.clone()),
+        };
+        match mishap {
+            Some(Mishap::LosesAnswer) => self.cuts(wire.device, wire.channel),
+            Some(Mishap::AnsweredTwice) if frame != self.devices[wire.device].hello => {
+                let again = self.answers(wire, frame, body);
+                self.replies(wire, frame, again);
+            }
+            Some(Mishap::AnsweredAgain(millis)) => {
+                if let Some(asked) = self.devices[wire.device].asked.get(&frame) {
+                    let echo = Event::Echo(wire.device, asked.id, answer.clone());
+                    self.after(millis, echo);
+                }
+            }
+            _ => {}
         }
         self.replies(wire, frame, answer);
         self.pushes();
     }
 
-    pub(super) fn answers(&mut self, wire: Wire, frame: u64, body: Body) -> Content {
-        let busy = self.faulty && self.options.faults.network() && self.rng.random_bool(0.01);
-        if busy {
-            let retry_after = Duration::from_millis(self.rng.random_range(1..2_000));
-            return Content::Refused(Refusal::Busy { retry_after }.into());
-        }
+    fn answers(&mut self, wire: Wire, frame: u64, body: Body) -> Content {
         let device = &mut self.devices[wire.device];
         if wire.channel == Channel::Mailbox && frame == device.hello {
             return match self.server.greets(body) {
@@ -83,7 +96,9 @@ impl World {
             .answers(wire.channel, device.session.as_ref(), body.clone());
         match answered {
             Ok(content) => {
-                self.oracle.answered(&self.server, &body, &content);
+                let now = self.now();
+                self.oracle
+                    .answered(&self.server, wire.device, &body, &content, now);
                 content
             }
             Err(refusal) => Content::Refused(refusal.into()),
@@ -103,6 +118,9 @@ impl World {
                 generation: self.devices[device].mailbox.generation,
             };
             for content in pushed {
+                if self.meets(device, Occasion::Push).is_some() {
+                    self.replies(wire, 0, content.clone());
+                }
                 self.replies(wire, 0, content);
             }
             if over {
@@ -114,14 +132,15 @@ impl World {
     }
 
     /// A frame from the server to a device.
-    pub(super) fn replies(&mut self, wire: Wire, frame: u64, content: Content) {
+    fn replies(&mut self, wire: Wire, frame: u64, content: Content) {
         let now = self.now();
+        self.watch.goes_down(&content);
         let pipe = self.devices[wire.device].pipe(wire.channel);
         if pipe.generation != wire.generation || pipe.cut || !pipe.open {
             return;
         }
         let mut lane = pipe.down;
-        let at = lane.arrival(now, &mut self.rng);
+        let at = lane.arrival(now, &mut self.fates[wire.device].rng);
         self.devices[wire.device].pipe(wire.channel).down = lane;
         self.at(at, Event::AtDevice(wire, frame, content));
     }

@@ -5,47 +5,68 @@ use keyfold_engine::{Answer, Channel, Command, Event as Told, Input, Outcome};
 use super::{MAX_TICKS, START, World};
 use crate::device::Asked;
 use crate::network::Event;
-use crate::oracle::Oracle;
+use crate::oracle::{Check, Oracle};
+use crate::script::{Mishap, Occasion};
 use crate::words::{asked as asked_words, words};
+
+/// Pages enough for any database here.
+const ROOM: u32 = 1_000_000;
 
 impl World {
     /// Carries out a command; `None` when the device complains.
-    pub(crate) fn commands(&mut self, device: usize, command: Command) -> Option<Answer> {
+    pub(super) fn commands(&mut self, device: usize, command: Command) -> Option<Answer> {
         let outcome = self.applies(device, Input::Command(command));
         self.tends(device);
         outcome.and_then(|outcome| outcome.answer.ok())
     }
 
-    /// One step of a device's engine.
-    pub(super) fn applies(&mut self, device: usize, input: Input) -> Option<Outcome> {
+    /// One step of a device's engine. `None`: it failed, and nothing of it has happened.
+    fn applies(&mut self, device: usize, input: Input) -> Option<Outcome> {
         let now = self.now();
+        let full = match self.meets(device, Occasion::Step) {
+            Some(Mishap::DiskFull(pages)) => Some(pages),
+            _ => None,
+        };
+        let reply = match &input {
+            Input::Reply(id, _) => Some(*id),
+            _ => None,
+        };
+        let told = (self.setup.follow == Some(device)).then(|| words(&input));
         let one = &mut self.devices[device];
         let clock = one.clock(now);
-        let told = (self.options.follow == Some(device)).then(|| words(&input));
-        match one.engine.apply(input, clock, &mut one.rng) {
+        if let Some(pages) = full {
+            one.engine.set_quota(pages).unwrap();
+        }
+        let outcome = one.engine.apply(input, clock, &mut one.rng);
+        if full.is_some() {
+            one.engine.set_quota(ROOM).unwrap();
+        }
+        if let Some(told) = told {
+            let heard = outcome.as_ref().map(|it| (&it.answer, &it.events));
+            self.follows(&format!("{told} -> {heard:?}"));
+        }
+        match outcome {
             Ok(outcome) => {
                 self.oracle.parts(device, &outcome.events);
-                if let Some(told) = told {
-                    self.follows(&format!(
-                        "{told} -> {:?} {:?}",
-                        outcome.answer, outcome.events
-                    ));
-                }
                 Some(outcome)
             }
             Err(fault) => {
-                self.oracle
-                    .violated(format!("device {device} failed: {fault}"));
+                // A reply that could not be taken in counts as lost.
+                self.fates[device].owed.extend(reply);
+                self.gives_up(device, &fault);
                 None
             }
         }
     }
 
+    /// A line about the device that is followed.
+    #[allow(clippy::print_stdout, reason = "asked for at a terminal")]
     pub(super) fn follows(&self, what: &str) {
         println!("{:>10} {what}", self.now() - START);
     }
 
-    /// A step after which the process may be killed, so that its shell never hears of it. `None`: it was.
+    /// A step before or after which the process may be killed, so that its shell never hears of it. `None`: it was, or the
+    /// step failed.
     pub(super) fn steps(
         &mut self,
         device: usize,
@@ -64,7 +85,7 @@ impl World {
     }
 
     /// Whatever a device's shell has to do now: tick, connect, ask.
-    pub(crate) fn tends(&mut self, device: usize) {
+    pub(super) fn tends(&mut self, device: usize) {
         let now = self.now();
         let one = &mut self.devices[device];
         if one.deadline().is_some_and(|deadline| deadline <= now) {
@@ -74,9 +95,8 @@ impl World {
                 (now, 1)
             };
             if one.ticks.1 > MAX_TICKS {
-                self.oracle
-                    .violated(format!("device {device} is due again and again"));
-                return;
+                let words = format!("device {device} is due again and again");
+                return self.oracle.violated(Check::Steps, &words);
             }
             if self.steps(device, Input::Tick, |_, _| ()).is_none() {
                 return;
@@ -101,12 +121,13 @@ impl World {
         }
     }
 
-    pub(super) fn connects(&mut self, device: usize) {
+    fn connects(&mut self, device: usize) {
         let now = self.now();
         let one = &mut self.devices[device];
-        if one.mailbox.open || !one.reachable || one.retry_at > now {
+        if one.mailbox.open || !one.reachable || one.retry_at > now || !self.settles(device) {
             return;
         }
+        let one = &mut self.devices[device];
         let Some(hello) = one.engine.hello().unwrap() else {
             return;
         };
@@ -117,7 +138,7 @@ impl World {
         self.sends(device, Channel::Mailbox, frame, hello);
     }
 
-    pub(super) fn asks(&mut self, device: usize) {
+    fn asks(&mut self, device: usize) {
         while self.devices[device].greeted {
             let one = &mut self.devices[device];
             let Some(request) = one.engine.next_request().unwrap() else {
@@ -133,10 +154,11 @@ impl World {
                 body: request.body.clone(),
             };
             one.asked.insert(frame, asked);
-            if self.options.follow == Some(device) {
+            if self.setup.follow == Some(device) {
                 self.follows(&asked_words(&request.body));
             }
             self.oracle.asks(device, &request.body);
+            self.watch.asks(&self.devices[device], &request.body);
             self.sends(device, request.channel, frame, request.body);
         }
     }

@@ -18,7 +18,7 @@ use crate::core::Device;
 use crate::refusal::Refusal;
 use crate::request::KeyPackage;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     accounts: HashMap<AccountId, AccountRow>,
     handles: HashMap<String, AccountId>,
@@ -31,6 +31,7 @@ struct State {
     once: BTreeMap<(i64, [u8; 16]), Once>,
 }
 
+#[derive(Clone)]
 struct AccountRow {
     account: Account,
     digest: [u8; 32],
@@ -38,6 +39,7 @@ struct AccountRow {
     devices: Vec<MailboxId>,
 }
 
+#[derive(Clone)]
 struct Mailbox {
     account: AccountId,
     device: DeviceId,
@@ -51,11 +53,13 @@ struct Mailbox {
     items: BTreeMap<u64, v1::Item>,
 }
 
+#[derive(Clone)]
 struct Package {
     content: KeyPackage,
     spent: Option<u32>,
 }
 
+#[derive(Clone)]
 struct Once {
     request: [u8; 16],
     hidden: u64,
@@ -70,6 +74,12 @@ impl MemoryStore {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One of its own that holds the same.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
