@@ -9,6 +9,7 @@ use keyfold_wire::ids::{DeviceId, MailboxId, Timestamp};
 use keyfold_wire::v1::client_frame::Request as Body;
 use rand::rngs::StdRng;
 
+use crate::copied::Copied;
 use crate::network::Pipe;
 use crate::server::Session;
 
@@ -117,6 +118,13 @@ impl Device {
     pub(crate) fn copies_to(&self, path: &Path) {
         let _ = std::fs::remove_file(format!("{}-wal", path.display()));
         copy_database(&self.file(self.starts), path);
+    }
+
+    /// A copy of its whole state. `None`: there is no account on it.
+    pub(crate) fn copied(&self) -> Option<Copied> {
+        let folder = tempfile::tempdir().unwrap();
+        self.copies_to(&folder.path().join("copy.db"));
+        Copied::of_folder(folder, "copy.db")
     }
 
     /// Killed: what the files hold at this moment is all that is left. Everything else is forgotten.

@@ -11,6 +11,7 @@
     reason = "a simulation that is wrong about its own state must stop"
 )]
 
+mod copied;
 mod device;
 mod network;
 pub mod options;
@@ -25,7 +26,7 @@ mod world;
 
 pub use keyfold_protocol::state::Role;
 pub use options::{Faults, Options, Setup};
-pub use oracle::{Check, Violation};
+pub use oracle::{Check, Excuse, Violation};
 pub use script::{Mishap, Script};
 pub use town::{Person, Talk, Town};
 pub use world::{Report, play, run};

@@ -1,6 +1,7 @@
 //! `keyfold-sim`: plays worlds from their seeds and says which of them broke a promise.
 #![allow(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use keyfold_sim::script::{MAX_PEOPLE, shrink};
-use keyfold_sim::{Faults, Options, Report, Script, run};
+use keyfold_sim::{Excuse, Faults, Options, Report, Script, run};
 
 /// Plays simulated worlds and judges them.
 #[derive(Parser)]
@@ -92,6 +93,8 @@ struct Sum {
     passed: u64,
     failed: Vec<u64>,
     texts: usize,
+    keys: (usize, usize),
+    excused: BTreeMap<Excuse, usize>,
     events: u64,
     trace: u64,
 }
@@ -99,7 +102,12 @@ struct Sum {
 impl Sum {
     fn adds(&mut self, seed: u64, report: &Report, people: usize) {
         self.texts += report.texts;
+        self.keys.0 += report.keys_read.0;
+        self.keys.1 += report.keys_read.1;
         self.events += report.events;
+        for (excuse, count) in &report.excused {
+            *self.excused.entry(*excuse).or_default() += count;
+        }
         self.trace ^= report.trace;
         if report.violations.is_empty() {
             self.passed += 1;
@@ -127,9 +135,14 @@ fn main() -> ExitCode {
         texts,
         events,
         trace,
+        keys: (read, unread),
         ..
     } = sum;
     println!("{texts} texts, {events} frames and changes, trace {trace:016x}, in {seconds:.0} s");
+    println!("the use of keys was read in {read} bodies, not in {unread}");
+    for (excuse, count) in &sum.excused {
+        println!("missing rightly: {count} times {excuse:?}");
+    }
     println!("{} passed, {} failed", sum.passed, sum.failed.len());
     if sum.failed.is_empty() {
         ExitCode::SUCCESS

@@ -8,7 +8,7 @@ use keyfold_server::clock::ManualClock;
 use keyfold_server::delivery::Feed;
 use keyfold_server::request::{AnonymousRequest, DeviceRequest};
 use keyfold_server::seal::AddressKey;
-use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::store::memory::{Census, MemoryStore};
 use keyfold_server::{Core, Device, Refusal, Settings};
 use keyfold_wire::ids::{MailboxId, Sequence};
 use keyfold_wire::v1;
@@ -141,6 +141,16 @@ impl Server {
                 }
             }
         })
+    }
+
+    /// How much it keeps.
+    pub(crate) fn census(&self) -> Census {
+        self.store.census()
+    }
+
+    /// All bytes that it keeps.
+    pub(crate) fn everything(&self) -> Vec<Vec<u8>> {
+        self.store.everything()
     }
 
     pub(crate) fn sweeps(&self) {

@@ -7,7 +7,7 @@ use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
-use super::{MessageId, Oracle, Placed, Said};
+use super::{Check, MessageId, Oracle, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
 
@@ -19,6 +19,7 @@ impl Oracle {
         conversation: ConversationId,
         id: ContentId,
         text: String,
+        at: u64,
     ) {
         let said = Said {
             number: self.said.len(),
@@ -26,6 +27,7 @@ impl Oracle {
             device,
             conversation,
             message: None,
+            at,
         };
         self.said.insert(id, said);
         self.order_said.push(id);
@@ -34,12 +36,6 @@ impl Oracle {
     pub(crate) fn texts(&self) -> usize {
         self.said.len()
     }
-
-    /// A device has come back from a copy of its state.
-    pub(crate) fn is_restored(&mut self, _device: usize) {}
-
-    /// The server has come back from a copy of what it held.
-    pub(crate) fn server_is_restored(&mut self) {}
 
     /// A device is not in a conversation any more.
     pub(crate) fn parts(&mut self, device: usize, events: &[Event]) {
@@ -89,23 +85,18 @@ impl Oracle {
     }
 
     /// The server has answered a request.
-    pub(crate) fn answered(
-        &mut self,
-        server: &Server,
-        _device: usize,
-        body: &Body,
-        answer: &Content,
-        _now: u64,
-    ) {
+    pub(crate) fn answered(&mut self, server: &Server, body: &Body, answer: &Content, at: u64) {
         if !matches!(answer, Content::Accepted(_)) {
             return;
         }
+        self.accepted += 1;
         match body {
             Body::Create(create) => {
                 self.enters(server, &create.handle, create.epoch, &create.roster);
             }
             Body::Commit(commit) => {
                 let next = commit.epoch + 1;
+                self.moves(&commit.handle, commit.epoch, &commit.message_id);
                 if self.epochs.get(commit.handle.as_ref()).copied() < Some(next) {
                     self.enters(server, &commit.handle, next, &commit.next_roster);
                 }
@@ -116,6 +107,7 @@ impl Oracle {
                     handle: send.handle.to_vec(),
                     epoch: send.epoch,
                     order,
+                    at,
                 };
                 self.placed
                     .entry(send.message_id.to_vec())
@@ -125,13 +117,17 @@ impl Oracle {
         }
     }
 
-    pub(super) fn enters(
-        &mut self,
-        server: &Server,
-        handle: &[u8],
-        epoch: u64,
-        roster: &[bytes::Bytes],
-    ) {
+    /// The server has accepted a commit.
+    fn moves(&mut self, handle: &[u8], epoch: u64, message: &[u8]) {
+        let place = (handle.to_vec(), epoch);
+        let first = self.moved.entry(place).or_insert_with(|| message.to_vec());
+        if first != message {
+            let words = format!("the server has accepted two commits for epoch {epoch}");
+            self.violated(Check::Epochs, &words);
+        }
+    }
+
+    fn enters(&mut self, server: &Server, handle: &[u8], epoch: u64, roster: &[bytes::Bytes]) {
         let members = roster
             .iter()
             .filter_map(|address| server.mailbox_of(address))

@@ -5,8 +5,10 @@
 //! each text, on which devices it must be, exactly once and in the server's order, and on which it must not.
 
 mod ends;
+mod excuse;
 mod facts;
 mod gaps;
+pub(crate) mod growth;
 mod order;
 mod rest;
 mod screen;
@@ -18,6 +20,8 @@ use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{ConversationId, MailboxId};
 
 use crate::device::Device;
+pub use excuse::Excuse;
+use excuse::Span;
 use rest::at_rest;
 use screen::Screen;
 
@@ -40,6 +44,14 @@ pub enum Check {
     Rest,
     /// No frame holds a plaintext, and none on a conversation a handle.
     Wire,
+    /// No key and nonce are used twice.
+    Keys,
+    /// What the server keeps holds no plaintext, no roster key and no handle of a conversation.
+    AtRest,
+    /// Nothing grows beyond what people, devices, conversations and unread messages account for.
+    Growth,
+    /// The server accepts one commit for an epoch, and one only.
+    Epochs,
 }
 
 /// A promise that was broken.
@@ -68,6 +80,7 @@ struct Said {
     device: usize,
     conversation: ConversationId,
     message: Option<MessageId>,
+    at: u64,
 }
 
 /// A message as the server placed it.
@@ -75,6 +88,7 @@ struct Placed {
     handle: Handle,
     epoch: u64,
     order: u64,
+    at: u64,
 }
 
 /// Violations that are kept: more say nothing more.
@@ -96,6 +110,19 @@ pub(crate) struct Oracle {
     leaves: HashMap<usize, Vec<(Handle, u64, u64)>>,
     /// Devices that were out of a conversation at some time: what waited to be sent then has failed.
     parted: BTreeSet<(usize, Vec<u8>)>,
+    /// How often each device was asked for new keys: its old key packages are kept for a while.
+    renewed: BTreeMap<usize, usize>,
+    /// Which message moved a conversation on from an epoch.
+    moved: BTreeMap<(Handle, u64), MessageId>,
+    /// Requests that the server accepted.
+    accepted: usize,
+    /// Conversations that people began.
+    begun: usize,
+    absences: BTreeMap<usize, Vec<Span>>,
+    restored: BTreeMap<usize, Vec<Span>>,
+    server_restored: Vec<Span>,
+    /// What is missing rightly, by why.
+    pub(crate) excused: BTreeMap<Excuse, usize>,
     pub(crate) violations: Vec<Violation>,
 }
 
@@ -117,17 +144,21 @@ impl Oracle {
         for (screen, device) in screens.iter().zip(devices) {
             note(Check::Rest, at_rest(screen, device));
         }
+        let mut excused = Vec::new();
         for id in &self.order_said {
-            let (check, words) = self.judge_text(*id, devices, &screens);
+            let (check, words) = self.judge_text(*id, devices, &screens, &mut excused);
             note(check, words);
         }
         for (screen, device) in screens.iter().zip(devices) {
             note(Check::Order, self.judge_order(screen));
             if !device.unlinked {
-                note(Check::Gaps, self.judge_gaps(screen));
+                note(Check::Gaps, self.judge_gaps(screen, device, devices));
             }
         }
         note(Check::Ends, self.judge_ends(devices, &screens));
+        for excuse in excused {
+            *self.excused.entry(excuse).or_default() += 1;
+        }
         for (check, words) in found {
             self.violated(check, &words);
         }

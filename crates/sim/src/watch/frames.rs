@@ -70,6 +70,7 @@ fn holds(bytes: &[u8], needle: &[u8]) -> bool {
 impl Watch {
     /// A frame on its way to the server.
     pub(crate) fn goes_up(&mut self, body: &Body) {
+        self.passes(body);
         // What a device says of itself to the directory names its person.
         let on_talk = matches!(body, Body::Create(_) | Body::Send(_) | Body::Commit(_));
         let frame = v1::ClientFrame {

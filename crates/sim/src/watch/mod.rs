@@ -1,10 +1,9 @@
 //! What must never be seen by those who carry the frames: looked for in every frame, and in what the server keeps.
 
 mod frames;
+mod keys;
+mod rest;
 
-use keyfold_wire::v1::client_frame::Request as Body;
-
-use crate::device::Device;
 use crate::oracle::Violation;
 
 /// Looks at every frame.
@@ -13,6 +12,9 @@ pub(crate) struct Watch {
     found: Vec<Violation>,
     /// What people typed, and what groups are called.
     secrets: frames::Secrets,
+    keys: keys::Keys,
+    /// What must not lie at the server beside these: roster keys, and handles of conversations.
+    in_passing: frames::Secrets,
 }
 
 impl Watch {
@@ -21,8 +23,10 @@ impl Watch {
         self.secrets.add(secret);
     }
 
-    /// A device has put a request on the wire.
-    pub(crate) fn asks(&mut self, _device: &Device, _body: &Body) {}
+    /// Of how many bodies the use of keys could be read, and of how many not.
+    pub(crate) const fn keys_read(&self) -> (usize, usize) {
+        (self.keys.read, self.keys.unread)
+    }
 
     /// What it found.
     pub(crate) fn found(&mut self) -> Vec<Violation> {

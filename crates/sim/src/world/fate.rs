@@ -17,8 +17,8 @@ pub(super) struct Fate {
     mishaps: Vec<(Mishap, u32)>,
     /// Requests whose loss could not be noted yet.
     pub(super) owed: Vec<RequestId>,
-    /// The copy of its state that was kept last.
-    pub(super) backup: Option<PathBuf>,
+    /// The copy of its state that was kept last, and when.
+    pub(super) backup: Option<(PathBuf, u64)>,
 }
 
 impl Fate {

@@ -3,6 +3,8 @@
 use keyfold_engine::{Channel, Fault, Input};
 use rand::Rng as _;
 
+use keyfold_server::clock::Clock as _;
+
 use super::World;
 use crate::network::{Event, Wire};
 use crate::oracle::Check;
@@ -19,7 +21,7 @@ impl World {
             Act::BackedUp => self.is_backed_up(device),
             Act::Restored => self.is_restored(device),
             Act::ServerDies => self.server_dies(),
-            Act::ServerBackedUp => self.backup = Some(self.server.copied()),
+            Act::ServerBackedUp => self.backup = Some((self.server.copied(), self.now())),
             Act::ServerRestored => self.server_is_restored(),
             Act::Parted(crowd, minutes) => {
                 for device in self.crowd(crowd) {
@@ -63,16 +65,17 @@ impl World {
     fn is_backed_up(&mut self, device: usize) {
         let path = self.folder.path().join(format!("backup-{device}.db"));
         self.devices[device].copies_to(&path);
-        self.fates[device].backup = Some(path);
+        self.fates[device].backup = Some((path, self.now()));
     }
 
     fn is_restored(&mut self, device: usize) {
-        let Some(backup) = self.fates[device].backup.clone() else {
+        let Some((backup, copied)) = self.fates[device].backup.clone() else {
             return;
         };
         self.trace.note(self.now(), "restored", &[device as u64]);
         self.devices[device].restarts_from(&backup);
-        self.oracle.is_restored(device);
+        let now = self.now();
+        self.oracle.is_restored(device, copied, now);
         self.comes_up(device);
     }
 
@@ -88,14 +91,18 @@ impl World {
     }
 
     fn server_is_restored(&mut self) {
-        let Some(backup) = &self.backup else { return };
+        let Some((backup, copied)) = &self.backup else {
+            return;
+        };
         self.server.becomes(backup);
-        self.oracle.server_is_restored();
+        self.oracle.server_is_restored(*copied, self.clock.now().0);
         self.server_dies();
     }
 
     pub(super) fn out_of_reach(&mut self, device: usize, millis: u64) {
         self.devices[device].reachable = false;
+        let now = self.now();
+        self.oracle.is_away(device, now, now + millis);
         for channel in [Channel::Mailbox, Channel::Anonymous] {
             self.cuts(device, channel);
         }

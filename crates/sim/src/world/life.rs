@@ -85,6 +85,7 @@ impl World {
         };
         if let Some(Answer::Conversation(id)) = self.commands(device, command) {
             self.tags.entry(tag).or_insert(id);
+            self.oracle.begins();
         }
     }
 
@@ -100,7 +101,8 @@ impl World {
             text: text.clone(),
         };
         if let Some(Answer::Message(id)) = self.commands(device, command) {
-            self.oracle.says(device, conversation, id, text);
+            let now = self.now();
+            self.oracle.says(device, conversation, id, text, now);
         }
     }
 
@@ -137,7 +139,10 @@ impl World {
                     name: name.clone(),
                 }
             }
-            Act::Updates(_) => Command::Update { conversation },
+            Act::Updates(_) => {
+                self.oracle.renews(cast.device);
+                Command::Update { conversation }
+            }
             _ => return,
         };
         self.commands(cast.device, command);

@@ -21,7 +21,8 @@ use keyfold_wire::ids::{ConversationId, Timestamp};
 use crate::device::Device;
 use crate::network::Event;
 use crate::options::{Options, Setup};
-use crate::oracle::{Oracle, Violation};
+use crate::oracle::growth::Size;
+use crate::oracle::{Check, Excuse, Oracle, Violation};
 use crate::script::{Scene, Script, handle};
 use crate::server::Server;
 use crate::trace::Trace;
@@ -54,6 +55,10 @@ pub struct Report {
     pub events: u64,
     /// A number for all that happened: the same for the same script.
     pub trace: u64,
+    /// What is missing rightly, by why.
+    pub excused: BTreeMap<Excuse, usize>,
+    /// Of how many bodies the use of keys could be read, and of how many not.
+    pub keys_read: (usize, usize),
     /// The scenes that could be played, with the names of what their numbers came to.
     pub played: Vec<Scene>,
 }
@@ -77,8 +82,8 @@ pub(crate) struct World {
     pub(crate) devices: Vec<Device>,
     fates: Vec<Fate>,
     server: Server,
-    /// The copy of what the server held that was kept last.
-    backup: Option<Server>,
+    /// The copy of what the server held that was kept last, and when.
+    backup: Option<(Server, u64)>,
     queue: BTreeMap<(u64, u64), Event>,
     order: u64,
     next_scene: usize,
@@ -143,6 +148,15 @@ impl World {
 
     fn judged(mut self) -> Report {
         self.oracle.judges(&self.devices);
+        let size = Size {
+            people: self.script.people,
+            devices: self.devices.len(),
+            suites: self.suites().len(),
+        };
+        for words in self.oracle.judge_growth(&self.devices, &self.server, &size) {
+            self.oracle.violated(Check::Growth, &words);
+        }
+        self.watch.looks_through(&self.server);
         for found in self.watch.found() {
             self.oracle.violations.push(found);
         }
@@ -151,6 +165,8 @@ impl World {
             events: self.trace.events(),
             trace: self.trace.digest(),
             violations: self.oracle.violations,
+            excused: self.oracle.excused,
+            keys_read: self.watch.keys_read(),
             played: self.played,
         }
     }

@@ -97,8 +97,7 @@ impl World {
         match answered {
             Ok(content) => {
                 let now = self.now();
-                self.oracle
-                    .answered(&self.server, wire.device, &body, &content, now);
+                self.oracle.answered(&self.server, &body, &content, now);
                 content
             }
             Err(refusal) => Content::Refused(refusal.into()),
