@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use keyfold_sim::script::{MAX_PEOPLE, shrink};
-use keyfold_sim::{Excuse, Faults, Options, Report, Script, run};
+use keyfold_sim::{Excuse, Faults, Options, Report, Script, Theft, run};
 
 /// Plays simulated worlds and judges them.
 #[derive(Parser)]
@@ -95,6 +95,7 @@ struct Sum {
     texts: usize,
     keys: (usize, usize),
     excused: BTreeMap<Excuse, usize>,
+    thefts: Vec<Theft>,
     events: u64,
     trace: u64,
 }
@@ -105,6 +106,7 @@ impl Sum {
         self.keys.0 += report.keys_read.0;
         self.keys.1 += report.keys_read.1;
         self.events += report.events;
+        self.thefts.extend(&report.thefts);
         for (excuse, count) in &report.excused {
             *self.excused.entry(*excuse).or_default() += count;
         }
@@ -118,6 +120,31 @@ impl Sum {
         for violation in &report.violations {
             println!("    {violation}");
         }
+    }
+}
+
+impl Sum {
+    fn secrecy(&self) -> String {
+        let add = |part: fn(&Theft) -> usize| self.thefts.iter().map(part).sum::<usize>();
+        format!(
+            "{} thefts opened {} of {} texts from before and {} of {} from after, in {} epochs; one at most {} and {}",
+            self.thefts.len(),
+            add(|theft| theft.before),
+            add(|theft| theft.of.0),
+            add(|theft| theft.after),
+            add(|theft| theft.of.1),
+            add(|theft| theft.epochs),
+            self.thefts
+                .iter()
+                .map(|theft| theft.before)
+                .max()
+                .unwrap_or(0),
+            self.thefts
+                .iter()
+                .map(|theft| theft.after)
+                .max()
+                .unwrap_or(0),
+        )
     }
 }
 
@@ -140,6 +167,7 @@ fn main() -> ExitCode {
     } = sum;
     println!("{texts} texts, {events} frames and changes, trace {trace:016x}, in {seconds:.0} s");
     println!("the use of keys was read in {read} bodies, not in {unread}");
+    println!("{}", sum.secrecy());
     for (excuse, count) in &sum.excused {
         println!("missing rightly: {count} times {excuse:?}");
     }

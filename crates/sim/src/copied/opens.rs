@@ -22,8 +22,8 @@ pub(crate) struct Loot {
 pub(crate) enum Opened {
     /// A text, by the message that carried it.
     Text(Vec<u8>, String),
-    /// A commit.
-    Commit(Vec<u8>),
+    /// A commit, which leads to the next epoch.
+    Commit,
 }
 
 impl Copied {
@@ -48,7 +48,7 @@ impl Copied {
                 if !*done && message.commit.is_some() {
                     *done = holds.iter_mut().any(|held| held.follows(self, message));
                     if *done {
-                        opened.push(Opened::Commit(message.message_id.to_vec()));
+                        opened.push(Opened::Commit);
                         moved = true;
                         break;
                     }

@@ -34,6 +34,12 @@ pub(super) struct Span {
     to: u64,
 }
 
+impl Span {
+    pub(super) const fn length(&self) -> u64 {
+        self.to.saturating_sub(self.from)
+    }
+}
+
 impl Oracle {
     /// A device is out of reach, from now on and until then.
     pub(crate) fn is_away(&mut self, device: usize, from: u64, to: u64) {

@@ -7,7 +7,7 @@ use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
-use super::{Check, MessageId, Oracle, Placed, Said};
+use super::{Check, MessageId, Moved, Oracle, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
 
@@ -85,7 +85,14 @@ impl Oracle {
     }
 
     /// The server has answered a request.
-    pub(crate) fn answered(&mut self, server: &Server, body: &Body, answer: &Content, at: u64) {
+    pub(crate) fn answered(
+        &mut self,
+        server: &Server,
+        device: usize,
+        body: &Body,
+        answer: &Content,
+        at: u64,
+    ) {
         if !matches!(answer, Content::Accepted(_)) {
             return;
         }
@@ -96,7 +103,13 @@ impl Oracle {
             }
             Body::Commit(commit) => {
                 let next = commit.epoch + 1;
-                self.moves(&commit.handle, commit.epoch, &commit.message_id);
+                let moved = Moved {
+                    device,
+                    message: commit.message_id.to_vec(),
+                    order: self.order(),
+                    at,
+                };
+                self.moves(&commit.handle, commit.epoch, moved);
                 if self.epochs.get(commit.handle.as_ref()).copied() < Some(next) {
                     self.enters(server, &commit.handle, next, &commit.next_roster);
                 }
@@ -118,10 +131,11 @@ impl Oracle {
     }
 
     /// The server has accepted a commit.
-    fn moves(&mut self, handle: &[u8], epoch: u64, message: &[u8]) {
+    fn moves(&mut self, handle: &[u8], epoch: u64, moved: Moved) {
+        let message = moved.message.clone();
         let place = (handle.to_vec(), epoch);
-        let first = self.moved.entry(place).or_insert_with(|| message.to_vec());
-        if first != message {
+        let first = self.moved.entry(place).or_insert(moved);
+        if first.message != message {
             let words = format!("the server has accepted two commits for epoch {epoch}");
             self.violated(Check::Epochs, &words);
         }

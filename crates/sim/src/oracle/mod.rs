@@ -10,6 +10,7 @@ mod facts;
 mod gaps;
 pub(crate) mod growth;
 mod order;
+mod past;
 mod rest;
 mod screen;
 mod texts;
@@ -22,6 +23,7 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 use crate::device::Device;
 pub use excuse::Excuse;
 use excuse::Span;
+pub(crate) use past::{Carried, Moved, reads};
 use rest::at_rest;
 use screen::Screen;
 
@@ -48,6 +50,8 @@ pub enum Check {
     Keys,
     /// What the server keeps holds no plaintext, no roster key and no handle of a conversation.
     AtRest,
+    /// A stolen state opens nothing beyond the bounds.
+    Secrecy,
     /// Nothing grows beyond what people, devices, conversations and unread messages account for.
     Growth,
     /// The server accepts one commit for an epoch, and one only.
@@ -113,7 +117,7 @@ pub(crate) struct Oracle {
     /// How often each device was asked for new keys: its old key packages are kept for a while.
     renewed: BTreeMap<usize, usize>,
     /// Which message moved a conversation on from an epoch.
-    moved: BTreeMap<(Handle, u64), MessageId>,
+    moved: BTreeMap<(Handle, u64), Moved>,
     /// Requests that the server accepted.
     accepted: usize,
     /// Conversations that people began.

@@ -46,6 +46,7 @@ impl World {
         match content {
             Content::Greeting(greeting) => {
                 self.devices[device].greeted = true;
+                self.fates[device].greeted = Some(now);
                 self.steps(device, Input::Connected(greeting), |_, _| ());
             }
             Content::Refused(refused) => {

@@ -17,6 +17,8 @@ pub(super) struct Fate {
     mishaps: Vec<(Mishap, u32)>,
     /// Requests whose loss could not be noted yet.
     pub(super) owed: Vec<RequestId>,
+    /// When its connection was greeted last.
+    pub(super) greeted: Option<u64>,
     /// The copy of its state that was kept last, and when.
     pub(super) backup: Option<(PathBuf, u64)>,
 }
@@ -27,6 +29,7 @@ impl Fate {
             rng: nature(seed, device, 0),
             mishaps: Vec::new(),
             owed: Vec::new(),
+            greeted: None,
             backup: None,
         }
     }

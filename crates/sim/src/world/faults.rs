@@ -18,6 +18,13 @@ impl World {
             Act::ClockIsOff(millis) => self.clock_is_off(device, *millis),
             Act::Mishap { what, after } => self.fates[device].awaits(*what, *after),
 
+            Act::Stolen => {
+                let (now, order) = (self.now(), self.oracle.order());
+                let online = self.fates[device].greeted;
+                let device = &self.devices[device];
+                self.secrecy
+                    .steals(device, now, order, online.filter(|_| device.greeted));
+            }
             Act::BackedUp => self.is_backed_up(device),
             Act::Restored => self.is_restored(device),
             Act::ServerDies => self.server_dies(),

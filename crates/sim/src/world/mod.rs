@@ -24,6 +24,7 @@ use crate::options::{Options, Setup};
 use crate::oracle::growth::Size;
 use crate::oracle::{Check, Excuse, Oracle, Violation};
 use crate::script::{Scene, Script, handle};
+use crate::secrecy::{Secrecy, Theft};
 use crate::server::Server;
 use crate::trace::Trace;
 use crate::watch::Watch;
@@ -55,6 +56,8 @@ pub struct Report {
     pub events: u64,
     /// A number for all that happened: the same for the same script.
     pub trace: u64,
+    /// What each thief opened.
+    pub thefts: Vec<Theft>,
     /// What is missing rightly, by why.
     pub excused: BTreeMap<Excuse, usize>,
     /// Of how many bodies the use of keys could be read, and of how many not.
@@ -93,6 +96,7 @@ pub(crate) struct World {
     played: Vec<Scene>,
     pub(crate) oracle: Oracle,
     watch: Watch,
+    secrecy: Secrecy,
     pub(crate) trace: Trace,
     folder: tempfile::TempDir,
 }
@@ -116,6 +120,7 @@ impl World {
             played: Vec::new(),
             oracle: Oracle::default(),
             watch: Watch::default(),
+            secrecy: Secrecy::default(),
             trace: Trace::default(),
             folder: tempfile::tempdir().unwrap(),
         }
@@ -156,6 +161,10 @@ impl World {
         for words in self.oracle.judge_growth(&self.devices, &self.server, &size) {
             self.oracle.violated(Check::Growth, &words);
         }
+        let (thefts, beyond) = self.secrecy.measured(&self.oracle, &self.devices);
+        for words in beyond {
+            self.oracle.violated(Check::Secrecy, &words);
+        }
         self.watch.looks_through(&self.server);
         for found in self.watch.found() {
             self.oracle.violations.push(found);
@@ -165,6 +174,7 @@ impl World {
             events: self.trace.events(),
             trace: self.trace.digest(),
             violations: self.oracle.violations,
+            thefts,
             excused: self.oracle.excused,
             keys_read: self.watch.keys_read(),
             played: self.played,

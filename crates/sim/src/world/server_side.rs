@@ -97,7 +97,11 @@ impl World {
         match answered {
             Ok(content) => {
                 let now = self.now();
-                self.oracle.answered(&self.server, &body, &content, now);
+                self.oracle
+                    .answered(&self.server, wire.device, &body, &content, now);
+                if matches!(content, Content::Accepted(_)) {
+                    self.secrecy.records(&self.server, &self.devices, &body);
+                }
                 content
             }
             Err(refusal) => Content::Refused(refusal.into()),
