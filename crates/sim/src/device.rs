@@ -156,7 +156,7 @@ fn open(path: &Path) -> Engine {
     Engine::open(Place::File(path), None, Durability::Off).expect("a database opens after a kill")
 }
 
-fn copy_database(from: &Path, to: &Path) {
+pub(crate) fn copy_database(from: &Path, to: &Path) {
     std::fs::copy(from, to).unwrap();
     let beside = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
     if beside(from).exists() {

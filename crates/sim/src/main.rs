@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use keyfold_sim::script::{MAX_PEOPLE, shrink};
-use keyfold_sim::{Excuse, Faults, Options, Report, Script, Theft, run};
+use keyfold_sim::{Excuse, Faults, Options, Report, Sabotage, Script, Theft, run};
 
 /// Plays simulated worlds and judges them.
 #[derive(Parser)]
@@ -39,6 +39,9 @@ struct Arguments {
     /// Reduce the first seed that fails to a short script, and print that as a test.
     #[arg(long)]
     shrink: bool,
+    /// Break something on purpose, to see that it is noticed.
+    #[arg(long, value_enum)]
+    sabotage: Option<Sabotage>,
     /// Print every step of the device of this number.
     #[arg(long)]
     follow: Option<usize>,
@@ -54,6 +57,7 @@ impl Arguments {
             faults: self.faults,
             ways_back: self.ways_back,
             follow: self.follow,
+            sabotage: self.sabotage,
         }
     }
 

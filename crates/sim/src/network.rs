@@ -71,7 +71,7 @@ pub(crate) enum Event {
     /// A device is within reach again.
     Reachable(usize),
     /// A device hears an answer that it has heard before.
-    Echo(usize, RequestId, Content),
+    Echo(usize, RequestId, Body, Content),
     /// The server is swept.
     Sweep,
 }

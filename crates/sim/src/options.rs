@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use crate::sabotage::Sabotage;
+
 /// One run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -17,6 +19,8 @@ pub struct Options {
     pub ways_back: bool,
     /// The device whose every step is printed.
     pub follow: Option<usize>,
+    /// What is broken on purpose.
+    pub sabotage: Option<Sabotage>,
 }
 
 impl Options {
@@ -24,6 +28,7 @@ impl Options {
     pub const fn setup(&self) -> Setup {
         Setup {
             follow: self.follow,
+            sabotage: self.sabotage,
         }
     }
 }
@@ -33,6 +38,8 @@ impl Options {
 pub struct Setup {
     /// The device whose every step is printed.
     pub follow: Option<usize>,
+    /// What is broken on purpose.
+    pub sabotage: Option<Sabotage>,
 }
 
 /// What goes wrong in a run.

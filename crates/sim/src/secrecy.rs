@@ -17,9 +17,9 @@ use crate::server::Server;
 
 /// The past epoch is erased by then on a device that is there: the server's grace, the slack for what is under way, and as
 /// much again for the answer that ends it.
-const ERASED: u64 = 2 * (EPOCH_GRACE.as_millis() + PAST_SLACK.as_millis()) as u64;
+const ERASED: u64 = 2_000 * (EPOCH_GRACE.as_secs() + PAST_SLACK.as_secs());
 /// A device renews its keys within this long.
-const RENEWED: u64 = UPDATE_INTERVAL.as_millis() as u64;
+const RENEWED: u64 = UPDATE_INTERVAL.as_secs() * 1_000;
 
 /// What a thief opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,10 +113,13 @@ impl Secrecy {
     }
 
     /// A device's state is copied now.
-    pub(crate) fn steals(&mut self, device: &Device, now: u64, order: u64, online: Option<u64>) {
-        let Some(copied) = device.copied() else {
-            return;
-        };
+    pub(crate) fn steals(
+        &mut self,
+        device: &Device,
+        copied: Copied,
+        (now, order): (u64, u64),
+        online: Option<u64>,
+    ) {
         let select = "SELECT message_id FROM outbox WHERE message_id IS NOT NULL";
         let pending = copied
             .database

@@ -29,6 +29,9 @@ pub(crate) struct Copied {
     rng: StdRng,
 }
 
+/// A row of the conversations: handle, group id, and the envelope key of the epoch before.
+type Row = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
 /// A conversation in it.
 pub(crate) struct Held {
     pub(crate) handle: Vec<u8>,
@@ -38,6 +41,13 @@ pub(crate) struct Held {
 }
 
 impl Copied {
+    /// A copy of these files.
+    pub(crate) fn of_file(path: &Path) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        crate::device::copy_database(path, &folder.path().join("copy.db"));
+        Self::of_folder(folder, "copy.db")
+    }
+
     /// Opens a database that nobody else uses. `None`: there is no account in it.
     pub(crate) fn of_folder(folder: TempDir, file: &str) -> Option<Self> {
         let path: &Path = folder.path();
@@ -81,7 +91,6 @@ impl Copied {
     pub(crate) fn holds(&mut self) -> Vec<Held> {
         let select = "SELECT handle, group_id, past_key FROM conversation
                       WHERE group_id IS NOT NULL AND handle IS NOT NULL";
-        type Row = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
         let rows: Vec<Row> = self
             .database
             .prepare(select)

@@ -1,4 +1,4 @@
-//! Message secrets as they lie in a database, read without the library that wrote them: MessagePack, arrays throughout.
+//! Message secrets as they lie in a database, read without the library that wrote them: `MessagePack`, arrays throughout.
 
 use rusqlite::Connection;
 
@@ -12,7 +12,7 @@ pub(crate) struct MessageSecrets {
     pub(crate) sender_data_secret: Vec<u8>,
 }
 
-/// A MessagePack value, as far as it is needed here.
+/// A `MessagePack` value, as far as it is needed here.
 enum Value {
     Bytes(Vec<u8>),
     Array(Vec<Value>),

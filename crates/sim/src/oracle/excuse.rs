@@ -23,7 +23,7 @@ pub enum Excuse {
 }
 
 /// Milliseconds that the server keeps an item.
-const RETENTION: u64 = keyfold_wire::limits::ITEM_RETENTION.as_millis() as u64;
+const RETENTION: u64 = keyfold_wire::limits::ITEM_RETENTION.as_secs() * 1_000;
 /// Milliseconds after a restart from an older copy until the way back has been found.
 const WAY_BACK: u64 = 60 * 60_000;
 

@@ -138,7 +138,7 @@ impl Keys {
         }
     }
 
-    /// PrivateMessage (RFC 9420 section 6.3): group id, epoch, content type, authenticated data, encrypted sender data,
+    /// `PrivateMessage` (RFC 9420 section 6.3): group id, epoch, content type, authenticated data, encrypted sender data,
     /// ciphertext.
     fn sender_data_of(&self, message: &[u8]) -> Option<Use> {
         let (group, rest) = vector(message.get(4..)?)?;

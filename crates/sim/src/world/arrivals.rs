@@ -1,6 +1,6 @@
 //! What reaches a device, and what its shell makes of it.
 
-use keyfold_engine::{Channel, Event as Told, Input};
+use keyfold_engine::{Channel, Event as Told, Input, RequestId};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
@@ -19,7 +19,10 @@ impl World {
         self.trace
             .note(self.now(), "hears", &[device as u64, frame]);
         match content {
-            Content::Deliveries(deliveries) if frame == 0 => self.delivers(device, deliveries),
+            Content::Deliveries(mut deliveries) if frame == 0 => {
+                self.meddles_with_items(device, &mut deliveries);
+                self.delivers(device, deliveries);
+            }
             Content::Supply(supply) if frame == 0 => {
                 self.steps(device, Input::Supply(supply), |_, _| ());
             }
@@ -28,17 +31,21 @@ impl World {
             }
             content => {
                 if let Some(asked) = self.devices[device].asked.remove(&frame) {
-                    let accepted = matches!(content, Content::Accepted(_));
-                    let body = asked.body;
-                    self.steps(device, Input::Reply(asked.id, content), |oracle, events| {
-                        if accepted {
-                            oracle.hears(&body, events);
-                        }
-                    });
+                    self.hears(device, asked.id, &asked.body, content);
                 }
             }
         }
         self.tends(device);
+    }
+
+    /// A request is answered.
+    pub(super) fn hears(&mut self, device: usize, id: RequestId, body: &Body, content: Content) {
+        let accepted = matches!(content, Content::Accepted(_));
+        self.steps(device, Input::Reply(id, content), |oracle, events| {
+            if accepted {
+                oracle.hears(body, events);
+            }
+        });
     }
 
     fn greeted(&mut self, device: usize, content: Content) {

@@ -21,9 +21,12 @@ impl World {
             Act::Stolen => {
                 let (now, order) = (self.now(), self.oracle.order());
                 let online = self.fates[device].greeted;
+                let loot = self.loot_of(device);
                 let device = &self.devices[device];
-                self.secrecy
-                    .steals(device, now, order, online.filter(|_| device.greeted));
+                let online = online.filter(|_| device.greeted);
+                if let Some(loot) = loot {
+                    self.secrecy.steals(device, loot, (now, order), online);
+                }
             }
             Act::BackedUp => self.is_backed_up(device),
             Act::Restored => self.is_restored(device),

@@ -100,7 +100,10 @@ impl World {
             conversation,
             text: text.clone(),
         };
-        if let Some(Answer::Message(id)) = self.commands(device, command) {
+        self.meddles_with_speaker(device);
+        let answer = self.commands(device, command);
+        self.meddles_with_typed(device);
+        if let Some(Answer::Message(id)) = answer {
             let now = self.now();
             self.oracle.says(device, conversation, id, text, now);
         }

@@ -7,6 +7,7 @@ mod arrivals;
 mod fate;
 mod faults;
 mod life;
+mod sabotage;
 mod scenes;
 mod server_side;
 mod shell;
@@ -14,7 +15,7 @@ mod shell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyfold_engine::{Command, Input};
+use keyfold_engine::Command;
 use keyfold_server::clock::{Clock as _, ManualClock};
 use keyfold_wire::ids::{ConversationId, Timestamp};
 
@@ -29,6 +30,7 @@ use crate::server::Server;
 use crate::trace::Trace;
 use crate::watch::Watch;
 use fate::{Fate, nature};
+use sabotage::Meddler;
 use scenes::Last;
 
 /// A day in 2026, at noon.
@@ -97,6 +99,7 @@ pub(crate) struct World {
     pub(crate) oracle: Oracle,
     watch: Watch,
     secrecy: Secrecy,
+    meddler: Meddler,
     pub(crate) trace: Trace,
     folder: tempfile::TempDir,
 }
@@ -121,6 +124,7 @@ impl World {
             oracle: Oracle::default(),
             watch: Watch::default(),
             secrecy: Secrecy::default(),
+            meddler: Meddler::default(),
             trace: Trace::default(),
             folder: tempfile::tempdir().unwrap(),
         }
@@ -149,6 +153,7 @@ impl World {
         self.heals();
         let end = self.now() + REST;
         self.happens_until(end);
+        self.meddles_with_rest();
     }
 
     fn judged(mut self) -> Report {
@@ -244,8 +249,8 @@ impl World {
             Event::Broken(wire) => self.notices(wire),
             Event::AtServer(wire, frame, body) => self.at_server(wire, frame, body),
             Event::AtDevice(wire, frame, content) => self.at_device(wire, frame, content),
-            Event::Echo(device, request, content) => {
-                self.steps(device, Input::Reply(request, content), |_, _| ());
+            Event::Echo(device, request, body, content) => {
+                self.hears(device, request, &body, content);
                 self.tends(device);
             }
             Event::Sweep => {

@@ -13,7 +13,8 @@ use crate::script::{Mishap, Occasion};
 
 impl World {
     /// Puts a frame on the wire, which may break under it.
-    pub(super) fn sends(&mut self, device: usize, channel: Channel, frame: u64, body: Body) {
+    pub(super) fn sends(&mut self, device: usize, channel: Channel, frame: u64, mut body: Body) {
+        self.meddles_with_frame(device, &mut body);
         if self.meets(device, Occasion::Frame).is_some() {
             self.cuts(device, channel);
         }
@@ -48,6 +49,9 @@ impl World {
             &[wire.device as u64, number(wire.channel), frame],
         );
         if let Body::Acknowledge(acknowledge) = &body {
+            if self.meddles_with_acknowledgement() {
+                return;
+            }
             if let Some(session) = &self.devices[wire.device].session {
                 self.server.acknowledged(session, acknowledge.sequence);
             }
@@ -69,7 +73,7 @@ impl World {
             }
             Some(Mishap::AnsweredAgain(millis)) => {
                 if let Some(asked) = self.devices[wire.device].asked.get(&frame) {
-                    let echo = Event::Echo(wire.device, asked.id, answer.clone());
+                    let echo = Event::Echo(wire.device, asked.id, body, answer.clone());
                     self.after(millis, echo);
                 }
             }
@@ -91,6 +95,10 @@ impl World {
                 Err(refusal) => Content::Refused(refusal.into()),
             };
         }
+        if let Some(instead) = self.meddles_with_request(&body) {
+            return instead;
+        }
+        let device = &self.devices[wire.device];
         let answered = self
             .server
             .answers(wire.channel, device.session.as_ref(), body.clone());
@@ -104,7 +112,15 @@ impl World {
                 }
                 content
             }
-            Err(refusal) => Content::Refused(refusal.into()),
+            Err(refusal) => match self.meddles_with_refusal(&body) {
+                Some(accepted) => {
+                    let now = self.now();
+                    self.oracle
+                        .answered(&self.server, wire.device, &body, &accepted, now);
+                    accepted
+                }
+                None => Content::Refused(refusal.into()),
+            },
         }
     }
 
@@ -143,7 +159,7 @@ impl World {
             return;
         }
         let mut lane = pipe.down;
-        let at = lane.arrival(now, &mut self.fates[wire.device].rng);
+        let at = lane.arrival(now + self.chance(), &mut self.fates[wire.device].rng);
         self.devices[wire.device].pipe(wire.channel).down = lane;
         self.at(at, Event::AtDevice(wire, frame, content));
     }

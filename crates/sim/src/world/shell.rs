@@ -11,6 +11,8 @@ use crate::words::{asked as asked_words, words};
 
 /// Pages enough for any database here.
 const ROOM: u32 = 1_000_000;
+/// How often the shell looks at a clock that stands still.
+const STOPPED: u64 = 60_000;
 
 impl World {
     /// Carries out a command; `None` when the device complains.
@@ -22,7 +24,6 @@ impl World {
 
     /// One step of a device's engine. `None`: it failed, and nothing of it has happened.
     fn applies(&mut self, device: usize, input: Input) -> Option<Outcome> {
-        let now = self.now();
         let full = match self.meets(device, Occasion::Step) {
             Some(Mishap::DiskFull(pages)) => Some(pages),
             _ => None,
@@ -32,6 +33,7 @@ impl World {
             _ => None,
         };
         let told = (self.setup.follow == Some(device)).then(|| words(&input));
+        let now = self.clock_of(device);
         let one = &mut self.devices[device];
         let clock = one.clock(now);
         if let Some(pages) = full {
@@ -86,9 +88,9 @@ impl World {
 
     /// Whatever a device's shell has to do now: tick, connect, ask.
     pub(super) fn tends(&mut self, device: usize) {
-        let now = self.now();
+        let (now, clock) = (self.now(), self.clock_of(device));
         let one = &mut self.devices[device];
-        if one.deadline().is_some_and(|deadline| deadline <= now) {
+        if one.deadline().is_some_and(|deadline| deadline <= clock) {
             one.ticks = if one.ticks.0 == now {
                 (now, one.ticks.1 + 1)
             } else {
@@ -109,7 +111,8 @@ impl World {
             (!one.mailbox.open && one.reachable && one.retry_at > now).then_some(one.retry_at);
         let next = [one.deadline(), retry].into_iter().flatten().min();
         if let Some(next) = next {
-            self.wakes(device, next.max(now + 1));
+            let soonest = if clock == now { 1 } else { STOPPED };
+            self.wakes(device, next.max(now + soonest));
         }
     }
 
