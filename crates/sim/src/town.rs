@@ -273,4 +273,9 @@ impl Person<'_> {
     pub fn is_restored(self) {
         self.acts(Act::Restored);
     }
+
+    /// A second device goes on from a copy of this one's state.
+    pub fn is_cloned(self) {
+        self.acts(Act::Cloned);
+    }
 }

@@ -18,6 +18,8 @@ pub enum Excuse {
     RetentionPassed,
     /// The device came back from an older copy of its state.
     DeviceRestored,
+    /// Two devices went on from one state.
+    DeviceCloned,
     /// The server came back from an older copy of what it held.
     ServerRestored,
 }
@@ -54,6 +56,11 @@ impl Oracle {
             to: now + WAY_BACK,
         };
         self.restored.entry(device).or_default().push(span);
+    }
+
+    /// Two devices have one state.
+    pub(crate) fn are_clones(&mut self, devices: [usize; 2]) {
+        self.cloned.extend(devices);
     }
 
     /// The server has come back from a copy of what it held.
@@ -107,6 +114,8 @@ impl Oracle {
         let mut restored = self.restored.get(&device).into_iter().flatten();
         if restored.any(|span| holds(&span)) {
             Some(Excuse::DeviceRestored)
+        } else if self.cloned.contains(&device) {
+            Some(Excuse::DeviceCloned)
         } else if self.server_restored.iter().any(|span| holds(&span)) {
             Some(Excuse::ServerRestored)
         } else {

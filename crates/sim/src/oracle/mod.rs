@@ -124,6 +124,7 @@ pub(crate) struct Oracle {
     begun: usize,
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
+    cloned: BTreeSet<usize>,
     server_restored: Vec<Span>,
     /// What is missing rightly, by why.
     pub(crate) excused: BTreeMap<Excuse, usize>,

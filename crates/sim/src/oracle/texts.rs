@@ -43,7 +43,7 @@ impl Oracle {
             } else {
                 found.push(format!(
                     "{:?} of epoch {} is shown {shown} times instead of {wanted} on device {} (sent by device {})",
-                    said.text, placed.epoch, screen.device, said.device
+                    said.short(), placed.epoch, screen.device, said.device
                 ));
             }
         }
@@ -69,7 +69,7 @@ impl Oracle {
             screens[said.device].is_active(said.conversation) && !self.parted.contains(&home);
         let (wrong, words) = match state {
             Some(State::Failed) if elsewhere > 0 => {
-                return vec![format!("{:?} failed, and is shown to others", said.text)];
+                return vec![format!("{:?} failed, and is shown to others", said.short())];
             }
             Some(State::Failed) => (active, "failed though its sender is a member"),
             Some(State::Waiting) => (true, "waits for ever"),
@@ -83,6 +83,17 @@ impl Oracle {
             excused.push(excuse);
             return Vec::new();
         }
-        vec![format!("{:?} {words} on device {}", said.text, said.device)]
+        vec![format!(
+            "{:?} {words} on device {}",
+            said.short(),
+            said.device
+        )]
+    }
+}
+
+impl Said {
+    /// Enough of it to find it again.
+    fn short(&self) -> String {
+        self.text.chars().take(40).collect()
     }
 }

@@ -272,6 +272,7 @@ impl Draw {
         if self.options.ways_back && faults == Faults::All {
             self.by_chance(0.005, |_| Act::BackedUp);
             self.by_chance(0.002, |_| Act::Restored);
+            self.by_chance(0.001, |_| Act::Cloned);
             self.by_chance(0.002, |_| Act::ServerBackedUp);
             self.by_chance(0.001, |_| Act::ServerRestored);
         }

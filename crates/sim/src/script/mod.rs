@@ -149,6 +149,8 @@ pub enum Act {
     BackedUp,
     /// Comes back from the copy of its state that was kept last.
     Restored,
+    /// A second device goes on from a copy of its state, and so does it.
+    Cloned,
     /// The server is killed and starts again.
     ServerDies,
     /// A copy of what the server holds is kept, to come back to.

@@ -154,6 +154,7 @@ fn befalls(who: &str, act: &Act) -> String {
         Act::Stolen => format!("{who}.is_stolen();"),
         Act::BackedUp => format!("{who}.is_backed_up();"),
         Act::Restored => format!("{who}.is_restored();"),
+        Act::Cloned => format!("{who}.is_cloned();"),
         Act::ServerDies => "town.server_dies();".to_owned(),
         Act::ServerBackedUp => "town.server_is_backed_up();".to_owned(),
         Act::ServerRestored => "town.server_is_restored();".to_owned(),

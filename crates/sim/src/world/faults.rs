@@ -30,6 +30,7 @@ impl World {
             }
             Act::BackedUp => self.is_backed_up(device),
             Act::Restored => self.is_restored(device),
+            Act::Cloned => self.is_cloned(device),
             Act::ServerDies => self.server_dies(),
             Act::ServerBackedUp => self.backup = Some((self.server.copied(), self.now())),
             Act::ServerRestored => self.server_is_restored(),
@@ -87,6 +88,20 @@ impl World {
         let now = self.now();
         self.oracle.is_restored(device, copied, now);
         self.comes_up(device);
+    }
+
+    fn is_cloned(&mut self, device: usize) {
+        let path = self.folder.path().join("cloned.db");
+        let original = &self.devices[device];
+        original.copies_to(&path);
+        let (person, skew) = (original.person, original.skew);
+        let (id, box_id) = (original.id, original.box_id);
+        let clone = self.arrives(person, skew);
+        let one = &mut self.devices[clone];
+        (one.id, one.box_id) = (id, box_id);
+        one.restarts_from(&path);
+        self.oracle.are_clones([device, clone]);
+        self.comes_up(clone);
     }
 
     pub(super) fn server_dies(&mut self) {

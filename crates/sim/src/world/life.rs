@@ -187,7 +187,10 @@ impl World {
         };
         if let (true, Some(gone)) = (primary != last, self.devices[last].id) {
             let removed = self.commands(primary, Command::RemoveDevice { device: gone });
-            self.devices[last].unlinked = removed.is_some();
+            let clones = self.devices.iter_mut();
+            for device in clones.filter(|one| one.id == Some(gone)) {
+                device.unlinked |= removed.is_some();
+            }
         }
     }
 }
