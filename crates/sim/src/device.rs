@@ -9,6 +9,7 @@ use keyfold_wire::ids::{DeviceId, MailboxId, Timestamp};
 use keyfold_wire::v1::client_frame::Request as Body;
 use rand::rngs::StdRng;
 
+use crate::copied::Copied;
 use crate::network::Pipe;
 use crate::server::Session;
 
@@ -109,11 +110,32 @@ impl Device {
         me.is_some_and(|me| me.registered)
     }
 
+    fn file(&self, number: u32) -> PathBuf {
+        self.folder.join(format!("{number}.db"))
+    }
+
+    /// Copies its files as they are at this moment.
+    pub(crate) fn copies_to(&self, path: &Path) {
+        let _ = std::fs::remove_file(format!("{}-wal", path.display()));
+        copy_database(&self.file(self.starts), path);
+    }
+
+    /// A copy of its whole state. `None`: there is no account on it.
+    pub(crate) fn copied(&self) -> Option<Copied> {
+        let folder = tempfile::tempdir().unwrap();
+        self.copies_to(&folder.path().join("copy.db"));
+        Copied::of_folder(folder, "copy.db")
+    }
+
     /// Killed: what the files hold at this moment is all that is left. Everything else is forgotten.
     pub(crate) fn dies(&mut self) {
-        let file = |number: u32| self.folder.join(format!("{number}.db"));
-        let (before, after) = (file(self.starts), file(self.starts + 1));
-        copy_database(&before, &after);
+        self.restarts_from(&self.file(self.starts));
+    }
+
+    /// Killed, and started again with a copy of these files in place of its own.
+    pub(crate) fn restarts_from(&mut self, path: &Path) {
+        let (before, after) = (self.file(self.starts), self.file(self.starts + 1));
+        copy_database(path, &after);
         self.engine = open(&after);
         for ending in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{ending}", before.display()));
@@ -134,7 +156,7 @@ fn open(path: &Path) -> Engine {
     Engine::open(Place::File(path), None, Durability::Off).expect("a database opens after a kill")
 }
 
-fn copy_database(from: &Path, to: &Path) {
+pub(crate) fn copy_database(from: &Path, to: &Path) {
     std::fs::copy(from, to).unwrap();
     let beside = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
     if beside(from).exists() {

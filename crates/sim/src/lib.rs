@@ -11,15 +11,26 @@
     reason = "a simulation that is wrong about its own state must stop"
 )]
 
+mod copied;
 mod device;
-mod life;
 mod network;
 pub mod options;
 pub mod oracle;
+mod sabotage;
+pub mod script;
+mod secrecy;
 mod server;
+mod town;
 mod trace;
+mod watch;
 mod words;
 mod world;
 
-pub use options::{Faults, Options};
-pub use world::{Report, run};
+pub use keyfold_protocol::state::Role;
+pub use options::{Faults, Options, Setup};
+pub use oracle::{Check, Excuse, Violation};
+pub use sabotage::Sabotage;
+pub use script::{Mishap, Script};
+pub use secrecy::Theft;
+pub use town::{Person, Talk, Town};
+pub use world::{Report, play, run};

@@ -1,11 +1,16 @@
 //! `keyfold-sim`: plays worlds from their seeds and says which of them broke a promise.
 #![allow(clippy::print_stdout, reason = "it talks to a person at a terminal")]
 
+use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use clap::Parser;
-use keyfold_sim::{Faults, Options, run};
+use keyfold_sim::script::{MAX_PEOPLE, shrink};
+use keyfold_sim::{Excuse, Faults, Options, Report, Sabotage, Script, Theft, run};
 
 /// Plays simulated worlds and judges them.
 #[derive(Parser)]
@@ -25,43 +30,173 @@ struct Arguments {
     /// What goes wrong.
     #[arg(long, value_enum, default_value = "all")]
     faults: Faults,
+    /// Also what only the ways back can heal: restored backups, and absences beyond the server's retention.
+    #[arg(long)]
+    ways_back: bool,
+    /// How many worlds are played at once; as many as there are processors if not given.
+    #[arg(long)]
+    jobs: Option<NonZero<usize>>,
+    /// Reduce the first seed that fails to a short script, and print that as a test.
+    #[arg(long)]
+    shrink: bool,
+    /// Break something on purpose, to see that it is noticed.
+    #[arg(long, value_enum)]
+    sabotage: Option<Sabotage>,
     /// Print every step of the device of this number.
     #[arg(long)]
     follow: Option<usize>,
 }
 
-fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let (mut passed, mut failed) = (0, 0);
-    let (mut texts, mut events) = (0, 0);
-    let begin = Instant::now();
-    for seed in arguments.from..arguments.from.saturating_add(arguments.seeds) {
-        let people = arguments.people.unwrap_or(2 + (seed % 11) as usize).max(2);
-        let report = run(Options {
+impl Arguments {
+    fn options(&self, seed: u64) -> Options {
+        let drawn = 2 + usize::try_from(seed % 11).unwrap_or(0);
+        Options {
             seed,
-            actions: arguments.actions,
-            people,
-            faults: arguments.faults,
-            follow: arguments.follow,
-        });
-        texts += report.texts;
-        events += report.events;
-        if report.violations.is_empty() {
-            passed += 1;
-        } else {
-            failed += 1;
-            println!("seed {seed} ({people} people):");
-            for violation in &report.violations {
-                println!("    {violation}");
-            }
+            actions: self.actions,
+            people: self.people.unwrap_or(drawn).clamp(2, MAX_PEOPLE),
+            faults: self.faults,
+            ways_back: self.ways_back,
+            follow: self.follow,
+            sabotage: self.sabotage,
         }
     }
-    let seconds = begin.elapsed().as_secs_f64();
-    println!("{texts} texts, {events} frames and changes in {seconds:.0} s");
-    println!("{passed} passed, {failed} failed");
-    if failed > 0 {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+
+    fn jobs(&self) -> usize {
+        let here = || std::thread::available_parallelism().ok();
+        self.jobs.or_else(here).map_or(1, NonZero::get)
     }
+
+    /// Plays all worlds, each on one thread, and hands over how they went as they end.
+    fn plays(&self, mut hears: impl FnMut(u64, Report)) {
+        let next = AtomicU64::new(self.from);
+        let end = self.from.saturating_add(self.seeds);
+        let (reports, heard) = mpsc::channel();
+        std::thread::scope(|threads| {
+            for _ in 0..self.jobs() {
+                let (reports, next) = (reports.clone(), &next);
+                threads.spawn(move || {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= end || reports.send((seed, run(self.options(seed)))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(reports);
+            for (seed, report) in heard {
+                hears(seed, report);
+            }
+        });
+    }
+}
+
+/// The sum of all reports.
+#[derive(Default)]
+struct Sum {
+    passed: u64,
+    failed: Vec<u64>,
+    texts: usize,
+    keys: (usize, usize),
+    excused: BTreeMap<Excuse, usize>,
+    thefts: Vec<Theft>,
+    events: u64,
+    trace: u64,
+}
+
+impl Sum {
+    fn adds(&mut self, seed: u64, report: &Report, people: usize) {
+        self.texts += report.texts;
+        self.keys.0 += report.keys_read.0;
+        self.keys.1 += report.keys_read.1;
+        self.events += report.events;
+        self.thefts.extend(&report.thefts);
+        for (excuse, count) in &report.excused {
+            *self.excused.entry(*excuse).or_default() += count;
+        }
+        self.trace ^= report.trace;
+        if report.violations.is_empty() {
+            self.passed += 1;
+            return;
+        }
+        self.failed.push(seed);
+        println!("seed {seed} ({people} people):");
+        for violation in &report.violations {
+            println!("    {violation}");
+        }
+    }
+}
+
+impl Sum {
+    fn secrecy(&self) -> String {
+        let add = |part: fn(&Theft) -> usize| self.thefts.iter().map(part).sum::<usize>();
+        format!(
+            "{} thefts opened {} of {} texts from before and {} of {} from after, in {} epochs; one at most {} and {}",
+            self.thefts.len(),
+            add(|theft| theft.before),
+            add(|theft| theft.of.0),
+            add(|theft| theft.after),
+            add(|theft| theft.of.1),
+            add(|theft| theft.epochs),
+            self.thefts
+                .iter()
+                .map(|theft| theft.before)
+                .max()
+                .unwrap_or(0),
+            self.thefts
+                .iter()
+                .map(|theft| theft.after)
+                .max()
+                .unwrap_or(0),
+        )
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut sum = Sum::default();
+    let begin = Instant::now();
+    arguments.plays(|seed, report| sum.adds(seed, &report, arguments.options(seed).people));
+    let seconds = begin.elapsed().as_secs_f64();
+    sum.failed.sort_unstable();
+    if let (true, Some(seed)) = (arguments.shrink, sum.failed.first()) {
+        shrinks(&arguments, *seed);
+    }
+    let Sum {
+        texts,
+        events,
+        trace,
+        keys: (read, unread),
+        ..
+    } = sum;
+    println!("{texts} texts, {events} frames and changes, trace {trace:016x}, in {seconds:.0} s");
+    println!("the use of keys was read in {read} bodies, not in {unread}");
+    println!("{}", sum.secrecy());
+    for (excuse, count) in &sum.excused {
+        println!("missing rightly: {count} times {excuse:?}");
+    }
+    println!("{} passed, {} failed", sum.passed, sum.failed.len());
+    if sum.failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn shrinks(arguments: &Arguments, seed: u64) {
+    let options = arguments.options(seed);
+    let script = Script::drawn(&options);
+    let before = script.scenes.len();
+    let Some(shrunk) = shrink::shrink(&script, options.setup()) else {
+        return println!("seed {seed} breaks no promise when it is played again");
+    };
+    let after = shrunk.script.scenes.len();
+    println!(
+        "\nseed {seed}: {after} scenes are left of {before}, after {} worlds\n",
+        shrunk.tries
+    );
+    for violation in &shrunk.report.violations {
+        println!("// {violation}");
+    }
+    println!("{}", shrunk.script.told(&format!("seed_{seed}")));
 }

@@ -1,6 +1,6 @@
 //! Connections: two for each device, each in order, each of which may break at any moment with frames under way.
 
-use keyfold_engine::Channel;
+use keyfold_engine::{Channel, RequestId};
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use rand::Rng as _;
@@ -58,8 +58,8 @@ pub(crate) struct Wire {
 
 /// What can happen next.
 pub(crate) enum Event {
-    /// Somebody does something.
-    Life,
+    /// The next scene of the script.
+    Scene,
     /// A device looks at its clock.
     Wake(usize),
     /// A frame reaches the server.
@@ -70,6 +70,8 @@ pub(crate) enum Event {
     Broken(Wire),
     /// A device is within reach again.
     Reachable(usize),
+    /// A device hears an answer that it has heard before.
+    Echo(usize, RequestId, Body, Content),
     /// The server is swept.
     Sweep,
 }

@@ -2,8 +2,10 @@
 
 use clap::ValueEnum;
 
+use crate::sabotage::Sabotage;
+
 /// One run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Decides everything that is left to chance.
     pub seed: u64,
@@ -13,20 +15,44 @@ pub struct Options {
     pub people: usize,
     /// What goes wrong.
     pub faults: Faults,
+    /// Also what only the ways back can heal: restored backups, and absences beyond the server's retention.
+    pub ways_back: bool,
     /// The device whose every step is printed.
     pub follow: Option<usize>,
+    /// What is broken on purpose.
+    pub sabotage: Option<Sabotage>,
+}
+
+impl Options {
+    /// How the world is played that is drawn by these options.
+    pub const fn setup(&self) -> Setup {
+        Setup {
+            follow: self.follow,
+            sabotage: self.sabotage,
+        }
+    }
+}
+
+/// How a world is played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// The device whose every step is printed.
+    pub follow: Option<usize>,
+    /// What is broken on purpose.
+    pub sabotage: Option<Sabotage>,
 }
 
 /// What goes wrong in a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, ValueEnum)]
 pub enum Faults {
     /// Nothing but delay.
+    #[default]
     None,
     /// Connections break, with requests, replies and pushes under way; devices are out of reach; the server is busy.
     Net,
     /// Devices and the server are killed and start again.
     Crash,
-    /// All of these, and clocks that are off.
+    /// All of these, clocks that are off and jump, full disks, and a thief who copies a device.
     All,
 }
 

@@ -4,13 +4,15 @@ use std::future::ready;
 use std::sync::Arc;
 
 use keyfold_engine::Channel;
-use keyfold_server::clock::ManualClock;
+use keyfold_server::clock::{Clock as _, ManualClock};
 use keyfold_server::delivery::Feed;
 use keyfold_server::request::{AnonymousRequest, DeviceRequest};
 use keyfold_server::seal::AddressKey;
-use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::store::memory::{Census, MemoryStore};
+use keyfold_server::store::operation::{NewConversation, Welcomes};
+use keyfold_server::store::{ConversationKey, OnceKey, Operation, Store as _};
 use keyfold_server::{Core, Device, Refusal, Settings};
-use keyfold_wire::ids::{MailboxId, Sequence};
+use keyfold_wire::ids::{ConversationHandle, Epoch, MailboxId, MessageId, Sequence};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
@@ -61,6 +63,20 @@ impl Server {
     /// Killed and started again.
     pub(crate) fn restarts(&mut self) {
         self.core.close();
+        self.core = Self::launch(&self.runtime, &self.store, &self.clock);
+    }
+
+    /// A server of its own over a copy of what this one holds.
+    pub(crate) fn copied(&self) -> Self {
+        let mut copy = Self::new(self.clock.clone());
+        copy.becomes(self);
+        copy
+    }
+
+    /// Holds what the other one holds, as if it had come back from a copy of it. Its connections are over.
+    pub(crate) fn becomes(&mut self, other: &Self) {
+        self.core.close();
+        self.store = other.store.backup();
         self.core = Self::launch(&self.runtime, &self.store, &self.clock);
     }
 
@@ -127,6 +143,31 @@ impl Server {
                 }
             }
         })
+    }
+
+    /// How much it keeps.
+    pub(crate) fn census(&self) -> Census {
+        self.store.census()
+    }
+
+    /// All bytes that it keeps.
+    pub(crate) fn everything(&self) -> Vec<Vec<u8>> {
+        self.store.everything()
+    }
+
+    /// Keeps some bytes that nobody asked it to keep.
+    pub(crate) fn keeps(&self, bytes: &[u8]) {
+        let handle = ConversationHandle::new([7; 32]);
+        let new = NewConversation {
+            key: ConversationKey::of(&handle),
+            once: OnceKey::new(&handle, &MessageId::new([7; 16]), [7; 32]),
+            epoch: Epoch(1),
+            roster: bytes.to_vec().into(),
+            welcomes: Welcomes::default(),
+        };
+        let batch = vec![Operation::Create(Box::new(new))];
+        let now = self.clock.now();
+        self.runtime.block_on(self.store.transact(now, batch));
     }
 
     pub(crate) fn sweeps(&self) {

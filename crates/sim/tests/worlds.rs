@@ -12,7 +12,7 @@ fn keeps_its_promises(seeds: std::ops::RangeInclusive<u64>, faults: Faults) {
             actions: 150,
             people,
             faults,
-            follow: None,
+            ..Options::default()
         });
         assert!(report.texts > 50, "seed {seed}: nobody talks");
         assert!(
@@ -50,7 +50,7 @@ fn the_same_seed_gives_the_same_world() {
         actions: 100,
         people: 4,
         faults: Faults::All,
-        follow: None,
+        ..Options::default()
     };
     let (first, second) = (run(options), run(options));
     assert_eq!(first, second);

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod conversations;
+mod look;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,8 @@ use super::{Answer, Operation, Outcome, Store};
 use crate::core::Device;
 use crate::refusal::Refusal;
 use crate::request::KeyPackage;
+
+pub use look::Census;
 
 #[derive(Clone, Default)]
 struct State {

@@ -1,0 +1,133 @@
+//! A copy of a device's whole state, in the hands of somebody who keeps to no rules: the oracle, a thief, or a member with a
+//! client of their own making.
+
+mod opens;
+mod secrets;
+
+use std::path::Path;
+
+use keyfold_engine::store::MlsStorage;
+use keyfold_protocol::envelope::EnvelopeKey;
+use keyfold_protocol::group::{Crypto, Device, Group, Mls, Rng};
+use keyfold_protocol::identity::DeviceKeys;
+use keyfold_wire::ids::Epoch;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+pub(crate) use opens::{Loot, Opened};
+pub(crate) use secrets::{all_in, vector};
+
+/// The copy.
+pub(crate) struct Copied {
+    _folder: TempDir,
+    pub(crate) database: Connection,
+    keys: DeviceKeys,
+    certificate: Vec<u8>,
+    crypto: Crypto,
+    rng: StdRng,
+}
+
+/// A row of the conversations: handle, group id, and the envelope key of the epoch before.
+type Row = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
+/// A conversation in it.
+pub(crate) struct Held {
+    pub(crate) handle: Vec<u8>,
+    pub(crate) group: Group,
+    /// The envelope key of the epoch before.
+    pub(crate) past: Option<EnvelopeKey>,
+}
+
+impl Copied {
+    /// A copy of these files.
+    pub(crate) fn of_file(path: &Path) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        crate::device::copy_database(path, &folder.path().join("copy.db"));
+        Self::of_folder(folder, "copy.db")
+    }
+
+    /// Opens a database that nobody else uses. `None`: there is no account in it.
+    pub(crate) fn of_folder(folder: TempDir, file: &str) -> Option<Self> {
+        let path: &Path = folder.path();
+        let database = Connection::open(path.join(file)).unwrap();
+        let setting = |name: &str| -> Option<Vec<u8>> {
+            let select = "SELECT value FROM setting WHERE name = ?1";
+            database.query_row(select, [name], |row| row.get(0)).ok()
+        };
+        let keys = DeviceKeys::from_secret_bytes(&setting("device_keys")?).ok()?;
+        let certificate = setting("certificate")?;
+        Some(Self {
+            _folder: folder,
+            database,
+            keys,
+            certificate,
+            crypto: Crypto::default(),
+            rng: StdRng::seed_from_u64(99),
+        })
+    }
+
+    pub(crate) fn with<T>(
+        &mut self,
+        run: impl FnOnce(&Mls<'_, MlsStorage<'_>>, Device<'_>) -> T,
+    ) -> T {
+        let storage = MlsStorage::new(&self.database);
+        let rng = Rng::new(&mut self.rng);
+        let mls = Mls::new(&self.crypto, &storage, &rng);
+        let device = Device {
+            keys: &self.keys,
+            certificate: &self.certificate,
+        };
+        run(&mls, device)
+    }
+
+    pub(crate) fn load(&mut self, group_id: &[u8]) -> Option<Group> {
+        let storage = MlsStorage::new(&self.database);
+        Group::load(&storage, group_id).unwrap()
+    }
+
+    /// All conversations that have a group.
+    pub(crate) fn holds(&mut self) -> Vec<Held> {
+        let select = "SELECT handle, group_id, past_key FROM conversation
+                      WHERE group_id IS NOT NULL AND handle IS NOT NULL";
+        let rows: Vec<Row> = self
+            .database
+            .prepare(select)
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let mut holds = Vec::new();
+        for (handle, group_id, past) in rows {
+            if let Some(group) = self.load(&group_id) {
+                let past = past.and_then(|key| key.try_into().ok());
+                holds.push(Held {
+                    handle,
+                    group,
+                    past: past.map(EnvelopeKey::new),
+                });
+            }
+        }
+        holds
+    }
+
+    pub(crate) fn envelope_key(&mut self, group: &Group) -> Option<EnvelopeKey> {
+        self.with(|mls, _| group.envelope_key(mls)).ok()
+    }
+}
+
+impl Held {
+    /// The envelope keys that are here, with their epochs.
+    pub(crate) fn envelope_keys(&self, copied: &mut Copied) -> Vec<(Epoch, EnvelopeKey)> {
+        let epoch = self.group.epoch();
+        let present = copied.envelope_key(&self.group).map(|key| (epoch, key));
+        let before = Epoch(epoch.0.saturating_sub(1));
+        let past = self.past.as_ref().map(|key| {
+            let key = EnvelopeKey::new(*key.to_secret_bytes());
+            (before, key)
+        });
+        present.into_iter().chain(past).collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Why a text may be missing. What is not listed here is no excuse.
+
+use super::{Oracle, Placed, Said};
+use crate::device::Device;
+
+/// Why a member's device need not show a text, or why a text never came to be at the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Excuse {
+    /// The device was removed from its account.
+    DeviceRemoved,
+    /// Its person had said that they leave, and nobody had taken them out yet.
+    Left,
+    /// It was said on one device after another one of the same person had said that they leave.
+    SaidAfterLeaving,
+    /// The device that it was said on was removed from its account before the server had it.
+    SenderRemoved,
+    /// The device was out of reach for longer than the server keeps an item.
+    RetentionPassed,
+    /// The device came back from an older copy of its state.
+    DeviceRestored,
+    /// Two devices went on from one state.
+    DeviceCloned,
+    /// The server came back from an older copy of what it held.
+    ServerRestored,
+}
+
+/// Milliseconds that the server keeps an item.
+const RETENTION: u64 = keyfold_wire::limits::ITEM_RETENTION.as_secs() * 1_000;
+/// Milliseconds after a restart from an older copy until the way back has been found.
+const WAY_BACK: u64 = 60 * 60_000;
+
+/// From when to when something was not as it should be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    from: u64,
+    to: u64,
+}
+
+impl Span {
+    pub(super) const fn length(&self) -> u64 {
+        self.to.saturating_sub(self.from)
+    }
+}
+
+impl Oracle {
+    /// A device is out of reach, from now on and until then.
+    pub(crate) fn is_away(&mut self, device: usize, from: u64, to: u64) {
+        let span = Span { from, to };
+        self.absences.entry(device).or_default().push(span);
+    }
+
+    /// A device has come back from a copy of its state.
+    pub(crate) fn is_restored(&mut self, device: usize, copied: u64, now: u64) {
+        let span = Span {
+            from: copied,
+            to: now + WAY_BACK,
+        };
+        self.restored.entry(device).or_default().push(span);
+    }
+
+    /// Two devices have one state.
+    pub(crate) fn are_clones(&mut self, devices: [usize; 2]) {
+        self.cloned.extend(devices);
+    }
+
+    /// The server has come back from a copy of what it held.
+    pub(crate) fn server_is_restored(&mut self, copied: u64, now: u64) {
+        self.server_restored.push(Span {
+            from: copied,
+            to: now + WAY_BACK,
+        });
+    }
+
+    /// Why a member's device need not show what the server placed.
+    pub(super) fn excuse(
+        &self,
+        said: &Said,
+        placed: &Placed,
+        device: &Device,
+        devices: &[Device],
+    ) -> Option<Excuse> {
+        let person = devices[said.device].person;
+        let mut own = devices.iter().filter(|device| device.person == person);
+        if device.unlinked {
+            Some(Excuse::DeviceRemoved)
+        } else if own.any(|device| self.has_left(device, placed)) {
+            Some(Excuse::SaidAfterLeaving)
+        } else if self.has_left(device, placed) {
+            Some(Excuse::Left)
+        } else if self.was_away(device.number, placed.at) {
+            Some(Excuse::RetentionPassed)
+        } else {
+            self.excuse_of_restoring(device.number, placed.at)
+        }
+    }
+
+    /// Why a text need not be anywhere that the server never placed.
+    pub(super) fn excuse_unsent(&self, said: &Said, devices: &[Device]) -> Option<Excuse> {
+        if devices[said.device].unlinked {
+            Some(Excuse::SenderRemoved)
+        } else {
+            self.excuse_of_restoring(said.device, said.at)
+        }
+    }
+
+    fn was_away(&self, device: usize, at: u64) -> bool {
+        let absences = self.absences.get(&device).into_iter().flatten();
+        let mut absences = absences.copied();
+        absences.any(|span| span.from <= at + RETENTION && span.to >= at + RETENTION)
+    }
+
+    fn excuse_of_restoring(&self, device: usize, at: u64) -> Option<Excuse> {
+        let holds = |span: &&Span| (span.from..=span.to).contains(&at);
+        let mut restored = self.restored.get(&device).into_iter().flatten();
+        if restored.any(|span| holds(&span)) {
+            Some(Excuse::DeviceRestored)
+        } else if self.cloned.contains(&device) {
+            Some(Excuse::DeviceCloned)
+        } else if self.server_restored.iter().any(|span| holds(&span)) {
+            Some(Excuse::ServerRestored)
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What the oracle learns while the world goes on.
+
+use keyfold_engine::Event;
+use keyfold_protocol::content::ContentId;
+use keyfold_wire::ids::ConversationId;
+use keyfold_wire::v1;
+use keyfold_wire::v1::client_frame::Request as Body;
+use keyfold_wire::v1::server_frame::Content;
+
+use super::{Check, MessageId, Moved, Oracle, Placed, Said};
+use crate::device::Device;
+use crate::server::Server;
+
+impl Oracle {
+    /// Somebody typed a text, and the device took it.
+    pub(crate) fn says(
+        &mut self,
+        device: usize,
+        conversation: ConversationId,
+        id: ContentId,
+        text: String,
+        at: u64,
+    ) {
+        let said = Said {
+            number: self.said.len(),
+            text,
+            device,
+            conversation,
+            message: None,
+            at,
+        };
+        self.said.insert(id, said);
+        self.order_said.push(id);
+    }
+
+    pub(crate) fn texts(&self) -> usize {
+        self.said.len()
+    }
+
+    /// A device is not in a conversation any more.
+    pub(crate) fn parts(&mut self, device: usize, events: &[Event]) {
+        for event in events {
+            if let Event::Removed(conversation) = event {
+                self.parted.insert((device, conversation.as_ref().to_vec()));
+            }
+        }
+    }
+
+    /// The person of these devices left with one of these items.
+    pub(crate) fn left(&mut self, device: usize, own: &[usize], items: &[v1::Item]) {
+        for item in items {
+            let Some(v1::item::Content::Message(message)) = &item.content else {
+                continue;
+            };
+            let id = message.message_id.to_vec();
+            let by = self.asked.get(&id);
+            if let (true, Some(placed)) =
+                (by.is_some_and(|by| own.contains(by)), self.placed.get(&id))
+            {
+                let leave = (placed.handle.clone(), placed.order, placed.epoch);
+                self.leaves.entry(device).or_default().push(leave);
+            }
+        }
+    }
+
+    /// Whether a device's person had left before this was placed, and nobody had taken them out yet.
+    pub(super) fn has_left(&self, device: &Device, placed: &Placed) -> bool {
+        let leaves = self.leaves.get(&device.number);
+        let still_in = |from: u64| {
+            (from..=placed.epoch).all(|epoch| {
+                let roster = self.rosters.get(&(placed.handle.clone(), epoch));
+                roster.is_some_and(|roster| device.box_id.is_some_and(|it| roster.contains(&it)))
+            })
+        };
+        leaves.into_iter().flatten().any(|(handle, order, epoch)| {
+            *handle == placed.handle && *order <= placed.order && still_in(*epoch)
+        })
+    }
+
+    /// A device has put a request on the wire.
+    pub(crate) fn asks(&mut self, device: usize, body: &Body) {
+        if let Body::Send(send) = body {
+            self.asked.insert(send.message_id.to_vec(), device);
+        }
+    }
+
+    /// The server has answered a request.
+    pub(crate) fn answered(
+        &mut self,
+        server: &Server,
+        device: usize,
+        body: &Body,
+        answer: &Content,
+        at: u64,
+    ) {
+        if !matches!(answer, Content::Accepted(_)) {
+            return;
+        }
+        self.accepted += 1;
+        match body {
+            Body::Create(create) => {
+                self.enters(server, &create.handle, create.epoch, &create.roster);
+            }
+            Body::Commit(commit) => {
+                let next = commit.epoch + 1;
+                let moved = Moved {
+                    device,
+                    message: commit.message_id.to_vec(),
+                    order: self.order(),
+                    at,
+                };
+                self.moves(&commit.handle, commit.epoch, moved);
+                if self.epochs.get(commit.handle.as_ref()).copied() < Some(next) {
+                    self.enters(server, &commit.handle, next, &commit.next_roster);
+                }
+            }
+            Body::Send(send) => {
+                let order = self.placed.len() as u64;
+                let placed = || Placed {
+                    handle: send.handle.to_vec(),
+                    epoch: send.epoch,
+                    order,
+                    at,
+                };
+                self.placed
+                    .entry(send.message_id.to_vec())
+                    .or_insert_with(placed);
+            }
+            _ => {}
+        }
+    }
+
+    /// The server has accepted a commit.
+    fn moves(&mut self, handle: &[u8], epoch: u64, moved: Moved) {
+        let message = moved.message.clone();
+        let place = (handle.to_vec(), epoch);
+        let first = self.moved.entry(place).or_insert(moved);
+        if first.message != message {
+            let words = format!("the server has accepted two commits for epoch {epoch}");
+            self.violated(Check::Epochs, &words);
+        }
+    }
+
+    fn enters(&mut self, server: &Server, handle: &[u8], epoch: u64, roster: &[bytes::Bytes]) {
+        let members = roster
+            .iter()
+            .filter_map(|address| server.mailbox_of(address))
+            .collect();
+        self.rosters
+            .entry((handle.to_vec(), epoch))
+            .or_insert(members);
+        let newest = self.epochs.entry(handle.to_vec()).or_insert(epoch);
+        *newest = (*newest).max(epoch);
+    }
+
+    /// A device has heard that its request was accepted, and told what that was.
+    pub(crate) fn hears(&mut self, body: &Body, events: &[Event]) {
+        if let Body::Send(send) = body {
+            self.learns(vec![send.message_id.to_vec()], events);
+        }
+    }
+
+    /// Items have come back to the device that sent them.
+    pub(crate) fn takes_in(&mut self, device: usize, items: &[v1::Item], events: &[Event]) {
+        let own = items.iter().filter_map(|item| match &item.content {
+            Some(v1::item::Content::Message(message)) => Some(message.message_id.to_vec()),
+            _ => None,
+        });
+        let mine = |id: &MessageId| self.asked.get(id) == Some(&device);
+        let own = own
+            .filter(mine)
+            .filter(|id| !self.known.contains(id))
+            .collect();
+        self.learns(own, events);
+    }
+
+    /// Which message each text became: the device tells its texts in the order of its messages.
+    pub(super) fn learns(&mut self, messages: Vec<MessageId>, events: &[Event]) {
+        let sent: Vec<ContentId> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Sent(_, id) => Some(*id),
+                _ => None,
+            })
+            .collect();
+        if sent.len() != messages.len() {
+            return;
+        }
+        for (id, message) in sent.into_iter().zip(messages) {
+            self.known.insert(message.clone());
+            if let Some(said) = self.said.get_mut(&id) {
+                said.message = Some(message);
+            }
+        }
+    }
+}

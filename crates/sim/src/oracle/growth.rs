@@ -1,0 +1,146 @@
+//! Nothing grows without bound: rows of every table of every device, and of what the server keeps, once all is at rest.
+//!
+//! The bounds are functions of how many people and devices there are, what a device is in, how often keys were renewed by
+//! hand (the key packages before are kept for 30 days), and, where history is kept, of what happened.
+
+use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES};
+use rusqlite::Connection;
+
+use super::Oracle;
+use crate::device::Device;
+use crate::server::Server;
+
+/// Rows of MLS state for one group: one of each kind, and the keys of the leaf for this epoch and the next.
+const MLS_PER_GROUP: usize = 18;
+/// Rows of MLS state for one key package: itself, its encryption key, and room for the leaf's.
+const MLS_PER_PACKAGE: usize = 3;
+/// Lines of a timeline that one change of a group makes: people, roles, a name, devices, and who left.
+const LINES_PER_CHANGE: usize = 5;
+/// Key packages for one suite, the one of last resort included.
+const PACKAGES: usize = KEY_PACKAGES + 1;
+/// Settings of a device, each of which is there once.
+const SETTINGS: usize = 32;
+/// A world lasts no longer than so many replacements by the schedule and by the server's asking for more.
+const REPLACED: usize = 12;
+
+/// How large a world is.
+pub(crate) struct Size {
+    pub(crate) people: usize,
+    pub(crate) devices: usize,
+    pub(crate) suites: usize,
+}
+
+fn count(database: &Connection, what: &str) -> usize {
+    let select = format!("SELECT count(*) FROM {what}");
+    let count: i64 = database.query_row(&select, [], |row| row.get(0)).unwrap();
+    usize::try_from(count).unwrap()
+}
+
+impl Oracle {
+    /// Somebody asked for new keys on a device.
+    pub(crate) fn renews(&mut self, device: usize) {
+        *self.renewed.entry(device).or_default() += 1;
+    }
+
+    /// Somebody began a conversation.
+    pub(crate) fn begins(&mut self) {
+        self.begun += 1;
+    }
+
+    /// What has grown beyond its bound.
+    pub(crate) fn judge_growth(
+        &self,
+        devices: &[Device],
+        server: &Server,
+        size: &Size,
+    ) -> Vec<String> {
+        let mut found = self.judge_store(server, size);
+        for device in devices.iter().filter(|one| !one.unlinked) {
+            let Some(copied) = device.copied() else {
+                continue;
+            };
+            for (table, rows, bound) in self.bounds(&copied.database, device.number, size) {
+                if rows > bound {
+                    let number = device.number;
+                    found.push(format!(
+                        "device {number} has {rows} rows of {table}, more than {bound}"
+                    ));
+                }
+            }
+        }
+        found
+    }
+
+    fn bounds(
+        &self,
+        database: &Connection,
+        device: usize,
+        size: &Size,
+    ) -> Vec<(&'static str, usize, usize)> {
+        let rows = |what: &str| count(database, what);
+        let conversations = rows("conversation");
+        let groups = rows("conversation WHERE group_id IS NOT NULL");
+        let packages = rows("key_package");
+        let renewed = self.renewed.get(&device).copied().unwrap_or(0);
+        let replaced = PACKAGES * size.suites * (REPLACED + renewed);
+        let changes = self.moved.len();
+        let free = ADDRESSES as usize + FEW_ADDRESSES + PACKAGES * size.suites;
+        // Who left when nobody else was there to take them out is not taken out.
+        let leavers = "leaver JOIN conversation ON leaver.conversation = conversation.id
+                       WHERE conversation.standing = 1";
+        vec![
+            ("setting", rows("setting"), SETTINGS),
+            ("mailbox", rows("mailbox"), 1),
+            ("contact", rows("contact"), size.people),
+            ("conversation", conversations, self.begun),
+            ("member", rows("member"), conversations * size.people),
+            (
+                "timeline",
+                rows("timeline"),
+                self.said.len() + LINES_PER_CHANGE * changes + 2 * conversations,
+            ),
+            ("heard", rows("heard"), conversations * size.devices),
+            (
+                "address",
+                rows("address"),
+                packages + 2 * conversations + free,
+            ),
+            ("key_package", packages, replaced),
+            ("intent", rows("intent"), 0),
+            ("gathered", rows("gathered"), 0),
+            ("outbox", rows("outbox"), 0),
+            ("leaver", rows(leavers), 0),
+            ("parked", rows("parked"), 0),
+            (
+                "mls",
+                rows("mls"),
+                MLS_PER_GROUP * groups + MLS_PER_PACKAGE * packages + 2,
+            ),
+        ]
+    }
+
+    fn judge_store(&self, server: &Server, size: &Size) -> Vec<String> {
+        let census = server.census();
+        let renewed: usize = self.renewed.values().sum();
+        let spent = PACKAGES * size.suites * (REPLACED * size.devices + renewed);
+        let bounds = [
+            ("accounts", census.accounts, size.people),
+            ("mailboxes", census.mailboxes, size.devices),
+            ("items", census.items, 0),
+            ("revoked serials", census.revoked, spent + self.accepted),
+            (
+                "key packages",
+                census.packages,
+                PACKAGES * size.suites * size.devices,
+            ),
+            ("spent key packages", census.spent, spent),
+            ("conversations", census.conversations, self.begun),
+            ("known requests", census.once, self.accepted),
+        ];
+        bounds
+            .into_iter()
+            .filter(|(_, rows, bound)| rows > bound)
+            .map(|(what, rows, bound)| format!("the server has {rows} {what}, more than {bound}"))
+            .collect()
+    }
+}

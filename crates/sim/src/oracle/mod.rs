@@ -1,0 +1,171 @@
+//! Who said what, who was in which epoch, and hence what every screen must show.
+//!
+//! The oracle sees three things that no part of the product sees together: what people typed, which request of which
+//! device the server accepted at which epoch, and whose mailboxes the roster of that epoch named. From these follows, for
+//! each text, on which devices it must be, exactly once and in the server's order, and on which it must not.
+
+mod ends;
+mod excuse;
+mod facts;
+mod gaps;
+pub(crate) mod growth;
+mod order;
+mod past;
+mod rest;
+mod screen;
+mod texts;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use keyfold_protocol::content::ContentId;
+use keyfold_wire::ids::{ConversationId, MailboxId};
+
+use crate::device::Device;
+pub use excuse::Excuse;
+use excuse::Span;
+pub(crate) use past::{Carried, Moved, reads};
+use rest::at_rest;
+use screen::Screen;
+
+/// What is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Check {
+    /// Every step of every engine succeeds, unless the disk is full, and none goes round in circles.
+    Steps,
+    /// Each text is shown exactly once on each device of its epoch, and on no other.
+    Shown,
+    /// What was typed is sent, or has failed for a good reason; it is neither lost nor waits for ever.
+    Unsent,
+    /// All devices show the server's order.
+    Order,
+    /// Each gap that is shown is right.
+    Gaps,
+    /// All members end in the same epoch with the same roster, name and roles.
+    Ends,
+    /// Nothing is refused, held or waiting in the end.
+    Rest,
+    /// No frame holds a plaintext, and none on a conversation a handle.
+    Wire,
+    /// No key and nonce are used twice.
+    Keys,
+    /// What the server keeps holds no plaintext, no roster key and no handle of a conversation.
+    AtRest,
+    /// A stolen state opens nothing beyond the bounds.
+    Secrecy,
+    /// Nothing grows beyond what people, devices, conversations and unread messages account for.
+    Growth,
+    /// The server accepts one commit for an epoch, and one only.
+    Epochs,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub check: Check,
+    /// How, in one sentence.
+    pub words: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}: {}", self.check, self.words)
+    }
+}
+
+type Found = Vec<(Check, String)>;
+type Handle = Vec<u8>;
+type MessageId = Vec<u8>;
+
+/// Something that somebody typed.
+struct Said {
+    number: usize,
+    text: String,
+    device: usize,
+    conversation: ConversationId,
+    message: Option<MessageId>,
+    at: u64,
+}
+
+/// A message as the server placed it.
+struct Placed {
+    handle: Handle,
+    epoch: u64,
+    order: u64,
+    at: u64,
+}
+
+/// Violations that are kept: more say nothing more.
+const MOST: usize = 20;
+
+#[derive(Default)]
+pub(crate) struct Oracle {
+    said: HashMap<ContentId, Said>,
+    order_said: Vec<ContentId>,
+    placed: HashMap<MessageId, Placed>,
+    /// Whose request a message was.
+    asked: HashMap<MessageId, usize>,
+    /// Messages whose acceptance their sender has learned of.
+    known: BTreeSet<MessageId>,
+    rosters: BTreeMap<(Handle, u64), BTreeSet<MailboxId>>,
+    epochs: BTreeMap<Handle, u64>,
+    /// Devices whose person has said that they leave, with the place and epoch of that: what comes until somebody takes them
+    /// out is theirs no more.
+    leaves: HashMap<usize, Vec<(Handle, u64, u64)>>,
+    /// Devices that were out of a conversation at some time: what waited to be sent then has failed.
+    parted: BTreeSet<(usize, Vec<u8>)>,
+    /// How often each device was asked for new keys: its old key packages are kept for a while.
+    renewed: BTreeMap<usize, usize>,
+    /// Which message moved a conversation on from an epoch.
+    moved: BTreeMap<(Handle, u64), Moved>,
+    /// Requests that the server accepted.
+    accepted: usize,
+    /// Conversations that people began.
+    begun: usize,
+    absences: BTreeMap<usize, Vec<Span>>,
+    restored: BTreeMap<usize, Vec<Span>>,
+    cloned: BTreeSet<usize>,
+    server_restored: Vec<Span>,
+    /// What is missing rightly, by why.
+    pub(crate) excused: BTreeMap<Excuse, usize>,
+    pub(crate) violations: Vec<Violation>,
+}
+
+impl Oracle {
+    pub(crate) fn violated(&mut self, check: Check, words: &str) {
+        if self.violations.len() < MOST {
+            let words = words.to_owned();
+            self.violations.push(Violation { check, words });
+        }
+    }
+
+    /// Judges the world after everything has healed and come to rest.
+    pub(crate) fn judges(&mut self, devices: &[Device]) {
+        let screens: Vec<Screen> = devices.iter().map(Screen::of).collect();
+        let mut found = Found::new();
+        let mut note = |check: Check, words: Vec<String>| {
+            found.extend(words.into_iter().map(|words| (check, words)));
+        };
+        for (screen, device) in screens.iter().zip(devices) {
+            note(Check::Rest, at_rest(screen, device));
+        }
+        let mut excused = Vec::new();
+        for id in &self.order_said {
+            let (check, words) = self.judge_text(*id, devices, &screens, &mut excused);
+            note(check, words);
+        }
+        for (screen, device) in screens.iter().zip(devices) {
+            note(Check::Order, self.judge_order(screen));
+            if !device.unlinked {
+                note(Check::Gaps, self.judge_gaps(screen, device, devices));
+            }
+        }
+        note(Check::Ends, self.judge_ends(devices, &screens));
+        for excuse in excused {
+            *self.excused.entry(excuse).or_default() += 1;
+        }
+        for (check, words) in found {
+            self.violated(check, &words);
+        }
+    }
+}

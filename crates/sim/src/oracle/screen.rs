@@ -1,0 +1,113 @@
+//! What a device shows: the only thing of it that is judged.
+
+use std::collections::HashMap;
+
+use keyfold_engine::view::{Entry, Standing, State, What};
+use keyfold_protocol::content::ContentId;
+use keyfold_wire::ids::ConversationId;
+
+use crate::device::Device;
+
+/// What a device shows of a conversation.
+pub(super) struct Shown {
+    pub(super) name: String,
+    pub(super) direct: bool,
+    pub(super) standing: Standing,
+    pub(super) epoch: u64,
+    pub(super) members: Vec<String>,
+}
+
+/// What a device shows.
+pub(super) struct Screen {
+    pub(super) device: usize,
+    pub(super) counts: HashMap<String, usize>,
+    pub(super) states: HashMap<ContentId, State>,
+    pub(super) shown: Vec<(ContentId, String)>,
+    pub(super) conversations: HashMap<ConversationId, Shown>,
+    pub(super) gaps: Vec<Gap>,
+    pub(super) refused: Vec<String>,
+}
+
+/// A line that says that something is missing.
+pub(super) struct Gap {
+    pub(super) words: String,
+    /// The text that came instead.
+    pub(super) before: Option<ContentId>,
+}
+
+impl Screen {
+    pub(super) fn of(device: &Device) -> Self {
+        let engine = &device.engine;
+        let mut screen = Self {
+            device: device.number,
+            counts: HashMap::new(),
+            states: HashMap::new(),
+            shown: Vec::new(),
+            conversations: HashMap::new(),
+            gaps: Vec::new(),
+            refused: Vec::new(),
+        };
+        for conversation in engine.conversations().unwrap() {
+            for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
+                screen.take(entry);
+            }
+            let members = conversation
+                .members
+                .iter()
+                .map(|member| {
+                    format!(
+                        "{} {:?} {}",
+                        member.contact.handle, member.role, member.devices
+                    )
+                })
+                .collect();
+            let shown = Shown {
+                name: conversation.name,
+                direct: conversation.direct,
+                standing: conversation.standing,
+                epoch: conversation.epoch.0,
+                members,
+            };
+            screen.conversations.insert(conversation.id, shown);
+        }
+        screen
+    }
+
+    fn take(&mut self, entry: Entry) {
+        match entry.what {
+            What::Text(text) => {
+                let Some(id) = entry.id else { return };
+                self.states.insert(id, entry.state);
+                if matches!(entry.state, State::Sent | State::Received) {
+                    if let Some(gap) = self.gaps.last_mut()
+                        && gap.before.is_none()
+                    {
+                        gap.before = Some(id);
+                    }
+                    *self.counts.entry(text.clone()).or_default() += 1;
+                    self.shown.push((id, text));
+                }
+            }
+            What::Gap(missing) if missing > 0 => {
+                let from = entry.from.map(|from| from.handle).unwrap_or_default();
+                let words = format!("a gap of {missing} from {from}");
+                self.gaps.push(Gap {
+                    words,
+                    before: None,
+                });
+            }
+            What::Refused(why) => self.refused.push(why),
+            _ => {}
+        }
+    }
+
+    pub(super) fn count(&self, text: &str) -> usize {
+        self.counts.get(text).copied().unwrap_or(0)
+    }
+
+    pub(super) fn is_active(&self, conversation: ConversationId) -> bool {
+        self.conversations
+            .get(&conversation)
+            .is_some_and(|shown| shown.standing == Standing::Active)
+    }
+}

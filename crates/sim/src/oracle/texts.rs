@@ -1,0 +1,99 @@
+//! Each text on each device that it is for, exactly once, and nowhere else.
+
+use keyfold_engine::view::State;
+use keyfold_protocol::content::ContentId;
+
+use super::screen::Screen;
+use super::{Check, Excuse, Oracle, Said};
+use crate::device::Device;
+
+impl Oracle {
+    pub(super) fn judge_text(
+        &self,
+        id: ContentId,
+        devices: &[Device],
+        screens: &[Screen],
+        excused: &mut Vec<Excuse>,
+    ) -> (Check, Vec<String>) {
+        let said = &self.said[&id];
+        let sender = &screens[said.device];
+        let state = sender.states.get(&id);
+        let Some(placed) = said
+            .message
+            .as_ref()
+            .and_then(|message| self.placed.get(message))
+        else {
+            let words = self.judge_unsent(said, state.copied(), devices, screens, excused);
+            return (Check::Unsent, words);
+        };
+        let mut found = Vec::new();
+        let roster = self.rosters.get(&(placed.handle.clone(), placed.epoch));
+        for (device, screen) in devices.iter().zip(screens) {
+            let member = device
+                .box_id
+                .is_some_and(|mailbox| roster.is_some_and(|roster| roster.contains(&mailbox)));
+            let shown = screen.count(&said.text);
+            let wanted = usize::from(member);
+            if shown == wanted {
+                continue;
+            }
+            let excuse = self.excuse(said, placed, device, devices);
+            if let (true, Some(excuse)) = (shown < wanted, excuse) {
+                excused.push(excuse);
+            } else {
+                found.push(format!(
+                    "{:?} of epoch {} is shown {shown} times instead of {wanted} on device {} (sent by device {})",
+                    said.short(), placed.epoch, screen.device, said.device
+                ));
+            }
+        }
+        (Check::Shown, found)
+    }
+
+    /// A text that the server never placed, as far as its sender has learned.
+    fn judge_unsent(
+        &self,
+        said: &Said,
+        state: Option<State>,
+        devices: &[Device],
+        screens: &[Screen],
+        excused: &mut Vec<Excuse>,
+    ) -> Vec<String> {
+        let elsewhere: usize = screens
+            .iter()
+            .filter(|screen| screen.device != said.device)
+            .map(|screen| screen.count(&said.text))
+            .sum();
+        let home = (said.device, said.conversation.as_ref().to_vec());
+        let active =
+            screens[said.device].is_active(said.conversation) && !self.parted.contains(&home);
+        let (wrong, words) = match state {
+            Some(State::Failed) if elsewhere > 0 => {
+                return vec![format!("{:?} failed, and is shown to others", said.short())];
+            }
+            Some(State::Failed) => (active, "failed though its sender is a member"),
+            Some(State::Waiting) => (true, "waits for ever"),
+            Some(State::Sent | State::Received) => (true, "is sent, and the server never had it"),
+            None => (true, "is gone"),
+        };
+        if !wrong {
+            return Vec::new();
+        }
+        if let Some(excuse) = self.excuse_unsent(said, devices) {
+            excused.push(excuse);
+            return Vec::new();
+        }
+        vec![format!(
+            "{:?} {words} on device {}",
+            said.short(),
+            said.device
+        )]
+    }
+}
+
+impl Said {
+    /// Enough of it to find it again.
+    fn short(&self) -> String {
+        self.text.chars().take(40).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! What reaches a device, and what its shell makes of it.
+
+use keyfold_engine::{Channel, Event as Told, Input, RequestId};
+use keyfold_wire::v1;
+use keyfold_wire::v1::client_frame::Request as Body;
+use keyfold_wire::v1::server_frame::Content;
+
+use super::World;
+use crate::network::Wire;
+use crate::oracle::Check;
+
+impl World {
+    pub(super) fn at_device(&mut self, wire: Wire, frame: u64, content: Content) {
+        let device = wire.device;
+        let pipe = self.devices[device].pipe(wire.channel);
+        if pipe.generation != wire.generation || pipe.cut || !pipe.open {
+            return;
+        }
+        self.trace
+            .note(self.now(), "hears", &[device as u64, frame]);
+        match content {
+            Content::Deliveries(mut deliveries) if frame == 0 => {
+                self.meddles_with_items(device, &mut deliveries);
+                self.delivers(device, deliveries);
+            }
+            Content::Supply(supply) if frame == 0 => {
+                self.steps(device, Input::Supply(supply), |_, _| ());
+            }
+            content if wire.channel == Channel::Mailbox && frame == self.devices[device].hello => {
+                self.greeted(device, content);
+            }
+            content => {
+                if let Some(asked) = self.devices[device].asked.remove(&frame) {
+                    self.hears(device, asked.id, &asked.body, content);
+                }
+            }
+        }
+        self.tends(device);
+    }
+
+    /// A request is answered.
+    pub(super) fn hears(&mut self, device: usize, id: RequestId, body: &Body, content: Content) {
+        let accepted = matches!(content, Content::Accepted(_));
+        self.steps(device, Input::Reply(id, content), |oracle, events| {
+            if accepted {
+                oracle.hears(body, events);
+            }
+        });
+    }
+
+    fn greeted(&mut self, device: usize, content: Content) {
+        let now = self.now();
+        match content {
+            Content::Greeting(greeting) => {
+                self.devices[device].greeted = true;
+                self.fates[device].greeted = Some(now);
+                self.steps(device, Input::Connected(greeting), |_, _| ());
+            }
+            Content::Refused(refused) => {
+                self.steps(device, Input::TurnedAway(refused), |_, _| ());
+                let one = &mut self.devices[device];
+                one.mailbox.open = false;
+                one.retry_at = now + 10_000;
+                if one.unlinked {
+                    one.reachable = false;
+                }
+            }
+            _ => {
+                let words = "a greeting was answered with something else";
+                self.oracle.violated(Check::Steps, words);
+            }
+        }
+    }
+
+    fn delivers(&mut self, device: usize, deliveries: v1::Deliveries) {
+        let items = deliveries.items.clone();
+        let person = self.devices[device].person;
+        let own: Vec<usize> = (0..self.devices.len())
+            .filter(|one| self.devices[*one].person == person)
+            .collect();
+        let outcome = self.steps(device, Input::Delivered(deliveries), |oracle, events| {
+            if events.iter().any(|event| matches!(event, Told::Removed(_))) {
+                oracle.left(device, &own, &items);
+            }
+            oracle.takes_in(device, &items, events);
+        });
+        let acknowledged = outcome.and_then(|outcome| outcome.acknowledge);
+        if let Some(sequence) = acknowledged {
+            let body = Body::Acknowledge(v1::Acknowledge {
+                sequence: sequence.0,
+            });
+            let frame = self.devices[device].next_frame();
+            self.sends(device, Channel::Mailbox, frame, body);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What people do, as their devices' shells carry it out.
+
+use keyfold_engine::{Answer, Command};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::ConversationId;
+
+use super::World;
+use super::scenes::Cast;
+use crate::script::{Act, Scene, handle};
+
+/// Devices that a person has at most.
+const MAX_DEVICES: usize = 3;
+/// How often somebody repeats themselves who talks at length: enough for a body of several pages.
+const AT_LENGTH: usize = 800;
+
+impl World {
+    /// Plays one scene, if it can be played.
+    pub(super) fn plays_scene(&mut self, scene: &Scene) {
+        let Some(cast) = self.casts(scene) else {
+            return;
+        };
+        self.trace.note(
+            self.now(),
+            "scene",
+            &[cast.device as u64, self.next_scene as u64],
+        );
+        if scene.act.is_fault() {
+            self.befalls(cast.device, &scene.act);
+        } else {
+            self.does(&cast, &scene.act);
+        }
+    }
+
+    fn does(&mut self, cast: &Cast, act: &Act) {
+        let device = cast.device;
+        match act {
+            Act::Says {
+                text, long, tag, ..
+            } => match &cast.shown {
+                Some(shown) => self.says(device, shown.id, text, *long),
+                None => self.begins_instead(device, *tag),
+            },
+            Act::Meets { tag, other } => self.creates(device, *tag, &[*other], None),
+            Act::Begins { tag, name, others } => {
+                self.creates(device, *tag, others, Some(name.clone()));
+            }
+            Act::Links(skew) => self.links(device, *skew),
+            Act::Unlinks => self.unlinks(device),
+            act => self.changes(cast, act),
+        }
+    }
+
+    /// What all devices speak.
+    pub(super) fn suites(&self) -> Vec<Suite> {
+        if self.script.hybrid {
+            Suite::ALL.to_vec()
+        } else {
+            vec![Suite::Classic]
+        }
+    }
+
+    /// Somebody who has nowhere to talk begins a group with the next person.
+    fn begins_instead(&mut self, device: usize, tag: u32) {
+        let other = (self.devices[device].person + 1) % self.script.people;
+        let act = Act::Begins {
+            tag,
+            name: format!("group number {tag}"),
+            others: vec![other],
+        };
+        if let (Some(played), Act::Begins { name, others, .. }) = (self.played.last_mut(), &act) {
+            let (name, others) = (name.clone(), others.clone());
+            played.act = act;
+            self.creates(device, tag, &others, Some(name));
+        }
+    }
+
+    fn creates(&mut self, device: usize, tag: u32, others: &[usize], name: Option<String>) {
+        if let Some(name) = &name {
+            self.watch.names(name);
+        }
+        let command = Command::Create {
+            people: others.iter().map(|person| handle(*person)).collect(),
+            name,
+            suite: None,
+        };
+        if let Some(Answer::Conversation(id)) = self.commands(device, command) {
+            self.tags.entry(tag).or_insert(id);
+            self.oracle.begins();
+        }
+    }
+
+    fn says(&mut self, device: usize, conversation: ConversationId, text: &str, long: bool) {
+        let text = if long {
+            format!("{text}{}", " and so on".repeat(AT_LENGTH))
+        } else {
+            text.to_owned()
+        };
+        self.watch.names(&text);
+        let command = Command::Send {
+            conversation,
+            text: text.clone(),
+        };
+        self.meddles_with_speaker(device);
+        let answer = self.commands(device, command);
+        self.meddles_with_typed(device);
+        if let Some(Answer::Message(id)) = answer {
+            let now = self.now();
+            self.oracle.says(device, conversation, id, text, now);
+        }
+    }
+
+    fn changes(&mut self, cast: &Cast, act: &Act) {
+        let Some(shown) = &cast.shown else { return };
+        let conversation = shown.id;
+        let people = || cast.whom.map(handle).into_iter().collect();
+        let command = match act {
+            Act::Adds(..) => Command::Add {
+                conversation,
+                people: people(),
+            },
+            Act::Removes(..) => Command::Remove {
+                conversation,
+                people: people(),
+            },
+            Act::Promotes(_, _, role) => {
+                let called = cast.whom.map(handle).unwrap_or_default();
+                let mut members = shown.members.iter();
+                let Some(member) = members.find(|member| member.contact.handle == called) else {
+                    return;
+                };
+                Command::ChangeRole {
+                    conversation,
+                    account: member.contact.account,
+                    role: *role,
+                }
+            }
+            Act::Leaves(_) => Command::Leave { conversation },
+            Act::Renames(_, name) => {
+                self.watch.names(name);
+                Command::Rename {
+                    conversation,
+                    name: name.clone(),
+                }
+            }
+            Act::Updates(_) => {
+                self.oracle.renews(cast.device);
+                Command::Update { conversation }
+            }
+            _ => return,
+        };
+        self.commands(cast.device, command);
+    }
+
+    /// A further device for the same person, by carrying the codes.
+    fn links(&mut self, device: usize, skew: i64) {
+        let person = self.devices[device].person;
+        let own = |one: &&crate::device::Device| one.person == person && !one.unlinked;
+        if self.devices.iter().filter(own).count() >= MAX_DEVICES {
+            return;
+        }
+        let of_person = |one: &crate::device::Device| one.person == person;
+        let primary = self.devices.iter().position(of_person).unwrap();
+        let new = self.arrives(person, skew);
+        let suites = self.suites();
+        let Some(Answer::LinkRequest(link_request)) =
+            self.commands(new, Command::RequestLink { suites })
+        else {
+            return;
+        };
+        let Some(Answer::Certificate(certificate)) =
+            self.commands(primary, Command::AddDevice { link_request })
+        else {
+            return;
+        };
+        self.commands(new, Command::AcceptLink { certificate });
+        let me = self.devices[new].engine.me().unwrap();
+        self.devices[new].id = me.map(|me| me.device);
+    }
+
+    fn unlinks(&mut self, device: usize) {
+        let person = self.devices[device].person;
+        let own: Vec<usize> = (0..self.devices.len())
+            .filter(|one| self.devices[*one].person == person && !self.devices[*one].unlinked)
+            .collect();
+        let (Some(primary), Some(last)) = (own.first().copied(), own.last().copied()) else {
+            return;
+        };
+        if let (true, Some(gone)) = (primary != last, self.devices[last].id) {
+            let removed = self.commands(primary, Command::RemoveDevice { device: gone });
+            let clones = self.devices.iter_mut();
+            for device in clones.filter(|one| one.id == Some(gone)) {
+                device.unlinked |= removed.is_some();
+            }
+        }
+    }
+}

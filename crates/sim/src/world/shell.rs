@@ -1,0 +1,168 @@
+//! What the shell around an engine does: feeds it, wakes it, connects it, and hands on what it says.
+
+use keyfold_engine::{Answer, Channel, Command, Event as Told, Input, Outcome};
+
+use super::{MAX_TICKS, START, World};
+use crate::device::Asked;
+use crate::network::Event;
+use crate::oracle::{Check, Oracle};
+use crate::script::{Mishap, Occasion};
+use crate::words::{asked as asked_words, words};
+
+/// Pages enough for any database here.
+const ROOM: u32 = 1_000_000;
+/// How often the shell looks at a clock that stands still.
+const STOPPED: u64 = 60_000;
+
+impl World {
+    /// Carries out a command; `None` when the device complains.
+    pub(super) fn commands(&mut self, device: usize, command: Command) -> Option<Answer> {
+        let outcome = self.applies(device, Input::Command(command));
+        self.tends(device);
+        outcome.and_then(|outcome| outcome.answer.ok())
+    }
+
+    /// One step of a device's engine. `None`: it failed, and nothing of it has happened.
+    fn applies(&mut self, device: usize, input: Input) -> Option<Outcome> {
+        let full = match self.meets(device, Occasion::Step) {
+            Some(Mishap::DiskFull(pages)) => Some(pages),
+            _ => None,
+        };
+        let reply = match &input {
+            Input::Reply(id, _) => Some(*id),
+            _ => None,
+        };
+        let told = (self.setup.follow == Some(device)).then(|| words(&input));
+        let now = self.clock_of(device);
+        let one = &mut self.devices[device];
+        let clock = one.clock(now);
+        if let Some(pages) = full {
+            one.engine.set_quota(pages).unwrap();
+        }
+        let outcome = one.engine.apply(input, clock, &mut one.rng);
+        if full.is_some() {
+            one.engine.set_quota(ROOM).unwrap();
+        }
+        if let Some(told) = told {
+            let heard = outcome.as_ref().map(|it| (&it.answer, &it.events));
+            self.follows(&format!("{told} -> {heard:?}"));
+        }
+        match outcome {
+            Ok(outcome) => {
+                self.oracle.parts(device, &outcome.events);
+                Some(outcome)
+            }
+            Err(fault) => {
+                // A reply that could not be taken in counts as lost.
+                self.fates[device].owed.extend(reply);
+                self.gives_up(device, &fault);
+                None
+            }
+        }
+    }
+
+    /// A line about the device that is followed.
+    #[allow(clippy::print_stdout, reason = "asked for at a terminal")]
+    pub(super) fn follows(&self, what: &str) {
+        println!("{:>10} {what}", self.now() - START);
+    }
+
+    /// A step before or after which the process may be killed, so that its shell never hears of it. `None`: it was, or the
+    /// step failed.
+    pub(super) fn steps(
+        &mut self,
+        device: usize,
+        input: Input,
+        judge: impl FnOnce(&mut Oracle, &[Told]),
+    ) -> Option<Outcome> {
+        if self.is_killed(device) {
+            return None;
+        }
+        let outcome = self.applies(device, input)?;
+        judge(&mut self.oracle, &outcome.events);
+        if self.is_killed(device) {
+            return None;
+        }
+        Some(outcome)
+    }
+
+    /// Whatever a device's shell has to do now: tick, connect, ask.
+    pub(super) fn tends(&mut self, device: usize) {
+        let (now, clock) = (self.now(), self.clock_of(device));
+        let one = &mut self.devices[device];
+        if one.deadline().is_some_and(|deadline| deadline <= clock) {
+            one.ticks = if one.ticks.0 == now {
+                (now, one.ticks.1 + 1)
+            } else {
+                (now, 1)
+            };
+            if one.ticks.1 > MAX_TICKS {
+                let words = format!("device {device} is due again and again");
+                return self.oracle.violated(Check::Steps, &words);
+            }
+            if self.steps(device, Input::Tick, |_, _| ()).is_none() {
+                return;
+            }
+        }
+        self.connects(device);
+        self.asks(device);
+        let one = &self.devices[device];
+        let retry =
+            (!one.mailbox.open && one.reachable && one.retry_at > now).then_some(one.retry_at);
+        let next = [one.deadline(), retry].into_iter().flatten().min();
+        if let Some(next) = next {
+            let soonest = if clock == now { 1 } else { STOPPED };
+            self.wakes(device, next.max(now + soonest));
+        }
+    }
+
+    pub(super) fn wakes(&mut self, device: usize, at: u64) {
+        let one = &mut self.devices[device];
+        if one.wakes_at.is_none_or(|before| at < before) {
+            one.wakes_at = Some(at);
+            self.at(at, Event::Wake(device));
+        }
+    }
+
+    fn connects(&mut self, device: usize) {
+        let now = self.now();
+        let one = &mut self.devices[device];
+        if one.mailbox.open || !one.reachable || one.retry_at > now || !self.settles(device) {
+            return;
+        }
+        let one = &mut self.devices[device];
+        let Some(hello) = one.engine.hello().unwrap() else {
+            return;
+        };
+        one.mailbox.opens();
+        one.greeted = false;
+        one.hello = one.next_frame();
+        let frame = one.hello;
+        self.sends(device, Channel::Mailbox, frame, hello);
+    }
+
+    fn asks(&mut self, device: usize) {
+        while self.devices[device].greeted {
+            let one = &mut self.devices[device];
+            let Some(request) = one.engine.next_request().unwrap() else {
+                return;
+            };
+            if request.channel == Channel::Anonymous && !one.anonymous.open {
+                one.anonymous.opens();
+            }
+            let frame = one.next_frame();
+            let asked = Asked {
+                id: request.id,
+                channel: request.channel,
+                body: request.body.clone(),
+            };
+            one.asked.insert(frame, asked);
+            if self.setup.follow == Some(device) {
+                self.follows(&asked_words(&request.body));
+            }
+            self.oracle.asks(device, &request.body);
+            self.watch.asks(&self.devices[device], &request.body);
+            self.sends(device, request.channel, frame, request.body);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Every check of the oracle has a deliberately broken world that it catches, and keeps quiet about the same world unbroken.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use keyfold_sim::{Check, Mishap, Sabotage, Setup, Town};
+
+/// Three people, a group that changes, and a time in which everybody only talks.
+fn story() -> Town {
+    let town = Town::new(1);
+    let [ada, bo, cy] = town.people();
+    let group = ada.creates_group("the climbing group", [bo, cy]);
+    town.waits(200_000);
+    ada.renews_keys(group);
+    bo.renews_keys(group);
+    town.waits(200_000);
+    bo.is_backed_up();
+    ada.says(group, "the text that was typed");
+    town.waits(5_000);
+    ada.says(group, "meet at six");
+    town.waits(5_000);
+    bo.says(group, "I am there at seven");
+    town.waits(5_000);
+    bo.says(group, "or a little later");
+    town.waits(5_000);
+    cy.says(group, "then I wait for you");
+    town.waits(200_000);
+    bo.is_stolen();
+    bo.will_meet(Mishap::Busy(1_000), 0);
+    bo.says(group, "the server is busy");
+    town.waits(60_000);
+    bo.is_away(20);
+    town.waits(30_000);
+    bo.says(group, "nobody hears me now");
+    town.waits(3_600_000);
+    ada.says(group, "where have you been?");
+    town
+}
+
+fn broken(sabotage: Sabotage) -> Setup {
+    Setup {
+        sabotage: Some(sabotage),
+        ..Setup::default()
+    }
+}
+
+#[track_caller]
+fn catches(sabotage: Sabotage, check: Check) {
+    let report = story().ends_as(broken(sabotage));
+    let found = report.violations.iter().any(|one| one.check == check);
+    assert!(found, "{check:?} says nothing: {:#?}", report.violations);
+}
+
+#[test]
+fn unbroken_it_keeps_all_promises() {
+    story().keeps_its_promises();
+}
+
+macro_rules! cases {
+    ($($name:ident: $sabotage:ident is caught by $check:ident;)+) => {$(
+        #[test]
+        fn $name() {
+            catches(Sabotage::$sabotage, Check::$check);
+        }
+    )+};
+}
+
+cases! {
+    a_step_that_fails: RefusesWrites is caught by Steps;
+    an_item_that_is_lost: LosesItem is caught by Shown;
+    a_message_that_the_server_forgets: ForgetsMessage is caught by Shown;
+    an_item_that_comes_again: DoublesItem is caught by Shown;
+    a_line_that_is_doubled: DoublesLine is caught by Shown;
+    a_line_that_is_lost: LosesLine is caught by Shown;
+    what_was_typed_and_is_forgotten: ForgetsTyped is caught by Unsent;
+    lines_that_have_changed_places: SwapsLines is caught by Order;
+    a_gap_where_nothing_is_missing: InventsGap is caught by Gaps;
+    another_name: EditsName is caught by Ends;
+    another_role: EditsRole is caught by Ends;
+    an_epoch_behind: EditsEpoch is caught by Ends;
+    a_conversation_that_is_held: IsHeld is caught by Rest;
+    a_clock_that_stands_still: ClockStops is caught by Rest;
+    a_plaintext_in_a_frame: SendsPlaintext is caught by Wire;
+    a_handle_in_a_frame: SendsHandle is caught by Wire;
+    a_plaintext_at_the_server: KeepsPlaintext is caught by AtRest;
+    a_roster_key_at_the_server: KeepsRosterKey is caught by AtRest;
+    a_key_that_is_used_twice: ReusesKeys is caught by Keys;
+    keys_that_are_never_erased: ErasesNothing is caught by Secrecy;
+    items_that_are_parked_for_ever: ParksForEver is caught by Growth;
+    items_that_are_never_deleted: DeletesNothing is caught by Growth;
+    two_commits_for_one_epoch: AcceptsTwoCommits is caught by Epochs;
+}
+
+#[test]
+fn what_is_left_to_chance_shows_in_the_trace() {
+    let trace = |setup: Setup| story().ends_as(setup).trace;
+    assert_eq!(trace(Setup::default()), trace(Setup::default()));
+    let chance = broken(Sabotage::LeavesToChance);
+    assert_ne!(trace(chance), trace(chance));
+}

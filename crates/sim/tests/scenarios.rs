@@ -1,0 +1,168 @@
+//! Short worlds: what a seed that failed was reduced to, and what is worth telling for itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use keyfold_sim::script::shrink::shrink;
+use keyfold_sim::{Check, Excuse, Faults, Mishap, Options, Role, Sabotage, Script, Setup, Town};
+
+/// A seed in which somebody's message keys are put back to an earlier state.
+fn broken() -> (Script, Setup) {
+    let options = Options {
+        seed: 3,
+        actions: 60,
+        people: 3,
+        faults: Faults::All,
+        sabotage: Some(Sabotage::ReusesKeys),
+        ..Options::default()
+    };
+    (Script::drawn(&options), options.setup())
+}
+
+#[test]
+fn a_seed_that_fails_shrinks_to_a_story() {
+    let (script, setup) = broken();
+    let shrunk = shrink(&script, setup).expect("it fails");
+    assert!(script.scenes.len() > 60);
+    assert!(shrunk.script.scenes.len() <= 4, "{:?}", shrunk.script);
+    let story = shrunk.script.told("seed_3");
+    let begins = story.contains(".creates_group(") || story.contains(".meets(");
+    assert!(begins, "{story}");
+    assert!(story.contains("bo.says("), "{story}");
+    // It still fails, for the same reason, and plays the same way again.
+    let again = keyfold_sim::play(&shrunk.script, setup);
+    assert!(again.violations.iter().any(|it| it.check == shrunk.check));
+    assert_eq!(again, shrunk.report);
+    let whole = keyfold_sim::play(&shrunk.script, Setup::default());
+    assert_eq!(whole.violations, []);
+}
+
+/// What a story says is the script that it was printed from.
+#[test]
+fn a_story_is_the_script_that_it_tells() {
+    let town = Town::new(4_711);
+    let [ada, bo] = town.people();
+    let group_0 = ada.creates_group("climbing", [bo]);
+    town.waits(1_000);
+    bo.says(group_0, "meet at six");
+    town.server_dies();
+    bo.will_meet(Mishap::AnsweredAgain(500), 2);
+    ada.makes(group_0, bo, Role::Admin);
+    let told = town.script().told("meeting");
+    let expected = r#"#[test]
+fn meeting() {
+    let town = Town::new(4711);
+    let [ada, bo] = town.people();
+    let group_0 = ada.creates_group("climbing", [bo]);
+    town.waits(1000);
+    bo.says(group_0, "meet at six");
+    town.server_dies();
+    bo.will_meet(Mishap::AnsweredAgain(500), 2);
+    ada.makes(group_0, bo, Role::Admin);
+    town.keeps_its_promises();
+}
+"#;
+    assert_eq!(told, expected);
+    town.keeps_its_promises();
+}
+
+/// From seed 122: the server's answer is heard again after the request was lost and asked once more.
+#[test]
+fn an_answer_that_comes_late_settles_what_was_asked_again() {
+    let town = Town::new(122);
+    let [ada, bo] = town.people();
+    let group = ada.creates_group("climbing", [bo]);
+    town.waits(120_000);
+    ada.will_meet(Mishap::AnsweredAgain(30_000), 0);
+    ada.will_meet(Mishap::LosesAnswer, 1);
+    ada.says(group, "meet at six");
+    ada.says(group, "or at seven");
+    town.waits(5_000);
+    ada.is_away(1);
+    ada.says(group, "or at eight");
+    town.keeps_its_promises();
+}
+
+#[test]
+fn two_who_change_a_group_at_the_same_moment_both_succeed() {
+    let town = Town::new(7);
+    let [ada, bo, cy, dee] = town.people();
+    let group = ada.creates_group("climbing", [bo, cy]);
+    town.waits(120_000);
+    ada.makes(group, bo, Role::Admin);
+    town.waits(10_000);
+    ada.renames(group, "climbing on Friday");
+    bo.adds(group, dee);
+    town.waits(10_000);
+    dee.says(group, "hello all");
+    cy.says(group, "welcome");
+    town.keeps_its_promises();
+}
+
+#[test]
+fn an_owner_who_leaves_leaves_a_group_behind_that_goes_on() {
+    let town = Town::new(8);
+    let [ada, bo, cy] = town.people();
+    let group = ada.creates_group("climbing", [bo, cy]);
+    town.waits(120_000);
+    ada.leaves(group);
+    town.waits(60_000);
+    bo.says(group, "who brings the rope?");
+    cy.renews_keys(group);
+    town.waits(10_000);
+    bo.adds(group, ada);
+    town.waits(60_000);
+    ada.says(group, "I do");
+    town.keeps_its_promises();
+}
+
+#[test]
+fn somebody_who_leaves_need_not_read_what_comes_meanwhile_and_that_is_counted() {
+    let town = Town::new(9);
+    let [ada, bo, cy] = town.people();
+    let group = ada.creates_group("climbing", [bo, cy]);
+    town.waits(120_000);
+    town.parts([ada, cy], 20);
+    bo.leaves(group);
+    ada.says(group, "meet at six");
+    cy.says(group, "or at seven");
+    let report = town.ends();
+    assert_eq!(report.violations, []);
+    assert_eq!(report.excused.get(&Excuse::Left), Some(&2));
+}
+
+#[test]
+fn a_full_disk_a_kill_and_a_dead_server_lose_nothing() {
+    let town = Town::new(10);
+    let [ada, bo] = town.people();
+    let group = ada.creates_group("climbing", [bo]);
+    town.waits(120_000);
+    for (number, pages) in (0..6).enumerate() {
+        bo.will_meet(Mishap::DiskFull(pages), 0);
+        bo.will_meet(Mishap::Dies, 3);
+        ada.says(group, &format!("meet at {number}"));
+        ada.says_at_length(group, &format!("because of {number}"));
+        town.server_dies();
+        town.waits(7_000);
+    }
+    town.keeps_its_promises();
+}
+
+/// Without the ways back a restored device is beyond help: it is noticed, and its check is the one that fires.
+#[test]
+fn a_device_from_a_backup_is_noticed() {
+    let town = Town::new(11);
+    let [ada, bo] = town.people();
+    let group = ada.creates_group("climbing", [bo]);
+    town.waits(120_000);
+    bo.is_backed_up();
+    ada.says(group, "meet at six");
+    bo.says(group, "good");
+    town.waits(20_000);
+    bo.is_restored();
+    town.waits(20_000);
+    bo.says(group, "or not");
+    town.waits(20_000);
+    let report = town.ends();
+    let checks: Vec<Check> = report.violations.iter().map(|it| it.check).collect();
+    assert!(checks.contains(&Check::Keys), "{:#?}", report.violations);
+}
