@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use keyfold_protocol::state::Role;
 
 use crate::options::Setup;
-use crate::script::{Act, Crowd, Hand, Mishap, Scene, Script, Where, Who, Whom};
+use crate::script::{Act, Crowd, Hand, Mishap, Scene, Script, Trick, Where, Who, Whom};
 use crate::world::{Report, play};
 
 /// A world that is being told.
@@ -277,5 +277,10 @@ impl Person<'_> {
     /// A second device goes on from a copy of this one's state.
     pub fn is_cloned(self) {
         self.acts(Act::Cloned);
+    }
+
+    /// The person turns against the others, and uses a client of their own making.
+    pub fn turns(self, trick: Trick) {
+        self.acts(Act::Turns(trick));
     }
 }
