@@ -66,7 +66,7 @@ impl Town {
         })
     }
 
-    /// So many milliseconds pass before what is told next.
+    /// So many milliseconds pass before what is told next, or before everything heals.
     pub fn waits(&self, millis: u64) {
         *self.wait.borrow_mut() += millis;
     }
@@ -94,6 +94,10 @@ impl Town {
 
     /// The script as it has been told so far.
     pub fn script(&self) -> Script {
+        if *self.wait.borrow() > 0 {
+            // Something has to happen at the end of the wait, and be it nothing.
+            self.befalls(Act::Away(0));
+        }
         self.script.borrow().clone()
     }
 
@@ -104,7 +108,7 @@ impl Town {
 
     /// Plays it in some other way.
     pub fn ends_as(&self, setup: Setup) -> Report {
-        play(&self.script.borrow(), setup)
+        play(&self.script(), setup)
     }
 
     /// Plays it; nothing may be wrong.

@@ -85,6 +85,9 @@ impl Tale {
         if scene.wait > 0 {
             self.line(&format!("town.waits({});", scene.wait));
         }
+        if scene.act == Act::Away(0) {
+            return;
+        }
         let line = self.sentence(scene);
         self.line(&line);
     }
