@@ -30,7 +30,7 @@ pub use keyfold_protocol::state::Role;
 pub use options::{Faults, Options, Setup};
 pub use oracle::{Check, Excuse, Violation};
 pub use sabotage::Sabotage;
-pub use script::{Mishap, Script};
+pub use script::{Cheat, Mishap, Script, Trick};
 pub use secrecy::Theft;
 pub use town::{Person, Talk, Town};
 pub use world::{Report, play, run};

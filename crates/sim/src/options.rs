@@ -28,6 +28,7 @@ impl Options {
     pub const fn setup(&self) -> Setup {
         Setup {
             follow: self.follow,
+            hostile: matches!(self.faults, Faults::Hostile),
             sabotage: self.sabotage,
         }
     }
@@ -38,6 +39,8 @@ impl Options {
 pub struct Setup {
     /// The device whose every step is printed.
     pub follow: Option<usize>,
+    /// The server remembers what it carried, to cheat with it.
+    pub hostile: bool,
     /// What is broken on purpose.
     pub sabotage: Option<Sabotage>,
 }
@@ -52,14 +55,16 @@ pub enum Faults {
     Net,
     /// Devices and the server are killed and start again.
     Crash,
-    /// All of these, clocks that are off and jump, full disks, and a thief who copies a device.
+    /// Connections break, the server cheats, and now and then a member does.
+    Hostile,
+    /// All of the first three, clocks that are off and jump, full disks, and a thief who copies a device.
     All,
 }
 
 impl Faults {
     /// Whether connections break.
     pub(crate) const fn network(self) -> bool {
-        matches!(self, Self::Net | Self::All)
+        matches!(self, Self::Net | Self::All | Self::Hostile)
     }
 
     /// Whether processes are killed.

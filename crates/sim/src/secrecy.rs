@@ -41,6 +41,8 @@ struct Stolen {
     at: u64,
     /// Messages that the server had taken.
     order: u64,
+    /// Requests that it had accepted.
+    accepted: u64,
     /// What its owner had read and said by then.
     read: HashSet<String>,
     /// The device was there, and had been for long enough to erase what it need not keep.
@@ -117,7 +119,7 @@ impl Secrecy {
         &mut self,
         device: &Device,
         copied: Copied,
-        (now, order): (u64, u64),
+        (now, order, accepted): (u64, u64, u64),
         online: Option<u64>,
     ) {
         let select = "SELECT message_id FROM outbox WHERE message_id IS NOT NULL";
@@ -134,6 +136,7 @@ impl Secrecy {
             device: device.number,
             at: now,
             order,
+            accepted,
             read: crate::oracle::reads(device),
             settled: online.is_some_and(|since| since + ERASED < now),
             pending,
@@ -205,7 +208,7 @@ impl Secrecy {
             let by = oracle.moved_by(&carried.handle, epoch);
             by.is_some_and(|by| {
                 by.device == stolen.device
-                    && by.order >= stolen.order
+                    && by.order > stolen.accepted
                     && !stolen.pending.contains(&by.message)
             })
         });

@@ -1,5 +1,6 @@
 //! The real server core over its real in-memory store: what it holds survives a restart, its connections do not.
 
+use std::cell::Cell;
 use std::future::ready;
 use std::sync::Arc;
 
@@ -7,12 +8,12 @@ use keyfold_engine::Channel;
 use keyfold_server::clock::{Clock as _, ManualClock};
 use keyfold_server::delivery::Feed;
 use keyfold_server::request::{AnonymousRequest, DeviceRequest};
-use keyfold_server::seal::AddressKey;
+use keyfold_server::seal::{AddressKey, Target};
 use keyfold_server::store::memory::{Census, MemoryStore};
-use keyfold_server::store::operation::{NewConversation, Welcomes};
+use keyfold_server::store::operation::{Append, NewConversation, Welcomes};
 use keyfold_server::store::{ConversationKey, OnceKey, Operation, Store as _};
 use keyfold_server::{Core, Device, Refusal, Settings};
-use keyfold_wire::ids::{ConversationHandle, Epoch, MailboxId, MessageId, Sequence};
+use keyfold_wire::ids::{ConversationHandle, Epoch, MailboxId, MessageId, Sequence, Serial};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
@@ -32,6 +33,8 @@ pub(crate) struct Server {
     store: MemoryStore,
     core: Arc<TheCore>,
     key: AddressKey,
+    /// Messages that it made up.
+    slipped: Cell<u64>,
 }
 
 fn key() -> AddressKey {
@@ -51,6 +54,7 @@ impl Server {
             store,
             core,
             key: key(),
+            slipped: Cell::new(0),
         }
     }
 
@@ -168,6 +172,49 @@ impl Server {
         let batch = vec![Operation::Create(Box::new(new))];
         let now = self.clock.now();
         self.runtime.block_on(self.store.transact(now, batch));
+    }
+
+    /// Puts a message into a mailbox that nobody sent there.
+    pub(crate) fn slips_in(&self, mailbox: MailboxId, serial: u64, message: &v1::Message) {
+        let number = self.slipped.get() + 1;
+        self.slipped.set(number);
+        let mut name = [9; 32];
+        name[..8].copy_from_slice(&number.to_be_bytes());
+        let handle = ConversationHandle::new(name);
+        let once = |kind| OnceKey::new(&handle, &MessageId::new([kind; 16]), [kind; 32]);
+        let key = ConversationKey::of(&handle);
+        let now = self.clock.now();
+        let epoch = Epoch(message.epoch);
+        let new = NewConversation {
+            key,
+            once: once(1),
+            epoch,
+            roster: vec![1].into(),
+            welcomes: Welcomes::default(),
+        };
+        let create = vec![Operation::Create(Box::new(new))];
+        self.runtime.block_on(self.store.transact(now, create));
+        let conversation = self.runtime.block_on(self.store.conversation(key));
+        let Ok(Some(conversation)) = conversation else {
+            return;
+        };
+        let Ok(message_id) = MessageId::try_from(message.message_id.as_ref()) else {
+            return;
+        };
+        let append = Append {
+            key,
+            conversation: conversation.id,
+            once: once(2),
+            epoch,
+            message_id,
+            body: message.body.clone(),
+            targets: vec![Target {
+                mailbox,
+                serial: Serial(serial),
+            }],
+        };
+        let send = vec![Operation::Send(Box::new(append))];
+        self.runtime.block_on(self.store.transact(now, send));
     }
 
     pub(crate) fn sweeps(&self) {

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use keyfold_protocol::state::Role;
 
 use crate::options::Setup;
-use crate::script::{Act, Crowd, Hand, Mishap, Scene, Script, Where, Who, Whom};
+use crate::script::{Act, Crowd, Hand, Mishap, Scene, Script, Trick, Where, Who, Whom};
 use crate::world::{Report, play};
 
 /// A world that is being told.
@@ -66,7 +66,7 @@ impl Town {
         })
     }
 
-    /// So many milliseconds pass before what is told next.
+    /// So many milliseconds pass before what is told next, or before everything heals.
     pub fn waits(&self, millis: u64) {
         *self.wait.borrow_mut() += millis;
     }
@@ -94,6 +94,10 @@ impl Town {
 
     /// The script as it has been told so far.
     pub fn script(&self) -> Script {
+        if *self.wait.borrow() > 0 {
+            // Something has to happen at the end of the wait, and be it nothing.
+            self.befalls(Act::Away(0));
+        }
         self.script.borrow().clone()
     }
 
@@ -104,7 +108,7 @@ impl Town {
 
     /// Plays it in some other way.
     pub fn ends_as(&self, setup: Setup) -> Report {
-        play(&self.script.borrow(), setup)
+        play(&self.script(), setup)
     }
 
     /// Plays it; nothing may be wrong.
@@ -277,5 +281,10 @@ impl Person<'_> {
     /// A second device goes on from a copy of this one's state.
     pub fn is_cloned(self) {
         self.acts(Act::Cloned);
+    }
+
+    /// The person turns against the others, and uses a client of their own making.
+    pub fn turns(self, trick: Trick) {
+        self.acts(Act::Turns(trick));
     }
 }

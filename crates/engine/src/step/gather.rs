@@ -186,17 +186,24 @@ impl Step<'_> {
         self.memory.outbox.values().any(of_intent)
     }
 
-    /// The directory knows nobody of that name.
+    /// The directory knows nobody of that name, or not this device's own account.
     pub(super) fn found_nobody(
         &mut self,
         waiting: &Waiting,
         asked: &v1::Lookup,
     ) -> Result<(), Fault> {
-        let Some(v1::lookup::By::Handle(handle)) = &asked.by else {
-            return Ok(());
+        let failure = match &asked.by {
+            Some(v1::lookup::By::Handle(handle)) => {
+                self.tell(Event::NotFound(handle.clone()));
+                Failure::NobodyCalled(handle.clone())
+            }
+            // It answered, and there is nothing to wait for: an intent without it would wait for ever.
+            Some(v1::lookup::By::Account(_)) => {
+                Failure::Server("its directory does not know this account".to_owned())
+            }
+            None => return Ok(()),
         };
-        self.tell(Event::NotFound(handle.clone()));
-        self.gather_failed(waiting.reference, Failure::NobodyCalled(handle.clone()))
+        self.gather_failed(waiting.reference, failure)
     }
 
     /// An intent can't be carried out for lack of somebody or something.

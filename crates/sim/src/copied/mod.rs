@@ -3,6 +3,7 @@
 
 mod opens;
 mod secrets;
+mod tricks;
 
 use std::path::Path;
 
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 
 pub(crate) use opens::{Loot, Opened};
 pub(crate) use secrets::{all_in, vector};
+pub(crate) use tricks::Other;
 
 /// The copy.
 pub(crate) struct Copied {

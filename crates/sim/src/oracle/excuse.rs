@@ -20,6 +20,8 @@ pub enum Excuse {
     DeviceRestored,
     /// Two devices went on from one state.
     DeviceCloned,
+    /// A malicious server did not deliver it.
+    Withheld,
     /// The server came back from an older copy of what it held.
     ServerRestored,
 }
@@ -87,6 +89,8 @@ impl Oracle {
             Some(Excuse::SaidAfterLeaving)
         } else if self.has_left(device, placed) {
             Some(Excuse::Left)
+        } else if self.is_withheld(device.number, said) {
+            Some(Excuse::Withheld)
         } else if self.was_away(device.number, placed.at) {
             Some(Excuse::RetentionPassed)
         } else {

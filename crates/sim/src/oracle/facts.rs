@@ -106,7 +106,7 @@ impl Oracle {
                 let moved = Moved {
                     device,
                     message: commit.message_id.to_vec(),
-                    order: self.order(),
+                    order: self.accepted as u64,
                     at,
                 };
                 self.moves(&commit.handle, commit.epoch, moved);

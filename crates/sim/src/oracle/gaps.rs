@@ -5,7 +5,8 @@ use super::{Oracle, Said};
 use crate::device::Device;
 
 impl Oracle {
-    /// A gap is right where an earlier text of the same device is not shown, and that is excused.
+    /// A gap is right where as many texts of the same person are not shown, and that is excused. One more may be missing
+    /// that is no text: that the person leaves.
     pub(super) fn judge_gaps(
         &self,
         screen: &Screen,
@@ -13,16 +14,15 @@ impl Oracle {
         devices: &[Device],
     ) -> Vec<String> {
         let right = |gap: &&Gap| {
-            let Some(after) = gap.before.and_then(|id| self.said.get(&id)) else {
-                return false;
-            };
-            self.said.values().any(|said| {
-                said.device == after.device
-                    && said.conversation == after.conversation
-                    && said.number < after.number
+            let rightly = self.said.values().filter(|said| {
+                Some(devices[said.device].person) == gap.from
+                    && said.conversation == gap.conversation
                     && screen.count(&said.text) == 0
                     && self.is_missing_rightly(said, device, devices)
-            })
+            });
+            let rightly = rightly.count() as u64;
+            let rogue = gap.from.is_some_and(|from| self.rogues.contains(&from));
+            rogue || rightly > 0 && gap.missing <= rightly + 1
         };
         let wrong = screen.gaps.iter().filter(|gap| !right(gap));
         wrong

@@ -110,7 +110,7 @@ impl Oracle {
             ("gathered", rows("gathered"), 0),
             ("outbox", rows("outbox"), 0),
             ("leaver", rows(leavers), 0),
-            ("parked", rows("parked"), 0),
+            ("parked", rows("parked"), self.slipped_in),
             (
                 "mls",
                 rows("mls"),
@@ -134,8 +134,16 @@ impl Oracle {
                 PACKAGES * size.suites * size.devices,
             ),
             ("spent key packages", census.spent, spent),
-            ("conversations", census.conversations, self.begun),
-            ("known requests", census.once, self.accepted),
+            (
+                "conversations",
+                census.conversations,
+                self.begun + self.slipped_in,
+            ),
+            (
+                "known requests",
+                census.once,
+                self.accepted + 2 * self.slipped_in,
+            ),
         ];
         bounds
             .into_iter()

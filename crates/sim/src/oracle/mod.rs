@@ -9,6 +9,7 @@ mod excuse;
 mod facts;
 mod gaps;
 pub(crate) mod growth;
+mod noticed;
 mod order;
 mod past;
 mod rest;
@@ -50,6 +51,8 @@ pub enum Check {
     Keys,
     /// What the server keeps holds no plaintext, no roster key and no handle of a conversation.
     AtRest,
+    /// What a malicious server or member does comes to nothing, or somebody is told.
+    Noticed,
     /// A stolen state opens nothing beyond the bounds.
     Secrecy,
     /// Nothing grows beyond what people, devices, conversations and unread messages account for.
@@ -125,6 +128,12 @@ pub(crate) struct Oracle {
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
     cloned: BTreeSet<usize>,
+    /// What a malicious server kept from which device.
+    withheld: BTreeSet<(usize, MessageId)>,
+    /// People who use a client of their own making.
+    rogues: BTreeSet<usize>,
+    /// Items that a malicious server made up.
+    slipped_in: usize,
     server_restored: Vec<Span>,
     /// What is missing rightly, by why.
     pub(crate) excused: BTreeMap<Excuse, usize>,
@@ -157,6 +166,7 @@ impl Oracle {
         for (screen, device) in screens.iter().zip(devices) {
             note(Check::Order, self.judge_order(screen));
             if !device.unlinked {
+                note(Check::Noticed, self.judge_withheld(screen, devices));
                 note(Check::Gaps, self.judge_gaps(screen, device, devices));
             }
         }

@@ -21,7 +21,7 @@ pub(crate) struct Carried {
 pub(crate) struct Moved {
     pub(crate) device: usize,
     pub(crate) message: MessageId,
-    /// Messages that the server had taken before.
+    /// Requests that the server had accepted by then, this one included.
     pub(crate) order: u64,
     pub(crate) at: u64,
 }
@@ -38,6 +38,11 @@ impl Oracle {
     /// How many messages the server has taken.
     pub(crate) fn order(&self) -> u64 {
         self.placed.len() as u64
+    }
+
+    /// How many requests the server has accepted.
+    pub(crate) const fn accepted(&self) -> u64 {
+        self.accepted as u64
     }
 
     pub(crate) fn carried(&self, message: &[u8]) -> Option<Carried> {

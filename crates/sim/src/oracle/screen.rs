@@ -7,6 +7,7 @@ use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
 
 use crate::device::Device;
+use crate::script::person_called;
 
 /// What a device shows of a conversation.
 pub(super) struct Shown {
@@ -31,6 +32,12 @@ pub(super) struct Screen {
 /// A line that says that something is missing.
 pub(super) struct Gap {
     pub(super) words: String,
+    /// Where.
+    pub(super) conversation: ConversationId,
+    /// How many messages.
+    pub(super) missing: u64,
+    /// Whose.
+    pub(super) from: Option<usize>,
     /// The text that came instead.
     pub(super) before: Option<ContentId>,
 }
@@ -49,7 +56,7 @@ impl Screen {
         };
         for conversation in engine.conversations().unwrap() {
             for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
-                screen.take(entry);
+                screen.take(conversation.id, entry);
             }
             let members = conversation
                 .members
@@ -73,7 +80,7 @@ impl Screen {
         screen
     }
 
-    fn take(&mut self, entry: Entry) {
+    fn take(&mut self, conversation: ConversationId, entry: Entry) {
         match entry.what {
             What::Text(text) => {
                 let Some(id) = entry.id else { return };
@@ -93,6 +100,9 @@ impl Screen {
                 let words = format!("a gap of {missing} from {from}");
                 self.gaps.push(Gap {
                     words,
+                    conversation,
+                    missing,
+                    from: person_called(&from),
                     before: None,
                 });
             }

@@ -93,7 +93,7 @@ impl Oracle {
 
 impl Said {
     /// Enough of it to find it again.
-    fn short(&self) -> String {
+    pub(super) fn short(&self) -> String {
         self.text.chars().take(40).collect()
     }
 }

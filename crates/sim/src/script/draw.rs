@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::{Act, Crowd, Mishap, Scene, Script, Where, Who, Whom};
+use super::{Act, Cheat, Crowd, Mishap, Scene, Script, Trick, Where, Who, Whom};
 use crate::options::{Faults, Options};
 
 /// Milliseconds from one thing that people do to the next, at most.
@@ -268,6 +268,19 @@ impl Draw {
             self.mishap(0.02, |rng| {
                 Mishap::AnsweredAgain(rng.random_range(1..60_000))
             });
+        }
+        if faults == Faults::Hostile {
+            const CHEATS: [Cheat; 6] = [
+                Cheat::SwapsKeys,
+                Cheat::SpoilsPackages,
+                Cheat::Withholds,
+                Cheat::Replays,
+                Cheat::MixesMailboxes,
+                Cheat::Garbage,
+            ];
+            self.mishap(0.2, |rng| Mishap::Cheats(*CHEATS.choose(rng).unwrap()));
+            const TRICKS: [Trick; 4] = [Trick::Noise, Trick::Flood, Trick::Claims, Trick::Tampers];
+            self.by_chance(0.005, |rng| Act::Turns(*TRICKS.choose(rng).unwrap()));
         }
         if self.options.ways_back && faults == Faults::All {
             self.by_chance(0.005, |_| Act::BackedUp);

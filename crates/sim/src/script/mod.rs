@@ -151,6 +151,8 @@ pub enum Act {
     Restored,
     /// A second device goes on from a copy of its state, and so does it.
     Cloned,
+    /// Its person turns against the others, and uses a client of their own making.
+    Turns(Trick),
     /// The server is killed and starts again.
     ServerDies,
     /// A copy of what the server holds is kept, to come back to.
@@ -189,6 +191,44 @@ pub enum Mishap {
     AnsweredAgain(u64),
     /// At a push to it: it comes twice.
     PushedTwice,
+    /// The server cheats it.
+    Cheats(Cheat),
+}
+
+/// How a malicious server cheats a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cheat {
+    /// Asked about somebody, it answers with somebody else's keys.
+    SwapsKeys,
+    /// Asked for key packages, it hands out some that it has handed out before.
+    OldPackages,
+    /// Asked for key packages, it hands out broken ones.
+    SpoilsPackages,
+    /// A message of somebody else is not delivered.
+    Withholds,
+    /// An old message is delivered again.
+    Replays,
+    /// Somebody else's message is delivered.
+    MixesMailboxes,
+    /// Garbage is delivered.
+    Garbage,
+}
+
+/// What a malicious member does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trick {
+    /// Says what is no content.
+    Noise,
+    /// Sends more than anybody can open.
+    Flood,
+    /// Says something in another member's name.
+    Claims,
+    /// Sends a message whose signature is spoilt.
+    Tampers,
+    /// Commits with a roster that leaves somebody out.
+    FalseRoster,
+    /// Commits what its role does not allow.
+    AgainstRoles,
 }
 
 /// When a mishap may happen.
@@ -198,7 +238,9 @@ pub(crate) enum Occasion {
     Step,
     Frame,
     Request,
+    Directory,
     Push,
+    Delivery,
 }
 
 impl Mishap {
@@ -208,6 +250,10 @@ impl Mishap {
             Self::DiskFull(_) => Occasion::Step,
             Self::Breaks => Occasion::Frame,
             Self::PushedTwice => Occasion::Push,
+            Self::Cheats(Cheat::SwapsKeys | Cheat::OldPackages | Cheat::SpoilsPackages) => {
+                Occasion::Directory
+            }
+            Self::Cheats(_) => Occasion::Delivery,
             _ => Occasion::Request,
         }
     }

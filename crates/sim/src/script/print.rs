@@ -55,6 +55,7 @@ fn mishap(what: Mishap) -> String {
         Mishap::DiskFull(pages) => format!("Mishap::DiskFull({pages})"),
         Mishap::Busy(millis) => format!("Mishap::Busy({millis})"),
         Mishap::AnsweredAgain(millis) => format!("Mishap::AnsweredAgain({millis})"),
+        Mishap::Cheats(cheat) => format!("Mishap::Cheats(Cheat::{cheat:?})"),
         what => format!("Mishap::{what:?}"),
     }
 }
@@ -83,6 +84,9 @@ impl Tale {
     fn tells(&mut self, scene: &Scene) {
         if scene.wait > 0 {
             self.line(&format!("town.waits({});", scene.wait));
+        }
+        if scene.act == Act::Away(0) {
+            return;
         }
         let line = self.sentence(scene);
         self.line(&line);
@@ -154,6 +158,7 @@ fn befalls(who: &str, act: &Act) -> String {
         Act::Stolen => format!("{who}.is_stolen();"),
         Act::BackedUp => format!("{who}.is_backed_up();"),
         Act::Restored => format!("{who}.is_restored();"),
+        Act::Turns(trick) => format!("{who}.turns(Trick::{trick:?});"),
         Act::Cloned => format!("{who}.is_cloned();"),
         Act::ServerDies => "town.server_dies();".to_owned(),
         Act::ServerBackedUp => "town.server_is_backed_up();".to_owned(),

@@ -25,11 +25,14 @@ impl World {
                 let device = &self.devices[device];
                 let online = online.filter(|_| device.greeted);
                 if let Some(loot) = loot {
-                    self.secrecy.steals(device, loot, (now, order), online);
+                    let accepted = self.oracle.accepted();
+                    self.secrecy
+                        .steals(device, loot, (now, order, accepted), online);
                 }
             }
             Act::BackedUp => self.is_backed_up(device),
             Act::Restored => self.is_restored(device),
+            Act::Turns(trick) => self.turns(device, *trick),
             Act::Cloned => self.is_cloned(device),
             Act::ServerDies => self.server_dies(),
             Act::ServerBackedUp => self.backup = Some((self.server.copied(), self.now())),

@@ -6,6 +6,7 @@
 mod arrivals;
 mod fate;
 mod faults;
+mod hostile;
 mod life;
 mod sabotage;
 mod scenes;
@@ -30,6 +31,7 @@ use crate::server::Server;
 use crate::trace::Trace;
 use crate::watch::Watch;
 use fate::{Fate, nature};
+use hostile::Hoard;
 use sabotage::Meddler;
 use scenes::Last;
 
@@ -100,6 +102,7 @@ pub(crate) struct World {
     watch: Watch,
     secrecy: Secrecy,
     meddler: Meddler,
+    hoard: Hoard,
     pub(crate) trace: Trace,
     folder: tempfile::TempDir,
 }
@@ -125,6 +128,7 @@ impl World {
             watch: Watch::default(),
             secrecy: Secrecy::default(),
             meddler: Meddler::default(),
+            hoard: Hoard::default(),
             trace: Trace::default(),
             folder: tempfile::tempdir().unwrap(),
         }

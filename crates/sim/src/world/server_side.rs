@@ -63,7 +63,10 @@ impl World {
                 let retry_after = Duration::from_millis(millis);
                 Content::Refused(Refusal::Busy { retry_after }.into())
             }
-            _ => self.answers(wire, frame, body.clone()),
+            _ => {
+                let answer = self.answers(wire, frame, body.clone());
+                self.cheats_about_people(wire.device, &body, answer)
+            }
         };
         match mishap {
             Some(Mishap::LosesAnswer) => self.cuts(wire.device, wire.channel),
@@ -136,7 +139,8 @@ impl World {
                 channel: Channel::Mailbox,
                 generation: self.devices[device].mailbox.generation,
             };
-            for content in pushed {
+            for mut content in pushed {
+                self.cheats_with_push(device, &mut content);
                 if self.meets(device, Occasion::Push).is_some() {
                     self.replies(wire, 0, content.clone());
                 }

@@ -1,0 +1,69 @@
+//! What a malicious server did, and whether those whom it concerned were told.
+
+use super::screen::Screen;
+use super::{Oracle, Said};
+use crate::device::Device;
+
+impl Oracle {
+    /// Whether a message is this device's own.
+    pub(crate) fn is_of(&self, message: &[u8], device: usize) -> bool {
+        self.asked.get(message) == Some(&device)
+    }
+
+    /// The server does not deliver this to a device.
+    pub(crate) fn withholds(&mut self, device: usize, message: &[u8]) {
+        self.withheld.insert((device, message.to_vec()));
+    }
+
+    /// The server delivers what nobody sent.
+    pub(crate) fn slips_in(&mut self) {
+        self.slipped_in += 1;
+    }
+
+    /// Somebody uses a client of their own making: what it counts is not to be relied on.
+    pub(crate) fn turns(&mut self, person: usize) {
+        self.rogues.insert(person);
+    }
+
+    pub(super) fn is_withheld(&self, device: usize, said: &Said) -> bool {
+        let message = said.message.clone();
+        message.is_some_and(|message| self.withheld.contains(&(device, message)))
+    }
+
+    /// What was withheld is a gap as soon as the same device has said something more in that epoch, if it was heard before:
+    /// a first message may as well be the one after many that came before the receiver did.
+    pub(super) fn judge_withheld(&self, screen: &Screen, devices: &[Device]) -> Vec<String> {
+        let withheld = self.said.values();
+        let withheld = withheld.filter(|said| self.is_withheld(screen.device, said));
+        let unnoticed = withheld.filter(|said| {
+            let with = |other: &Said| {
+                other.device == said.device
+                    && other.conversation == said.conversation
+                    && self.epoch_of(other) == self.epoch_of(said)
+                    && screen.count(&other.text) > 0
+            };
+            let mut all = self.said.values();
+            let before = all.any(|other| with(other) && other.number < said.number);
+            let mut all = self.said.values();
+            let behind = all.any(|other| with(other) && other.number > said.number);
+            let person = Some(devices[said.device].person);
+            let told = screen
+                .gaps
+                .iter()
+                .any(|gap| gap.from == person && gap.conversation == said.conversation);
+            before && behind && !told
+        });
+        unnoticed
+            .map(|said| {
+                let number = screen.device;
+                let text = said.short();
+                format!("device {number} says nothing of {text:?}, which was withheld")
+            })
+            .collect()
+    }
+
+    fn epoch_of(&self, said: &Said) -> Option<u64> {
+        let placed = self.placed.get(said.message.as_ref()?)?;
+        Some(placed.epoch)
+    }
+}
