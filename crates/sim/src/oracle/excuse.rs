@@ -22,6 +22,8 @@ pub enum Excuse {
     DeviceCloned,
     /// A malicious server did not deliver it.
     Withheld,
+    /// Its sender uses a client of their own making as well, under the same keys.
+    SenderTurned,
     /// The server came back from an older copy of what it held.
     ServerRestored,
 }
@@ -91,6 +93,8 @@ impl Oracle {
             Some(Excuse::Left)
         } else if self.is_withheld(device.number, said) {
             Some(Excuse::Withheld)
+        } else if self.rogues.contains(&person) {
+            Some(Excuse::SenderTurned)
         } else if self.was_away(device.number, placed.at) {
             Some(Excuse::RetentionPassed)
         } else {
