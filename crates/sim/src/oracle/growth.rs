@@ -23,6 +23,9 @@ const SETTINGS: usize = 32;
 /// A world lasts no longer than so many replacements by the schedule and by the server's asking for more.
 const REPLACED: usize = 12;
 
+/// The kind of request that asks the server whether the grace of an epoch is over.
+const BARRIER: i64 = 11;
+
 /// How large a world is.
 pub(crate) struct Size {
     pub(crate) people: usize,
@@ -88,6 +91,7 @@ impl Oracle {
         // Who left when nobody else was there to take them out is not taken out.
         let leavers = "leaver JOIN conversation ON leaver.conversation = conversation.id
                        WHERE conversation.standing = 1";
+        let outbox = format!("outbox WHERE kind <> {BARRIER}");
         vec![
             ("setting", rows("setting"), SETTINGS),
             ("mailbox", rows("mailbox"), 1),
@@ -108,7 +112,9 @@ impl Oracle {
             ("key_package", packages, replaced),
             ("intent", rows("intent"), 0),
             ("gathered", rows("gathered"), 0),
-            ("outbox", rows("outbox"), 0),
+            ("outbox", rows(&outbox), 0),
+            // What ends a grace waits for as long as the clock was set back.
+            ("outbox", rows("outbox"), groups),
             ("leaver", rows(leavers), 0),
             ("parked", rows("parked"), self.slipped_in),
             (
