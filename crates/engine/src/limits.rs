@@ -120,6 +120,9 @@ pub const MAX_LINES: usize = 4;
 /// the server any more.
 pub const LINE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
 
+/// In a group of so many accounts every member tells the maker of a move that it does not follow it; in a larger one admins do.
+pub const OBJECT_AT_MOST: usize = 32;
+
 /// Whoever has followed a move ends the line before after a random part of this, so that one does.
 pub const END_JITTER: Duration = Duration::from_secs(10);
 

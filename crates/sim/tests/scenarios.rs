@@ -9,7 +9,7 @@ use keyfold_sim::{Check, Excuse, Faults, Mishap, Options, Role, Sabotage, Script
 fn broken() -> (Script, Setup) {
     let options = Options {
         seed: 3,
-        actions: 60,
+        actions: 25,
         people: 3,
         faults: Faults::All,
         sabotage: Some(Sabotage::ReusesKeys),
@@ -22,7 +22,7 @@ fn broken() -> (Script, Setup) {
 fn a_seed_that_fails_shrinks_to_a_story() {
     let (script, setup) = broken();
     let shrunk = shrink(&script, setup).expect("it fails");
-    assert!(script.scenes.len() > 60);
+    assert!(script.scenes.len() > 25);
     assert!(shrunk.script.scenes.len() <= 4, "{:?}", shrunk.script);
     let story = shrunk.script.told("seed_3");
     let begins = story.contains(".creates_group(") || story.contains(".meets(");

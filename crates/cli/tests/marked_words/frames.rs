@@ -36,6 +36,7 @@ fn request_kind(request: &Request) -> Kind {
         Request::Create(_) => ("create", Place::Elsewhere),
         Request::Send(_) => ("send", Place::Elsewhere),
         Request::Commit(_) => ("commit", Place::Elsewhere),
+        Request::Probe(_) => ("probe", Place::Elsewhere),
     }
 }
 

@@ -74,13 +74,15 @@ impl Step<'_> {
         self.gather_packages(intent, &account, loaded.row.suite)
     }
 
-    /// Other devices of the own account first, then those who may do most.
+    /// Those who are elsewhere for certain, then other devices of the own account, then those who may do most.
     fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
         let me = self.me()?.account();
+        let objecting = finding::all(self.tx, row, Finding::Objects)?;
         let mut members = member::all(self.tx, row)?;
         members.retain(|member| member.account != me || member.devices > 1);
         members.sort_by_key(|member| {
             (
+                !objecting.contains(&member.account),
                 member.account != me,
                 std::cmp::Reverse(member.role),
                 member.account,
@@ -122,7 +124,7 @@ impl Step<'_> {
         self.forget_intent(intent.id)
     }
 
-    fn packages_of(&self, people: Vec<GatheredRow>) -> Vec<CheckedKeyPackage> {
+    pub(super) fn packages_of(&self, people: Vec<GatheredRow>) -> Vec<CheckedKeyPackage> {
         let mut packages = Vec::new();
         for person in people {
             for fetched in person.packages.unwrap_or_default() {
@@ -236,6 +238,21 @@ impl Step<'_> {
             timeline::mark(self.tx, entry.place, Stage::Waiting)?;
         }
         loaded.waiting = timeline::count_waiting(self.tx, loaded.row.shown_in, row)?;
+        Ok(())
+    }
+
+    /// A member does not follow the move by which this account is where it is.
+    pub(super) fn is_not_followed(
+        &mut self,
+        loaded: &mut Loaded,
+        by: AccountId,
+    ) -> Result<(), Fault> {
+        let members = member::all(self.tx, loaded.row.row)?;
+        let is_member = members.iter().any(|member| member.account == by);
+        if loaded.row.standing == Standing::Active && loaded.row.moves > 0 && is_member {
+            self.lose_place(loaded, "the others go on elsewhere".to_owned())?;
+            finding::add(self.tx, loaded.row.row, &by, Finding::Objects)?;
+        }
         Ok(())
     }
 

@@ -179,7 +179,9 @@ impl Step<'_> {
                 update: Some(Update::default()),
                 ..Change::default()
             }),
-            Wish::Create { .. } | Wish::Move | Wish::Rejoin => Err(Attempt::Over(Ok(()))),
+            Wish::Create { .. } | Wish::Move | Wish::Rejoin | Wish::Object => {
+                Err(Attempt::Over(Ok(())))
+            }
         })
     }
 

@@ -76,6 +76,7 @@ impl Step<'_> {
         match errand {
             Errand::LetMeIn(package) => self.asked_to_let_in(&mut loaded, from, package)?,
             Errand::NotAMember => self.said_to_be_gone(&mut loaded, from.account(), at)?,
+            Errand::NotFollowed => self.is_not_followed(&mut loaded, from.account())?,
         }
         self.put(loaded);
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyfold_protocol::group::StagedChange;
-use keyfold_protocol::rules::{CommitFacts, GroupView, LeafView};
+use keyfold_protocol::rules::{CommitFacts, GroupView, LeafIndex, LeafView};
 use keyfold_protocol::state::Kind;
 use keyfold_wire::ids::{AccountId, Timestamp};
 use keyfold_wire::limits::EPOCH_GRACE;
@@ -51,6 +51,13 @@ impl Step<'_> {
             .next()
             .map(|next| next.roster.check(&next.roster_key, check));
         if let Some(Err(mismatch)) = matches {
+            if ends_line(current.group.view(), change.committer(), check) {
+                self.lose_place(
+                    loaded,
+                    "the others have moved on without this device".to_owned(),
+                )?;
+                return Ok(Fate::Applied);
+            }
             return self.hold(loaded, mismatch.to_string(), arrival.at);
         }
         let before = current.group.view().clone();
@@ -431,6 +438,15 @@ impl Step<'_> {
         let paced = std::time::Duration::from_secs(days.saturating_mul(24 * 60 * 60));
         UPDATE_INTERVAL.max(paced)
     }
+}
+
+/// Whether a commit is the end of a line that the conversation has left: nobody but its committer is in the next roster.
+fn ends_line(view: &GroupView, committer: LeafIndex, check: Option<&v1::CommitCheck>) -> bool {
+    let own = view
+        .leaf(committer)
+        .map(|leaf| vec![leaf.address.clone().into()]);
+    let hash = own.map(|own: Vec<bytes::Bytes>| keyfold_wire::roster::hash(&own));
+    matches!((hash, check), (Some(hash), Some(check)) if check.roster_hash == hash.as_slice())
 }
 
 /// Devices whose leaf is another one than before, though they did not change it themselves.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group, NewGroup, Staged, Update};
 use keyfold_protocol::rules::{GroupView, Violation};
-use keyfold_protocol::state::{Kind as ConversationKind, Role};
+use keyfold_protocol::state::{ConversationState, Errand, Kind as ConversationKind, Role};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Serial, Timestamp};
 use keyfold_wire::v1;
 
@@ -16,7 +16,7 @@ use super::commit::addresses_of;
 use super::content::Fate;
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN};
+use crate::limits::{MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AT_MOST};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address::{self, Use};
@@ -270,12 +270,43 @@ impl Step<'_> {
         let known = host.row.standing != Standing::Active
             || !finding::add(self.tx, host.row.row, &maker, Finding::MovedBadly)?;
         if !known {
+            self.object(host, maker)?;
             let words = format!("a move of this conversation to a new place: {why}");
             self.note(host, Some(maker), &Notice::Refused(words), at)?;
             let shown = self.shown_id(host)?;
             self.tell(Event::Changed(shown));
         }
         Ok(())
+    }
+
+    /// The maker may not know that its idea of the conversation is old: it is told.
+    fn object(&mut self, host: &Loaded, maker: AccountId) -> Result<(), Fault> {
+        let view = host.group.as_ref().map(|current| current.group.view());
+        let me = self.me()?.account();
+        let speaks = view.is_some_and(|view| {
+            view.accounts().len() <= OBJECT_AT_MOST || view.authority(me) >= Role::Admin
+        });
+        if speaks && maker != me {
+            let now = self.now;
+            let intent = self.intend(host.row.row, &Wish::Object, Progress::Gathering, now)?;
+            self.gather_packages(intent, &maker, host.row.suite)?;
+        }
+        Ok(())
+    }
+
+    /// Tells whose move is not followed, once it is known how to reach them.
+    pub(super) fn try_object(&mut self, host: &mut Loaded) -> Result<(), Fault> {
+        let ready = self.next_intent(host.row.row, |wish| *wish == Wish::Object)?;
+        let Some(intent) = ready.filter(|_| self.session.greeted) else {
+            return Ok(());
+        };
+        let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
+        if !packages.is_empty() {
+            let handle = ConversationHandle::new(self.rng.bytes());
+            let errand = ConversationState::errand(host.row.talk(), handle, Errand::NotFollowed);
+            self.send_errand(host.row.row, packages, host.row.suite, &errand)?;
+        }
+        self.forget_intent(intent.id)
     }
 
     /// The address of a line's leaf is in use for it.

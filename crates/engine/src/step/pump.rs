@@ -25,7 +25,10 @@ impl Step<'_> {
         }
         match loaded.row.standing {
             Standing::Creating if loaded.row.line_of.is_none() => self.try_create(&mut loaded)?,
-            Standing::Active => self.go_on(&mut loaded)?,
+            Standing::Active => {
+                self.try_object(&mut loaded)?;
+                self.go_on(&mut loaded)?;
+            }
             Standing::Held(_) if loaded.row.line_of.is_none() => self.try_move(&mut loaded)?,
             Standing::Rejoining(_) => {
                 self.try_ask(&mut loaded)?;

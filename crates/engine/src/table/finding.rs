@@ -18,6 +18,8 @@ pub(crate) enum Finding {
     Broke,
     /// It has made a move that is not followed.
     MovedBadly,
+    /// It does not follow a move that this account has made.
+    Objects,
 }
 
 /// Remembers a finding. `false`: it was known.

@@ -54,6 +54,8 @@ pub(crate) enum Wish {
         /// An encoded `MLSMessage`.
         key_package: Vec<u8>,
     },
+    /// Tell an account that its move is not followed. What is gathered is that account.
+    Object,
     /// End a line that the conversation has left behind, so that nobody says anything in it any more.
     End,
 }
@@ -76,6 +78,7 @@ impl Wish {
                 | Self::Move
                 | Self::Rejoin
                 | Self::Readmit { .. }
+                | Self::Object
                 | Self::End
         )
     }

@@ -31,6 +31,7 @@ const KIND_ERRAND: u8 = 2;
 
 const ERRAND_LET_ME_IN: u8 = 0;
 const ERRAND_NOT_A_MEMBER: u8 = 1;
+const ERRAND_NOT_FOLLOWED: u8 = 2;
 
 /// Why bytes are not a conversation's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +105,7 @@ impl ConversationState {
             let (number, key_package) = match errand {
                 Errand::LetMeIn(key_package) => (ERRAND_LET_ME_IN, key_package.as_slice()),
                 Errand::NotAMember => (ERRAND_NOT_A_MEMBER, [].as_slice()),
+                Errand::NotFollowed => (ERRAND_NOT_FOLLOWED, [].as_slice()),
             };
             entries.push(entry(KEY_ERRAND, |e| {
                 e.array(2)?.u8(number)?.bytes(key_package)?.ok()
@@ -239,7 +241,8 @@ fn errand(d: &mut Decoder<'_>) -> Result<Errand, StateError> {
         ERRAND_LET_ME_IN if key_package.len() > MAX_KEY_PACKAGE => Err(StateError::TooLarge),
         ERRAND_LET_ME_IN => Ok(Errand::LetMeIn(key_package.to_vec())),
         ERRAND_NOT_A_MEMBER if key_package.is_empty() => Ok(Errand::NotAMember),
-        ERRAND_NOT_A_MEMBER => Err(StateError::Malformed),
+        ERRAND_NOT_FOLLOWED if key_package.is_empty() => Ok(Errand::NotFollowed),
+        ERRAND_NOT_A_MEMBER | ERRAND_NOT_FOLLOWED => Err(StateError::Malformed),
         _ => Err(StateError::NewerVersion),
     }
 }

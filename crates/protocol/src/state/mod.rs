@@ -35,6 +35,8 @@ pub enum Errand {
     LetMeIn(Vec<u8>),
     /// The answer of a member: the device that asked is not a member any more.
     NotAMember,
+    /// The move that the receiving account has made is not followed: the others go on elsewhere.
+    NotFollowed,
 }
 
 /// What an account may do in a group. Ordered: who is more may more.

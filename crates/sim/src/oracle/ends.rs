@@ -20,7 +20,16 @@ impl Oracle {
                 homes.insert(&placed.handle, said.conversation);
             }
         }
+        let mut handles: BTreeMap<ConversationId, usize> = BTreeMap::new();
+        for conversation in homes.values() {
+            *handles.entry(*conversation).or_default() += 1;
+        }
+        found.extend(self.judge_moved(devices, screens));
         for (handle, conversation) in homes {
+            // One that has moved is judged by its screens alone.
+            if handles[&conversation] > 1 || self.came_apart() {
+                continue;
+            }
             let epoch = self.epochs[handle];
             let roster = &self.rosters[&(handle.clone(), epoch)];
             let mut seen: Option<(&String, &Vec<String>)> = None;
@@ -46,6 +55,32 @@ impl Oracle {
                     found.push(format!(
                         "device {} sees another group than others do: {view:?} instead of {seen:?}",
                         screen.device
+                    ));
+                }
+            }
+        }
+        found
+    }
+
+    /// Wherever a conversation has gone, all who are in it are in the same.
+    fn judge_moved(&self, devices: &[Device], screens: &[Screen]) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut seen: BTreeMap<ConversationId, (usize, u64, &String, &Vec<String>)> =
+            BTreeMap::new();
+        for (device, screen) in devices.iter().zip(screens) {
+            if device.unlinked || self.is_clone(device.number) || !device.is_registered() {
+                continue;
+            }
+            for (id, shown) in &screen.conversations {
+                if shown.direct || shown.standing != Standing::Active {
+                    continue;
+                }
+                let view = (device.number, shown.epoch, &shown.name, &shown.members);
+                let first = *seen.entry(*id).or_insert(view);
+                if (view.1, view.2, view.3) != (first.1, first.2, first.3) {
+                    found.push(format!(
+                        "device {} is at epoch {} of {:?} {:?}, device {} at {} of {:?} {:?}",
+                        view.0, view.1, view.2, view.3, first.0, first.1, first.2, first.3
                     ));
                 }
             }

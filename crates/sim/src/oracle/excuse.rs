@@ -22,6 +22,8 @@ pub enum Excuse {
     DeviceCloned,
     /// A malicious server did not deliver it.
     Withheld,
+    /// Its sender uses a client of their own making as well, under the same keys.
+    SenderTurned,
     /// The server came back from an older copy of what it held.
     ServerRestored,
 }
@@ -73,6 +75,26 @@ impl Oracle {
         });
     }
 
+    /// Something befell the world after which conversations move and devices are let in again, with a line that says why.
+    pub(super) fn came_apart(&self) -> bool {
+        !(self.restored.is_empty()
+            && self.cloned.is_empty()
+            && self.server_restored.is_empty()
+            && self.rogues.is_empty()
+            && self.withheld.is_empty()
+            && self.slipped_in == 0)
+    }
+
+    /// Whether a device may have been turned away for another copy of it.
+    pub(super) fn is_clone(&self, device: usize) -> bool {
+        self.cloned.contains(&device)
+    }
+
+    /// Whether the server has ever been put back.
+    pub(super) fn server_was_put_back(&self) -> bool {
+        !self.server_restored.is_empty()
+    }
+
     /// Why a member's device need not show what the server placed.
     pub(super) fn excuse(
         &self,
@@ -91,6 +113,8 @@ impl Oracle {
             Some(Excuse::Left)
         } else if self.is_withheld(device.number, said) {
             Some(Excuse::Withheld)
+        } else if self.rogues.contains(&person) {
+            Some(Excuse::SenderTurned)
         } else if self.was_away(device.number, placed.at) {
             Some(Excuse::RetentionPassed)
         } else {
@@ -113,7 +137,7 @@ impl Oracle {
         absences.any(|span| span.from <= at + RETENTION && span.to >= at + RETENTION)
     }
 
-    fn excuse_of_restoring(&self, device: usize, at: u64) -> Option<Excuse> {
+    pub(super) fn excuse_of_restoring(&self, device: usize, at: u64) -> Option<Excuse> {
         let holds = |span: &&Span| (span.from..=span.to).contains(&at);
         let mut restored = self.restored.get(&device).into_iter().flatten();
         if restored.any(|span| holds(&span)) {

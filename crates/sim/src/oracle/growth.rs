@@ -4,6 +4,7 @@
 //! hand (the key packages before are kept for 30 days), and, where history is kept, of what happened.
 
 use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES};
+use keyfold_wire::limits::MAX_DEVICES;
 use rusqlite::Connection;
 
 use super::Oracle;
@@ -22,6 +23,9 @@ const PACKAGES: usize = KEY_PACKAGES + 1;
 const SETTINGS: usize = 32;
 /// A world lasts no longer than so many replacements by the schedule and by the server's asking for more.
 const REPLACED: usize = 12;
+
+/// The kind of request that asks the server whether the grace of an epoch is over.
+const BARRIER: i64 = 11;
 
 /// How large a world is.
 pub(crate) struct Size {
@@ -88,6 +92,7 @@ impl Oracle {
         // Who left when nobody else was there to take them out is not taken out.
         let leavers = "leaver JOIN conversation ON leaver.conversation = conversation.id
                        WHERE conversation.standing = 1";
+        let outbox = format!("outbox WHERE kind <> {BARRIER}");
         vec![
             ("setting", rows("setting"), SETTINGS),
             ("mailbox", rows("mailbox"), 1),
@@ -108,15 +113,29 @@ impl Oracle {
             ("key_package", packages, replaced),
             ("intent", rows("intent"), 0),
             ("gathered", rows("gathered"), 0),
-            ("outbox", rows("outbox"), 0),
+            ("outbox", rows(&outbox), 0),
+            // What ends a grace waits for as long as the clock was set back.
+            ("outbox", rows("outbox"), groups),
             ("leaver", rows(leavers), 0),
-            ("parked", rows("parked"), self.slipped_in),
+            ("parked", rows("parked"), self.slipped_in + self.stray()),
+            ("offer", rows("offer"), 0),
+            ("linked", rows("linked"), MAX_DEVICES),
+            ("finding", rows("finding"), conversations * size.people),
             (
                 "mls",
                 rows("mls"),
                 MLS_PER_GROUP * groups + MLS_PER_PACKAGE * packages + 2,
             ),
         ]
+    }
+
+    /// Items that wait for a welcome or a commit that was lost with a server's or a device's state. They are bounded, not zero.
+    fn stray(&self) -> usize {
+        if self.came_apart() {
+            keyfold_engine::limits::MAX_PARKED
+        } else {
+            0
+        }
     }
 
     fn judge_store(&self, server: &Server, size: &Size) -> Vec<String> {
@@ -137,7 +156,7 @@ impl Oracle {
             (
                 "conversations",
                 census.conversations,
-                self.begun + self.slipped_in,
+                self.begun + self.slipped_in + self.created,
             ),
             (
                 "known requests",

@@ -125,6 +125,8 @@ pub(crate) struct Oracle {
     accepted: usize,
     /// Conversations that people began.
     begun: usize,
+    /// Errands and moves that the server accepted: whoever came apart finds back by them.
+    created: usize,
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
     cloned: BTreeSet<usize>,
@@ -156,7 +158,9 @@ impl Oracle {
             found.extend(words.into_iter().map(|words| (check, words)));
         };
         for (screen, device) in screens.iter().zip(devices) {
-            note(Check::Rest, at_rest(screen, device));
+            if !self.is_clone(device.number) {
+                note(Check::Rest, at_rest(screen, device, self.came_apart()));
+            }
         }
         let mut excused = Vec::new();
         for id in &self.order_said {

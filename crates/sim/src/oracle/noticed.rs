@@ -34,7 +34,9 @@ impl Oracle {
     /// a first message may as well be the one after many that came before the receiver did.
     pub(super) fn judge_withheld(&self, screen: &Screen, devices: &[Device]) -> Vec<String> {
         let withheld = self.said.values();
-        let withheld = withheld.filter(|said| self.is_withheld(screen.device, said));
+        // What was pushed again over another connection has come after all.
+        let withheld = withheld
+            .filter(|said| self.is_withheld(screen.device, said) && screen.count(&said.text) == 0);
         let unnoticed = withheld.filter(|said| {
             let with = |other: &Said| {
                 other.device == said.device

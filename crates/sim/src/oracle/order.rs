@@ -15,6 +15,15 @@ impl Oracle {
             let Some(placed) = message.and_then(|message| self.placed.get(message)) else {
                 continue;
             };
+            // What a device says again after it has lost its place stands where each first heard it.
+            let said = self.said.get(id).map_or(0, |said| said.device);
+            let shown_by = self.excuse_of_restoring(screen.device, placed.at);
+            if shown_by
+                .or(self.excuse_of_restoring(said, placed.at))
+                .is_some()
+            {
+                continue;
+            }
             let before = last.insert(&placed.handle, placed.order);
             if before.is_some_and(|before| before > placed.order) {
                 found.push(format!(

@@ -270,6 +270,7 @@ impl Draw {
             });
         }
         if faults == Faults::Hostile {
+            const TRICKS: [Trick; 4] = [Trick::Noise, Trick::Flood, Trick::Claims, Trick::Tampers];
             const CHEATS: [Cheat; 6] = [
                 Cheat::SwapsKeys,
                 Cheat::SpoilsPackages,
@@ -279,7 +280,6 @@ impl Draw {
                 Cheat::Garbage,
             ];
             self.mishap(0.2, |rng| Mishap::Cheats(*CHEATS.choose(rng).unwrap()));
-            const TRICKS: [Trick; 4] = [Trick::Noise, Trick::Flood, Trick::Claims, Trick::Tampers];
             self.by_chance(0.005, |rng| Act::Turns(*TRICKS.choose(rng).unwrap()));
         }
         if self.options.ways_back && faults == Faults::All {

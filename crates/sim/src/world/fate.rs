@@ -19,6 +19,8 @@ pub(super) struct Fate {
     pub(super) owed: Vec<RequestId>,
     /// When its connection was greeted last.
     pub(super) greeted: Option<u64>,
+    /// Its clock was set back: what is to be erased after a while is erased as much later.
+    pub(super) set_back: bool,
     /// The copy of its state that was kept last, and when.
     pub(super) backup: Option<(PathBuf, u64)>,
 }
@@ -30,6 +32,7 @@ impl Fate {
             mishaps: Vec::new(),
             owed: Vec::new(),
             greeted: None,
+            set_back: false,
             backup: None,
         }
     }

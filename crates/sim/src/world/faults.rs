@@ -23,7 +23,8 @@ impl World {
                 let online = self.fates[device].greeted;
                 let loot = self.loot_of(device);
                 let device = &self.devices[device];
-                let online = online.filter(|_| device.greeted);
+                let on_time = device.greeted && !self.fates[device.number].set_back;
+                let online = online.filter(|_| on_time);
                 if let Some(loot) = loot {
                     let accepted = self.oracle.accepted();
                     self.secrecy
@@ -48,6 +49,7 @@ impl World {
 
     /// Its shell notices.
     fn clock_is_off(&mut self, device: usize, millis: i64) {
+        self.fates[device].set_back |= millis < self.devices[device].skew;
         self.devices[device].skew = millis;
         self.steps(device, Input::Tick, |_, _| ());
         self.tends(device);

@@ -58,15 +58,12 @@ impl World {
             return self.pushes();
         }
         let mishap = self.meets(wire.device, Occasion::Request);
-        let answer = match mishap {
-            Some(Mishap::Busy(millis)) => {
-                let retry_after = Duration::from_millis(millis);
-                Content::Refused(Refusal::Busy { retry_after }.into())
-            }
-            _ => {
-                let answer = self.answers(wire, frame, body.clone());
-                self.cheats_about_people(wire.device, &body, answer)
-            }
+        let answer = if let Some(Mishap::Busy(millis)) = mishap {
+            let retry_after = Duration::from_millis(millis);
+            Content::Refused(Refusal::Busy { retry_after }.into())
+        } else {
+            let answer = self.answers(wire, frame, body.clone());
+            self.cheats_about_people(wire.device, &body, answer)
         };
         match mishap {
             Some(Mishap::LosesAnswer) => self.cuts(wire.device, wire.channel),
