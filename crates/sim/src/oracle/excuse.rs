@@ -137,6 +137,17 @@ impl Oracle {
         absences.any(|span| span.from <= at + RETENTION && span.to >= at + RETENTION)
     }
 
+    /// Why a text may be at the server more than once, or under keys that another copy of its device has used.
+    pub(super) fn excuse_of_sender(&self, said: &Said, at: u64) -> Option<Excuse> {
+        if self.cloned.contains(&said.device) {
+            return Some(Excuse::DeviceCloned);
+        }
+        let restored = self.restored.get(&said.device).into_iter().flatten();
+        let holds = |span: &&Span| (span.from..=span.to).contains(&at);
+        let mut restored = restored.filter(holds);
+        restored.next().map(|_| Excuse::DeviceRestored)
+    }
+
     pub(super) fn excuse_of_restoring(&self, device: usize, at: u64) -> Option<Excuse> {
         let holds = |span: &&Span| (span.from..=span.to).contains(&at);
         let mut restored = self.restored.get(&device).into_iter().flatten();

@@ -59,7 +59,8 @@ impl Oracle {
         size: &Size,
     ) -> Vec<String> {
         let mut found = self.judge_store(server, size);
-        for device in devices.iter().filter(|one| !one.unlinked) {
+        let kept = |one: &&Device| !one.unlinked && !self.is_clone(one.number);
+        for device in devices.iter().filter(kept) {
             let Some(copied) = device.copied() else {
                 continue;
             };

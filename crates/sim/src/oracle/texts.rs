@@ -38,7 +38,11 @@ impl Oracle {
                 continue;
             }
             let excuse = self.excuse(said, placed, device, devices);
-            if let (true, Some(excuse)) = (shown < wanted, excuse) {
+            // What a device says again, or two copies of it both say, has more than one place: none shows it twice.
+            let again = self.excuse_of_sender(said, placed.at);
+            if let (true, Some(excuse)) = (shown <= 1, again) {
+                excused.push(excuse);
+            } else if let (true, Some(excuse)) = (shown < wanted, excuse) {
                 excused.push(excuse);
             } else {
                 found.push(format!(
