@@ -2,14 +2,14 @@
 
 /// The head of an item: major type and number, in the shortest form.
 fn head(major: u8, number: u64) -> Vec<u8> {
-    let major = major << 5;
+    let initial = |argument: u8| (major << 5) + argument;
     let bytes = number.to_be_bytes();
     match number {
-        0..=23 => vec![major | bytes[7]],
-        24..=0xff => vec![major | 24, bytes[7]],
-        0x100..=0xffff => [&[major | 25], &bytes[6..]].concat(),
-        0x1_0000..=0xffff_ffff => [&[major | 26], &bytes[4..]].concat(),
-        _ => [&[major | 27], bytes.as_slice()].concat(),
+        0..=23 => vec![initial(bytes[7])],
+        24..=0xff => vec![initial(24), bytes[7]],
+        0x100..=0xffff => [&[initial(25)], &bytes[6..]].concat(),
+        0x1_0000..=0xffff_ffff => [&[initial(26)], &bytes[4..]].concat(),
+        _ => [&[initial(27)], bytes.as_slice()].concat(),
     }
 }
 

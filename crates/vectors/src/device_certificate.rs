@@ -330,7 +330,7 @@ fn forged() -> Vec<Refused> {
         case(
             "the signature's number S is not reduced (RFC 8032 section 5.1.7)",
             "forged",
-            { assembled(&body, &with_large_s(&parts.signature)) },
+            assembled(&body, &with_large_s(&parts.signature)),
         ),
         case(
             "a key of small order, for which one signature fits many inputs",

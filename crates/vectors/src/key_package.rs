@@ -61,7 +61,10 @@ impl Topic for KeyPackages {
                 valid(&ada, Suite::Classic, Use::Once),
                 valid(&bo, Suite::Classic, Use::LastResort),
             ],
-            refused: [of_mls(), of_keyfold()].into_iter().flatten().collect(),
+            refused: [of_mls(), of_its_certificate(), of_its_form()]
+                .into_iter()
+                .flatten()
+                .collect(),
         }
     }
 
@@ -235,8 +238,8 @@ fn of_mls() -> Vec<Refused> {
     ]
 }
 
-/// Such as Keyfold alone refuses.
-fn of_keyfold() -> Vec<Refused> {
+/// Such as Keyfold alone refuses, for who it is of.
+fn of_its_certificate() -> Vec<Refused> {
     let ada = person(0x10, "ada");
     let slack = 2 * 60 * 60 * 1_000;
     let hybrid = Plan {
@@ -256,6 +259,27 @@ fn of_keyfold() -> Vec<Refused> {
             now_ms: NOW.0 - slack - 1,
             ..case("its certificate has not begun", "expired", with(|_| ()))
         },
+        case(
+            "another device's certificate",
+            "rule",
+            with(|one| one.credential.clone_from(&ada.certificate)),
+        ),
+        case(
+            "a credential that is no certificate",
+            "rule",
+            with(|one| one.credential = b"bo".to_vec()),
+        ),
+        case(
+            "of a suite that its certificate does not list",
+            "rule",
+            message(hybrid.build(&also_hybrid)),
+        ),
+    ]
+}
+
+/// Such as Keyfold alone refuses, for what is in it.
+fn of_its_form() -> Vec<Refused> {
+    vec![
         case(
             "its lifetime is bounded",
             "leaf",
@@ -295,21 +319,6 @@ fn of_keyfold() -> Vec<Refused> {
             with(|one| {
                 one.supported = vec![ADDRESS_EXTENSION_TYPE];
             }),
-        ),
-        case(
-            "another device's certificate",
-            "rule",
-            with(|one| one.credential.clone_from(&ada.certificate)),
-        ),
-        case(
-            "a credential that is no certificate",
-            "rule",
-            with(|one| one.credential = b"bo".to_vec()),
-        ),
-        case(
-            "of a suite that its certificate does not list",
-            "rule",
-            message(hybrid.build(&also_hybrid)),
         ),
     ]
 }

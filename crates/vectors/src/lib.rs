@@ -8,7 +8,10 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a vector that does not hold must stop"
+    clippy::missing_panics_doc,
+    clippy::struct_field_names,
+    clippy::assigning_clones,
+    reason = "a vector that does not hold must stop, and fields are named as the protocol names them"
 )]
 
 mod cbor;

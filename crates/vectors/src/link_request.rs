@@ -91,9 +91,9 @@ fn signed(suites: &[u16]) -> Vec<u8> {
     signed.extend(keys.device().as_bytes());
     signed.extend(keys.public());
     signed.extend(token().hash());
-    suites
-        .iter()
-        .for_each(|suite| signed.extend(suite.to_be_bytes()));
+    for suite in suites {
+        signed.extend(suite.to_be_bytes());
+    }
     signed
 }
 

@@ -134,22 +134,22 @@ fn refusals(ada: &Person) -> Vec<Refused> {
     };
     vec![
         case("another handle than was signed", "forged", &|one| {
-            one.handle = "adah".to_owned()
+            one.handle = "adah".to_owned();
         }),
         case("another invitation than was signed", "forged", &|one| {
-            one.invitation = "X".to_owned()
+            one.invitation = "X".to_owned();
         }),
         case("another token than was signed", "forged", &|one| {
-            one.token_hash = vec![0; 32].into()
+            one.token_hash = vec![0; 32].into();
         }),
         case("another recovery key than was signed", "forged", &|one| {
-            one.recovery_key = vec![0; 32].into()
+            one.recovery_key = vec![0; 32].into();
         }),
         case("a token hash of 31 bytes", "malformed", &|one| {
-            one.token_hash.truncate(31)
+            one.token_hash.truncate(31);
         }),
         case("a recovery key of 31 bytes", "malformed", &|one| {
-            one.recovery_key.truncate(31)
+            one.recovery_key.truncate(31);
         }),
         case(
             "the certificate is another account's",
@@ -159,10 +159,10 @@ fn refusals(ada: &Person) -> Vec<Refused> {
             },
         ),
         case("without a certificate", "malformed", &|one| {
-            one.device_certificate.clear()
+            one.device_certificate.clear();
         }),
         case("without a signature", "malformed", &|one| {
-            one.signature.clear()
+            one.signature.clear();
         }),
     ]
 }

@@ -188,7 +188,7 @@ fn refused_whole() -> Vec<RefusedWhole> {
         case(
             "a group info that is over 8 MiB when padded",
             "too_large",
-            { message(1, &group_secrets(1), &vec![0; MAX_GROUP_INFO - 3]) },
+            message(1, &group_secrets(1), &vec![0; MAX_GROUP_INFO - 3]),
         ),
     ]
 }

@@ -124,11 +124,19 @@ fn nothing(why: &str, encoded: Vec<u8>) -> Readable {
 const ANSWERED: [u8; 32] = [1; 32];
 
 pub(super) fn readable() -> Vec<Readable> {
+    [texts(), at_the_edge(), newer()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Texts that a person reads.
+fn texts() -> Vec<Readable> {
     let (image, hi) = (
         single(1, "image/png", b"\x89PNG"),
         single(1, "text/plain", b"hi"),
     );
-    let mut readable = vec![
+    vec![
         markdown("as it is written", message().encode()),
         markdown(
             "markdown with other parameters",
@@ -153,8 +161,14 @@ pub(super) fn readable() -> Vec<Readable> {
         ),
         plain(
             "a choice: the first that can be read",
-            part(multi(0, &[image.clone(), hi.clone()])),
+            part(multi(0, &[image, hi])),
         ),
+    ]
+}
+
+/// Texts with something about them that is passed over, or is only said to be there.
+fn at_the_edge() -> Vec<Readable> {
+    vec![
         readable_as(
             "an empty text, which is never written",
             part(single(1, "text/plain", b"")),
@@ -194,8 +208,16 @@ pub(super) fn readable() -> Vec<Readable> {
                 with(|one| one.in_reply_to = bytes(&ANSWERED)),
             )
         },
-    ];
-    readable.extend([
+    ]
+}
+
+/// Only said to need a newer version.
+fn newer() -> Vec<Readable> {
+    let (image, hi) = (
+        single(1, "image/png", b"\x89PNG"),
+        single(1, "text/plain", b"hi"),
+    );
+    vec![
         nothing(
             "it replaces another",
             with(|one| one.replaces = bytes(&ANSWERED)),
@@ -245,8 +267,7 @@ pub(super) fn readable() -> Vec<Readable> {
                 ],
             )),
         ),
-    ]);
-    readable
+    ]
 }
 
 fn case(why: &str, error: &str, encoded: Vec<u8>) -> Refused {
@@ -328,7 +349,7 @@ fn malformed() -> Vec<Refused> {
         case(
             "over 98,304 bytes",
             "too_large",
-            part(single(1, "image/png", &[0; 98_304])),
+            part(single(1, "image/png", &vec![0; 98_304])),
         ),
     ]
 }
