@@ -1,4 +1,4 @@
-//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim`.
+//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim | vectors`.
 //!
 //! Each command is a module; this file only reads the command line. Nothing here is part of the product.
 
@@ -16,6 +16,7 @@ mod test;
 mod tidy;
 mod tools;
 mod tryout;
+mod vectors;
 mod wasm;
 mod workspace;
 
@@ -52,6 +53,8 @@ enum Command {
     /// Plays simulated worlds, in release; everything after `sim` goes to the simulation.
     #[command(disable_help_flag = true)]
     Sim(sim::Options),
+    /// Writes the test vectors in `vectors/` anew.
+    Vectors,
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Wasm => wasm::run(&workspace),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Sim(options) => sim::run(&workspace, options),
+        Command::Vectors => vectors::run(&workspace),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use crate::v1;
 /// Why a certificate or registration is not acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// Not an encoded certificate, or a field has a wrong length.
+    /// Not an encoded certificate, without a suite, or a field has a wrong length.
     #[error("the certificate is malformed")]
     Malformed,
     /// Larger than [`limits::MAX_CERTIFICATE`], or a list or name in it is over its limit.
@@ -126,6 +126,9 @@ impl Certificate {
             v1::DeviceCertificateBody::decode(body).map_err(|_| CertificateError::Malformed)?;
         if body.handle.len() > limits::MAX_HANDLE || body.suites.len() > limits::MAX_SUITES {
             return Err(CertificateError::TooLarge);
+        }
+        if body.suites.is_empty() {
+            return Err(CertificateError::Malformed);
         }
         let malformed = |_| CertificateError::Malformed;
         Ok(Self {

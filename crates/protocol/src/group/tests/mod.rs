@@ -8,6 +8,7 @@
 )]
 
 mod coming_and_going;
+mod exporting;
 mod people;
 mod refusing;
 mod saying;

@@ -1,0 +1,1 @@
+//! Nothing: the second client lives in the tests.

@@ -1,0 +1,265 @@
+//! `content.json`: what is inside a message, written, read and refused, and the ids of messages.
+
+mod foreign;
+
+use keyfold_protocol::content::{
+    self, Author, Body, Content, ContentError, ContentId, TextFormat, Unverified,
+};
+use keyfold_protocol::leave::LeaveProof;
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
+use keyfold_wire::limits::MAX_TEXT;
+use serde::{Deserialize, Serialize};
+
+use crate::people::{Given, Person, leaf, person};
+use crate::{Hex, Topic, refused};
+
+/// `certificate` and `address` are those of the leaf that everything but `ids` comes from.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Contents {
+    conversation: Hex,
+    group_id: Hex,
+    certificate: Hex,
+    address: Hex,
+    texts: Vec<Text>,
+    leaving: Vec<Leaving>,
+    ids: Vec<Id>,
+    readable: Vec<Readable>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text {
+    salt: Hex,
+    counter: u64,
+    text: String,
+    encoded: Hex,
+    id: Hex,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Leaving {
+    salt: Hex,
+    counter: u64,
+    signature_seed: Hex,
+    signature: Hex,
+    encoded: Hex,
+    id: Hex,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Id {
+    account: Hex,
+    device: Hex,
+    sender: String,
+    conversation: Hex,
+    room: String,
+    salt: Hex,
+    encoded: Hex,
+    id: Hex,
+}
+
+/// What a reader shows of a message that this version would not write so.
+#[derive(Serialize, Deserialize)]
+struct Readable {
+    why: String,
+    encoded: Hex,
+    counter: u64,
+    shows: Shows,
+    in_reply_to: Option<Hex>,
+    needs_newer_version: bool,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Shows {
+    Plain(String),
+    Markdown(String),
+    Nothing,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Refused {
+    why: String,
+    error: String,
+    encoded: Hex,
+}
+
+const CONVERSATION: [u8; 16] = [0xcc; 16];
+const GROUP_ID: [u8; 32] = [0x61; 32];
+const ADDRESS: [u8; 56] = [0xad; 56];
+const SALT: [u8; 16] = [7; 16];
+
+fn ada() -> Person {
+    person(0x10, "ada")
+}
+
+fn author() -> Author {
+    Author::new(
+        &leaf(&ada().certificate, &ADDRESS),
+        ConversationId::new(CONVERSATION),
+    )
+}
+
+impl Topic for Contents {
+    fn generate() -> Self {
+        let long = "a".repeat(MAX_TEXT);
+        let texts = [(1, "hi"), (2, "**Tea** at five? ☕"), (1_000_000, &long)];
+        Self {
+            conversation: CONVERSATION.into(),
+            group_id: GROUP_ID.into(),
+            certificate: ada().certificate.into(),
+            address: ADDRESS.into(),
+            texts: texts
+                .map(|(counter, text)| self::text(counter, text))
+                .into(),
+            leaving: vec![leaving()],
+            ids: ids(),
+            readable: foreign::readable(),
+            refused: foreign::refused(),
+        }
+    }
+
+    fn check(&self) {
+        let author = Author::new(
+            &leaf(&self.certificate, &self.address),
+            ConversationId::new(self.conversation.array()),
+        );
+        for one in &self.texts {
+            let made =
+                content::text(&author, one.counter, &one.text, &mut Given(&one.salt)).unwrap();
+            assert_eq!(made.encoded, *one.encoded);
+            assert_eq!(made.id.as_bytes().as_slice(), &*one.id);
+            let read = self.read(&one.encoded).unwrap();
+            assert_eq!(read.id, made.id);
+            assert_eq!(read.counter, one.counter);
+            assert_eq!(shows(&read), Shows::Markdown(one.text.clone()));
+        }
+        self.leaving
+            .iter()
+            .for_each(|one| self.check_leaving(&author, one));
+        self.ids.iter().for_each(Id::check);
+        for one in &self.readable {
+            let read = self.read(&one.encoded).expect(&one.why);
+            assert_eq!(shows(&read), one.shows, "{}", one.why);
+            assert_eq!(read.counter, one.counter, "{}", one.why);
+            let answered = read.in_reply_to.map(|id| Hex::from(id.as_bytes()));
+            assert_eq!(answered, one.in_reply_to, "{}", one.why);
+            assert_eq!(
+                read.needs_newer_version(),
+                one.needs_newer_version,
+                "{}",
+                one.why
+            );
+        }
+        for one in &self.refused {
+            refused(&one.why, self.read(&one.encoded), &one.error);
+        }
+    }
+}
+
+impl Contents {
+    fn read(&self, encoded: &[u8]) -> Result<Content, ContentError> {
+        Unverified::new(encoded.to_vec()).verify(
+            ConversationId::new(self.conversation.array()),
+            &self.group_id,
+            &leaf(&self.certificate, &self.address),
+        )
+    }
+
+    fn check_leaving(&self, author: &Author, one: &Leaving) {
+        let keys = crate::people::device(author.device, &one.signature_seed);
+        let leaf = leaf(&self.certificate, &self.address);
+        let proof = LeaveProof::make(&keys, &self.group_id, &leaf);
+        assert_eq!(proof.signature(), one.signature.as_ref());
+        let made = content::leaving(author, one.counter, &proof, &mut Given(&one.salt));
+        assert_eq!(made.encoded, *one.encoded);
+        assert_eq!(made.id.as_bytes().as_slice(), &*one.id);
+        let read = self.read(&one.encoded).unwrap();
+        assert!(read.body == Body::Leaving(proof));
+        assert!(!read.needs_newer_version());
+    }
+}
+
+fn shows(content: &Content) -> Shows {
+    match &content.body {
+        Body::Text(text) if text.format == TextFormat::Plain => Shows::Plain(text.text.clone()),
+        Body::Text(text) => Shows::Markdown(text.text.clone()),
+        Body::Unsupported => Shows::Nothing,
+        Body::Leaving(_) => panic!("somebody leaves"),
+    }
+}
+
+fn text(counter: u64, text: &str) -> Text {
+    let made = content::text(&author(), counter, text, &mut Given(&SALT)).unwrap();
+    Text {
+        salt: SALT.into(),
+        counter,
+        text: text.to_owned(),
+        encoded: made.encoded.into(),
+        id: made.id.as_bytes().into(),
+    }
+}
+
+fn proof() -> LeaveProof {
+    LeaveProof::make(
+        &ada().device,
+        &GROUP_ID,
+        &leaf(&ada().certificate, &ADDRESS),
+    )
+}
+
+fn leaving() -> Leaving {
+    let proof = proof();
+    let made = content::leaving(&author(), 3, &proof, &mut Given(&SALT));
+    Leaving {
+        salt: SALT.into(),
+        counter: 3,
+        signature_seed: ada().device.seed().as_slice().into(),
+        signature: proof.signature().into(),
+        encoded: made.encoded.into(),
+        id: made.id.as_bytes().into(),
+    }
+}
+
+fn ids() -> Vec<Id> {
+    // The example of docs/protocol/content.md, and the same said by another device, elsewhere.
+    let places = [
+        (0xaa, 0xdd, 0xcc),
+        (0xaa, 0xde, 0xcc),
+        (0xab, 0xdd, 0xcc),
+        (0xaa, 0xdd, 0xcd),
+    ];
+    let id = |(account, device, conversation)| {
+        let author = Author {
+            account: AccountId::new([account; 32]),
+            device: DeviceId::new([device; 16]),
+            conversation: ConversationId::new([conversation; 16]),
+        };
+        let made = content::text(&author, 1, "hi", &mut Given(&SALT)).unwrap();
+        Id {
+            account: author.account.as_bytes().into(),
+            device: author.device.as_bytes().into(),
+            sender: author.sender_uri(),
+            conversation: author.conversation.as_bytes().into(),
+            room: author.room_uri(),
+            salt: SALT.into(),
+            encoded: made.encoded.into(),
+            id: made.id.as_bytes().into(),
+        }
+    };
+    places.map(id).into()
+}
+
+impl Id {
+    fn check(&self) {
+        let author = Author {
+            account: AccountId::new(self.account.array()),
+            device: DeviceId::new(self.device.array()),
+            conversation: ConversationId::new(self.conversation.array()),
+        };
+        assert_eq!(author.sender_uri(), self.sender);
+        assert_eq!(author.room_uri(), self.room);
+        let id = ContentId::of(&author, &self.encoded, &self.salt.array());
+        assert_eq!(id.as_bytes().as_slice(), &*self.id);
+    }
+}

@@ -1,0 +1,366 @@
+//! `state.json`: what a conversation agrees on, in its one encoding.
+
+use keyfold_protocol::state::{AddPolicy, ConversationState, Kind, Name, Role};
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
+use serde::{Deserialize, Serialize};
+
+use crate::cbor::{array, bytes, map, text, uint};
+use crate::{Hex, Topic, refused};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct States {
+    valid: Vec<Valid>,
+    later_entries: Vec<Later>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Valid {
+    id: Hex,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    accounts: Vec<Hex>,
+    name: String,
+    handle: Hex,
+    roles: Vec<(Hex, String)>,
+    who_may_add: String,
+    moves: u64,
+    encoded: Hex,
+}
+
+/// Entries of a later version are kept byte for byte: read and written, it is the same.
+#[derive(Serialize, Deserialize)]
+struct Later {
+    why: String,
+    encoded: Hex,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Refused {
+    why: String,
+    error: String,
+    encoded: Hex,
+}
+
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+const ID: [u8; 16] = [0xcc; 16];
+const HANDLE: [u8; 32] = [0x4a; 32];
+
+impl Topic for States {
+    fn generate() -> Self {
+        Self {
+            valid: states().iter().map(valid).collect(),
+            later_entries: later(),
+            refused: [encodings(), fields(), sizes()].concat(),
+        }
+    }
+
+    fn check(&self) {
+        for one in &self.valid {
+            let state = one.state();
+            assert_eq!(state.encode(), *one.encoded);
+            assert_eq!(ConversationState::decode(&one.encoded), Ok(state));
+        }
+        for one in &self.later_entries {
+            let state = ConversationState::decode(&one.encoded).expect(&one.why);
+            assert_eq!(state.encode(), *one.encoded, "{}", one.why);
+        }
+        for one in &self.refused {
+            refused(
+                &one.why,
+                ConversationState::decode(&one.encoded),
+                &one.error,
+            );
+        }
+    }
+}
+
+fn account(number: u8) -> AccountId {
+    AccountId::new([number; 32])
+}
+
+fn states() -> [ConversationState; 3] {
+    let (id, handle) = (ConversationId::new(ID), ConversationHandle::new(HANDLE));
+    let direct = ConversationState::direct(id, handle, account(2), account(1)).unwrap();
+    let group = ConversationState::group(id, handle, Name::new("climbing ⛰").unwrap(), account(7));
+    let mut later = ConversationState::group(id, handle, Name::default(), account(9));
+    later.set_role(account(1), Role::Admin);
+    later.set_role(account(5), Role::Admin);
+    later.add_policy = AddPolicy::Everyone;
+    later.moves = 300;
+    [direct, group, later]
+}
+
+fn valid(state: &ConversationState) -> Valid {
+    let (kind, accounts) = match state.kind {
+        Kind::Direct(both) => ("direct", both.map(|one| one.as_bytes().into()).into()),
+        Kind::Group => ("group", Vec::new()),
+    };
+    Valid {
+        id: state.id.as_bytes().into(),
+        kind: kind.to_owned(),
+        accounts,
+        name: state.name.as_str().to_owned(),
+        handle: state.handle.as_bytes().into(),
+        roles: state
+            .roles()
+            .map(|(account, role)| {
+                (
+                    account.as_bytes().into(),
+                    format!("{role:?}").to_lowercase(),
+                )
+            })
+            .collect(),
+        who_may_add: format!("{:?}", state.add_policy).to_lowercase(),
+        moves: state.moves,
+        encoded: state.encode().into(),
+    }
+}
+
+impl Valid {
+    fn state(&self) -> ConversationState {
+        let (id, handle) = (ConversationId::new(self.id.array()), self.handle.array());
+        let handle = ConversationHandle::new(handle);
+        let mut state = if let [one, other] = self.accounts.as_slice() {
+            assert_eq!(self.kind, "direct");
+            let [one, other] = [one, other].map(|account| AccountId::new(account.array()));
+            ConversationState::direct(id, handle, one, other).unwrap()
+        } else {
+            assert_eq!(self.kind, "group");
+            let mut state = ConversationState::group(id, handle, Name::default(), account(0));
+            state.set_role(account(0), Role::Member);
+            state
+        };
+        state.name = Name::new(&self.name).unwrap();
+        state.moves = self.moves;
+        state.add_policy = match self.who_may_add.as_str() {
+            "admins" => AddPolicy::Admins,
+            "everyone" => AddPolicy::Everyone,
+            other => panic!("who is {other}?"),
+        };
+        for (account, role) in &self.roles {
+            let role = match role.as_str() {
+                "admin" => Role::Admin,
+                "owner" => Role::Owner,
+                other => panic!("what is {other}?"),
+            };
+            state.set_role(AccountId::new(account.array()), role);
+        }
+        state
+    }
+}
+
+/// A group without roles, entry by entry.
+fn entries() -> Entries {
+    let values = [
+        uint(1),
+        bytes(&ID),
+        uint(1),
+        text("tea"),
+        bytes(&HANDLE),
+        map(&[]),
+        uint(0),
+        uint(0),
+    ];
+    (0..).map(uint).zip(values).collect()
+}
+
+fn with(key: usize, value: Vec<u8>) -> Vec<u8> {
+    let mut entries = entries();
+    entries[key].1 = value;
+    map(&entries)
+}
+
+fn and(key: Vec<u8>, value: Vec<u8>) -> Vec<u8> {
+    let mut entries = entries();
+    entries.push((key, value));
+    map(&entries)
+}
+
+fn without(key: usize) -> Vec<u8> {
+    let mut entries = entries();
+    entries.remove(key);
+    map(&entries)
+}
+
+fn later() -> Vec<Later> {
+    let mut many = entries();
+    many.push((uint(9), array(&[uint(1), map(&[(text("x"), uint(2))])])));
+    many.push((uint(1_000), bytes(&[1, 2, 3])));
+    // -1
+    many.push((vec![0x20], text("negative")));
+    many.push((text("theme"), text("dark")));
+    vec![Later {
+        why: "entries with numbers and texts as keys".to_owned(),
+        encoded: map(&many).into(),
+    }]
+}
+
+fn case(why: &str, error: &str, encoded: Vec<u8>) -> Refused {
+    Refused {
+        why: why.to_owned(),
+        error: error.to_owned(),
+        encoded: encoded.into(),
+    }
+}
+
+impl Clone for Refused {
+    fn clone(&self) -> Self {
+        case(&self.why, &self.error, self.encoded.0.clone())
+    }
+}
+
+/// The same state in another encoding, and what is no encoding at all.
+fn encodings() -> Vec<Refused> {
+    let good = map(&entries());
+    let mut swapped = entries();
+    swapped.swap(2, 3);
+    let mut unsorted = entries();
+    unsorted.push((text("b"), uint(1)));
+    unsorted.push((text("a"), uint(1)));
+    let role = |number: u8| (bytes(&[number; 32]), uint(1));
+    vec![
+        case("nothing", "malformed", Vec::new()),
+        case(
+            "a byte behind the map",
+            "malformed",
+            [good.clone(), vec![0]].concat(),
+        ),
+        case("cut off", "malformed", good[..good.len() - 1].to_vec()),
+        case("keys in another order", "malformed", map(&swapped)),
+        case("later keys in another order", "malformed", map(&unsorted)),
+        case(
+            "a number longer than it need be",
+            "malformed",
+            with(7, vec![0x18, 0]),
+        ),
+        case("a key longer than it need be", "malformed", {
+            let mut entries = entries();
+            entries[7].0 = vec![0x18, 7];
+            map(&entries)
+        }),
+        case(
+            "a map of indefinite length",
+            "malformed",
+            [&[0xbf], &good[1..], &[0xff]].concat(),
+        ),
+        case("an entry twice", "malformed", and(uint(7), uint(0))),
+        case("a later entry twice", "malformed", {
+            let mut entries = entries();
+            entries.extend([(text("a"), uint(1)), (text("a"), uint(1))]);
+            map(&entries)
+        }),
+        case(
+            "a key that is neither number nor text",
+            "malformed",
+            and(bytes(b"a"), uint(1)),
+        ),
+        case(
+            "roles in another order",
+            "malformed",
+            with(5, map(&[role(2), role(1)])),
+        ),
+        case(
+            "a role twice",
+            "malformed",
+            with(5, map(&[role(1), role(1)])),
+        ),
+    ]
+}
+
+fn fields() -> Vec<Refused> {
+    let role = |number: u64| map(&[(bytes(&[1; 32]), uint(number))]);
+    let direct = |accounts: Vec<u8>| {
+        let mut entries = entries();
+        entries[2].1 = uint(0);
+        entries.push((uint(8), accounts));
+        map(&entries)
+    };
+    let pair = |one: u8, other: u8| array(&[bytes(&[one; 32]), bytes(&[other; 32])]);
+    let mut refused: Vec<Refused> = [0, 1, 2, 3, 4, 6]
+        .map(|key| case(&format!("without entry {key}"), "malformed", without(key)))
+        .into();
+    refused.extend([
+        case("version 2", "newer_version", with(0, uint(2))),
+        case(
+            "a conversation id of 15 bytes",
+            "malformed",
+            with(1, bytes(&[1; 15])),
+        ),
+        case("kind 2", "newer_version", with(2, uint(2))),
+        case(
+            "a handle of 31 bytes",
+            "malformed",
+            with(4, bytes(&[1; 31])),
+        ),
+        case(
+            "role 0, which is never written",
+            "malformed",
+            with(5, role(0)),
+        ),
+        case("role 3", "newer_version", with(5, role(3))),
+        case("add policy 2", "newer_version", with(6, uint(2))),
+        case("a name with a line feed", "name", with(3, text("a\nb"))),
+        case("a name with U+2028", "name", with(3, text("a\u{2028}b"))),
+        case(
+            "a name with U+202E, which turns the direction",
+            "name",
+            with(3, text("a\u{202e}b")),
+        ),
+        case(
+            "a name with U+2066, which turns the direction",
+            "name",
+            with(3, text("a\u{2066}b")),
+        ),
+        case(
+            "a name that is not UTF-8",
+            "malformed",
+            with(3, vec![0x61, 0xff]),
+        ),
+        case(
+            "a group with the two accounts of a direct conversation",
+            "malformed",
+            and(uint(8), pair(1, 2)),
+        ),
+        case(
+            "a direct conversation without its accounts",
+            "malformed",
+            with(2, uint(0)),
+        ),
+        case("the larger account first", "malformed", direct(pair(2, 1))),
+        case("twice the same account", "malformed", direct(pair(1, 1))),
+        case(
+            "three accounts",
+            "malformed",
+            direct(array(&[bytes(&[1; 32]), bytes(&[2; 32]), bytes(&[3; 32])])),
+        ),
+    ]);
+    refused
+}
+
+fn sizes() -> Vec<Refused> {
+    let mut many = entries();
+    many.extend((9..74).map(|key| (uint(key), uint(0))));
+    let deep = [vec![0x81; 16], vec![0]].concat();
+    vec![
+        case(
+            "a name of 257 bytes",
+            "name",
+            with(3, text(&"a".repeat(257))),
+        ),
+        case("65 later entries", "too_large", map(&many)),
+        // Key, head and value are 4,097 bytes.
+        case(
+            "a later entry of 4,097 bytes",
+            "too_large",
+            and(uint(9), bytes(&[0; 4_093])),
+        ),
+        case(
+            "a later entry nested more than 16 levels",
+            "malformed",
+            and(uint(9), deep),
+        ),
+        case("over 131,072 bytes", "too_large", vec![0; 131_073]),
+    ]
+}
