@@ -1,4 +1,4 @@
-//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim | vectors`.
+//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim | vectors | fuzz`.
 //!
 //! Each command is a module; this file only reads the command line. Nothing here is part of the product.
 
@@ -8,6 +8,7 @@
 mod bench;
 mod boundary;
 mod deny;
+mod fuzz;
 mod graph;
 mod progress;
 mod sim;
@@ -55,6 +56,8 @@ enum Command {
     Sim(sim::Options),
     /// Writes the test vectors in `vectors/` anew.
     Vectors,
+    /// Fuzzes everything that reads bytes from outside, on nightly Rust.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +75,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Try(options) => return tryout::run(&workspace, options),
         Command::Test(options) => return Ok(test::run(&workspace, options)),
+        Command::Fuzz(options) => return fuzz::run(&workspace, options),
         Command::Tidy => tidy::run(&workspace),
         Command::Deny(options) => deny::run(&workspace, options),
         Command::Boundary => boundary::run(&workspace),

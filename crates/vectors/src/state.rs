@@ -1,6 +1,6 @@
 //! `state.json`: what a conversation agrees on, in its one encoding.
 
-use keyfold_protocol::state::{AddPolicy, ConversationState, Kind, Name, Role};
+use keyfold_protocol::state::{AddPolicy, ConversationState, Errand, Kind, Name, Role};
 use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ struct Valid {
     roles: Vec<(Hex, String)>,
     who_may_add: String,
     moves: u64,
+    /// Errands: what it is, and the key package that it carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    errand: Option<(String, Hex)>,
     encoded: Hex,
 }
 
@@ -80,7 +83,7 @@ fn account(number: u8) -> AccountId {
     AccountId::new([number; 32])
 }
 
-fn states() -> [ConversationState; 3] {
+fn states() -> [ConversationState; 6] {
     let (id, handle) = (ConversationId::new(ID), ConversationHandle::new(HANDLE));
     let direct = ConversationState::direct(id, handle, account(2), account(1)).unwrap();
     let group = ConversationState::group(id, handle, Name::new("climbing ⛰").unwrap(), account(7));
@@ -89,13 +92,20 @@ fn states() -> [ConversationState; 3] {
     later.set_role(account(5), Role::Admin);
     later.add_policy = AddPolicy::Everyone;
     later.moves = 300;
-    [direct, group, later]
+    let [let_me_in, not_a_member, not_followed] = [
+        Errand::LetMeIn(b"an encoded key package".to_vec()),
+        Errand::NotAMember,
+        Errand::NotFollowed,
+    ]
+    .map(|errand| ConversationState::errand(id, handle, errand));
+    [direct, group, later, let_me_in, not_a_member, not_followed]
 }
 
 fn valid(state: &ConversationState) -> Valid {
     let (kind, accounts) = match state.kind {
         Kind::Direct(both) => ("direct", both.map(|one| one.as_bytes().into()).into()),
         Kind::Group => ("group", Vec::new()),
+        Kind::Errand => ("errand", Vec::new()),
     };
     Valid {
         id: state.id.as_bytes().into(),
@@ -114,6 +124,11 @@ fn valid(state: &ConversationState) -> Valid {
             .collect(),
         who_may_add: format!("{:?}", state.add_policy).to_lowercase(),
         moves: state.moves,
+        errand: state.as_errand().map(|errand| match errand {
+            Errand::LetMeIn(package) => ("let_me_in".to_owned(), package.as_slice().into()),
+            Errand::NotAMember => ("not_a_member".to_owned(), [].as_slice().into()),
+            Errand::NotFollowed => ("not_followed".to_owned(), [].as_slice().into()),
+        }),
         encoded: state.encode().into(),
     }
 }
@@ -122,7 +137,16 @@ impl Valid {
     fn state(&self) -> ConversationState {
         let (id, handle) = (ConversationId::new(self.id.array()), self.handle.array());
         let handle = ConversationHandle::new(handle);
-        let mut state = if let [one, other] = self.accounts.as_slice() {
+        let mut state = if let Some((what, package)) = &self.errand {
+            assert_eq!(self.kind, "errand");
+            let errand = match what.as_str() {
+                "let_me_in" => Errand::LetMeIn(package.to_vec()),
+                "not_a_member" => Errand::NotAMember,
+                "not_followed" => Errand::NotFollowed,
+                other => panic!("what is {other}?"),
+            };
+            ConversationState::errand(id, handle, errand)
+        } else if let [one, other] = self.accounts.as_slice() {
             assert_eq!(self.kind, "direct");
             let [one, other] = [one, other].map(|account| AccountId::new(account.array()));
             ConversationState::direct(id, handle, one, other).unwrap()

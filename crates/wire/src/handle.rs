@@ -6,8 +6,9 @@ use unicode_normalization::UnicodeNormalization as _;
 ///
 /// Says nothing about whether it is permitted: that is the server's to judge.
 pub fn normal_form(typed: &str) -> String {
-    let folded: String = typed.trim().nfkc().flat_map(char::to_lowercase).collect();
-    folded.nfkc().collect()
+    let compatible: String = typed.trim().nfkc().collect();
+    // Not letter by letter: a capital sigma at the end of a word has a small form of its own.
+    compatible.to_lowercase().nfkc().collect()
 }
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests {
         assert_eq!(normal_form("  Ada "), "ada");
         assert_eq!(normal_form("ÉVA"), normal_form("e\u{301}va"));
         assert_eq!(normal_form("ａｄａ"), "ada");
+        assert_eq!(normal_form("ΝΊΚΟΣ"), "νίκος");
         let once = normal_form("İstanbul");
         assert_eq!(normal_form(&once), once);
     }

@@ -156,7 +156,7 @@ impl Step<'_> {
 
     /// The server has made this device's mailbox anew: no address leads to it, and not even an own commit would come back.
     fn has_new_mailbox(&mut self) -> Result<(), Fault> {
-        address::remove_unused(self.tx)?;
+        address::remove_free(self.tx)?;
         for row in conversation::active(self.tx)? {
             let mut loaded = self.expect(row)?;
             self.lose_place(&mut loaded, SERVER_ROLLED_BACK.to_owned())?;

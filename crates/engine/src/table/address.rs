@@ -115,8 +115,8 @@ pub(crate) fn next_retired(tx: &Connection) -> Result<Option<Timestamp>, Fault> 
 }
 
 /// The mailbox that they led to is gone: those that nobody uses yet.
-pub(crate) fn remove_unused(tx: &Connection) -> Result<(), Fault> {
-    tx.prepare_cached("DELETE FROM address WHERE use IN (0, 1)")?
+pub(crate) fn remove_free(tx: &Connection) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM address WHERE use = 0")?
         .execute([])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Two handles with the same skeleton look alike, so only one of them can be taken.
 
-use unicode_normalization::UnicodeNormalization as _;
+use keyfold_wire::handle::normal_form;
 use unicode_normalization::char::is_combining_mark;
 use unicode_security::{GeneralSecurityProfile as _, MixedScript as _, skeleton};
 
@@ -38,7 +38,7 @@ impl Handle {
     /// [`Refusal::HandleInvalid`].
     pub fn parse(typed: &str) -> Result<Self, Refusal> {
         let normal = normal_form(typed);
-        if !is_permitted(&normal) {
+        if typed.trim() != typed || !is_permitted(&normal) {
             return Err(Refusal::HandleInvalid);
         }
         let skeleton = look(&normal);
@@ -54,15 +54,6 @@ impl Handle {
     pub fn skeleton(&self) -> &str {
         &self.skeleton
     }
-}
-
-fn normal_form(typed: &str) -> String {
-    typed
-        .nfkc()
-        .collect::<String>()
-        .to_lowercase()
-        .nfkc()
-        .collect()
 }
 
 /// The skeleton knows nothing of case and takes a zero for a capital O: hence lower case around it.
@@ -137,6 +128,7 @@ mod tests {
         }
         assert_eq!(Handle::parse("ＡＤＡ").unwrap().normal(), "ada");
         assert_eq!(Handle::parse("Straße").unwrap().normal(), "straße");
+        assert_eq!(Handle::parse("ΝΊΚΟΣ").unwrap().normal(), "νίκος");
         assert_eq!(Handle::parse("jo\u{308}rg").unwrap().normal(), "jörg");
     }
 
@@ -156,6 +148,7 @@ mod tests {
             "ad\u{202e}a",
             "a da",
             "ada\n",
+            " ada",
             "ada@x",
             "ada/x",
             ".ada",

@@ -1,0 +1,84 @@
+//! What members read of each other: a conversation's state, its name, leave proofs, messages.
+
+use keyfold_protocol::content::{self, Body, Unverified};
+use keyfold_protocol::leave::LeaveProof;
+use keyfold_protocol::limits::{MAX_LEAVE_PROOFS, MAX_NAME, MAX_STATE};
+use keyfold_protocol::state::{ConversationState, Name, Role};
+use keyfold_wire::ids::{AccountId, ConversationId};
+use keyfold_wire::limits::MAX_TEXT;
+
+use crate::papers::Papers;
+
+/// A conversation's state has one encoding.
+pub fn state(data: &[u8]) {
+    let Ok(mut state) = ConversationState::decode(data) else {
+        return;
+    };
+    assert!(data.len() <= MAX_STATE);
+    assert_eq!(state.encode(), data);
+    let account = AccountId::new([7; 32]);
+    state.set_role(account, Role::Admin);
+    state.moves = state.moves.wrapping_add(1);
+    let encoded = state.encode();
+    if encoded.len() <= MAX_STATE {
+        assert_eq!(ConversationState::decode(&encoded), Ok(state));
+    }
+}
+
+/// The authenticated data of a commit.
+pub fn leave_proofs(data: &[u8]) {
+    let Ok(proofs) = LeaveProof::decode_list(data) else {
+        return;
+    };
+    assert!(proofs.len() <= MAX_LEAVE_PROOFS);
+    let encoded = LeaveProof::encode_list(&proofs);
+    assert_eq!(LeaveProof::decode_list(&encoded).as_ref(), Ok(&proofs));
+    let leaf = Papers::adas().leaf();
+    if let [proof] = proofs.as_slice() {
+        assert!(
+            !proof.is_valid(b"another group", &leaf),
+            "she never signed that"
+        );
+    }
+}
+
+pub(crate) const CONVERSATION: ConversationId = ConversationId::new([1; 16]);
+pub(crate) const GROUP: &[u8] = b"group";
+
+/// What MLS decrypted of another member. What is shown of it is what will be shown of it.
+pub fn content(data: &[u8]) {
+    let shown = content::text_of(data);
+    let leaves = content::is_leaving(data);
+    let leaf = Papers::adas().leaf();
+    let verified = Unverified::new(data.to_vec()).verify(CONVERSATION, GROUP, &leaf);
+    let Ok(verified) = verified else { return };
+    assert_eq!(verified.encoded(), data);
+    match &verified.body {
+        Body::Text(text) => {
+            assert!(text.text.len() <= MAX_TEXT);
+            assert_eq!(shown.unwrap().unwrap().text, text.text);
+            assert_eq!(leaves, Ok(false));
+        }
+        Body::Leaving(proof) => {
+            assert!(proof.is_valid(GROUP, &leaf));
+            assert_eq!(leaves, Ok(true));
+        }
+        Body::Unsupported => {
+            assert!(verified.needs_newer_version());
+            assert!(matches!(shown, Ok(None)), "it is not shown as a text later");
+            assert_eq!(leaves, Ok(false));
+        }
+    }
+}
+
+/// A group's name.
+pub fn name(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(name) = Name::new(text) else { return };
+    assert_eq!(name.as_str(), text);
+    assert!(text.len() <= MAX_NAME);
+    assert!(!text.chars().any(char::is_control));
+    assert_eq!(format!("{name:?}"), "<secret>");
+}

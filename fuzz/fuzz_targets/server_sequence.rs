@@ -1,0 +1,4 @@
+//! Fuzzes `keyfold_fuzzing::sequence::server_sequence`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keyfold_fuzzing::sequence::server_sequence(data));
