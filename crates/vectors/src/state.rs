@@ -210,7 +210,7 @@ fn without(key: usize) -> Vec<u8> {
 
 fn later() -> Vec<Later> {
     let mut many = entries();
-    many.push((uint(9), array(&[uint(1), map(&[(text("x"), uint(2))])])));
+    many.push((uint(10), array(&[uint(1), map(&[(text("x"), uint(2))])])));
     many.push((uint(1_000), bytes(&[1, 2, 3])));
     // -1
     many.push((vec![0x20], text("negative")));
@@ -378,12 +378,12 @@ fn sizes() -> Vec<Refused> {
         case(
             "a later entry of 4,097 bytes",
             "too_large",
-            and(uint(9), bytes(&[0; 4_093])),
+            and(uint(10), bytes(&[0; 4_093])),
         ),
         case(
             "a later entry nested more than 16 levels",
             "malformed",
-            and(uint(9), deep),
+            and(uint(10), deep),
         ),
         case("over 131,072 bytes", "too_large", vec![0; 131_073]),
     ]
