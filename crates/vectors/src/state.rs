@@ -312,7 +312,7 @@ fn fields() -> Vec<Refused> {
             "malformed",
             with(1, bytes(&[1; 15])),
         ),
-        case("kind 2", "newer_version", with(2, uint(2))),
+        case("kind 3", "newer_version", with(2, uint(3))),
         case(
             "a handle of 31 bytes",
             "malformed",
