@@ -68,8 +68,8 @@ pub(crate) struct Session {
     /// The server has greeted this process: what it remembers of this device is not ahead of what is here. Nothing is encrypted
     /// before, for keys that an older copy of the database holds may have been used.
     pub(crate) greeted: bool,
-    /// The server has refused the token since it last greeted this device, and the other one is being tried.
-    pub(crate) tried_other_token: bool,
+    /// How often the server has refused a token since it last greeted this device: after the first time the other one is tried.
+    pub(crate) refusals: u32,
     /// When it was last looked into whether this device still has its place.
     pub(crate) probed: HashMap<Row, Timestamp>,
     /// Own requests that the server had accepted before the present connection, and that had not come back.

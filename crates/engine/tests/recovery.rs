@@ -369,35 +369,7 @@ fn in_a_fork_whoever_is_off_the_servers_line_comes_back_to_it() {
     town.does(bo, Command::Update { conversation: club })
         .unwrap();
     town.settles();
-    let Some(Body::Commit(commit)) = town.people[bo.0]
-        .asked
-        .iter()
-        .rev()
-        .find(|body| matches!(body, Body::Commit(_)))
-        .cloned()
-    else {
-        panic!("no commit");
-    };
-    let item = v1::Item {
-        sequence: 0,
-        serial: serial_of(&town, bo),
-        received_ms: town.now().0,
-        content: Some(v1::item::Content::Message(v1::Message {
-            message_id: commit.message_id.clone(),
-            epoch: commit.epoch,
-            body: commit.body.clone(),
-            commit: Some(v1::CommitCheck {
-                roster_hash: keyfold_wire::roster::hash(&commit.next_roster)
-                    .to_vec()
-                    .into(),
-                roster_key_hash: keyfold_wire::roster::key_hash(
-                    &keyfold_wire::roster::RosterKey::try_from(&*commit.next_roster_key).unwrap(),
-                )
-                .to_vec()
-                .into(),
-            }),
-        })),
-    };
+    let item = last_commit_as_item(&town, bo);
     let now = town.now();
     town.people[bo.0].slip_in(item, now);
     town.people[bo.0].refuses = None;
@@ -422,6 +394,39 @@ fn in_a_fork_whoever_is_off_the_servers_line_comes_back_to_it() {
         );
     }
     talks_on(&mut town, &everybody, club);
+}
+
+/// A commit that a device has asked for, as the server would deliver it to that device.
+fn last_commit_as_item(town: &Town, bo: Who) -> v1::Item {
+    let Some(Body::Commit(commit)) = town.people[bo.0]
+        .asked
+        .iter()
+        .rev()
+        .find(|body| matches!(body, Body::Commit(_)))
+        .cloned()
+    else {
+        panic!("no commit");
+    };
+    v1::Item {
+        sequence: 0,
+        serial: serial_of(town, bo),
+        received_ms: town.now().0,
+        content: Some(v1::item::Content::Message(v1::Message {
+            message_id: commit.message_id.clone(),
+            epoch: commit.epoch,
+            body: commit.body.clone(),
+            commit: Some(v1::CommitCheck {
+                roster_hash: keyfold_wire::roster::hash(&commit.next_roster)
+                    .to_vec()
+                    .into(),
+                roster_key_hash: keyfold_wire::roster::key_hash(
+                    &keyfold_wire::roster::RosterKey::try_from(&*commit.next_roster_key).unwrap(),
+                )
+                .to_vec()
+                .into(),
+            }),
+        })),
+    }
 }
 
 /// The serial of the address that the last item came for.

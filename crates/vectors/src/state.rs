@@ -365,7 +365,7 @@ fn fields() -> Vec<Refused> {
 
 fn sizes() -> Vec<Refused> {
     let mut many = entries();
-    many.extend((9..74).map(|key| (uint(key), uint(0))));
+    many.extend((10..75).map(|key| (uint(key), uint(0))));
     let deep = [vec![0x81; 16], vec![0]].concat();
     vec![
         case(

@@ -2,7 +2,7 @@
 //! lost its place), `moving` (the conversation can't go on where it is). `docs/protocol/recovery.md`.
 
 use keyfold_protocol::identity::DeviceToken;
-use keyfold_wire::ids::{Sequence, Timestamp};
+use keyfold_wire::ids::{ConversationHandle, Sequence, Timestamp};
 use keyfold_wire::v1::{self, RefusalCode};
 
 use super::reply::{epoch_in, words};
@@ -24,7 +24,7 @@ const NOT_KEPT: &str = "this device was away for longer than the server keeps me
 impl Step<'_> {
     /// What the server remembers of this device, against what it remembers itself.
     pub(super) fn compare_memories(&mut self, greeting: &v1::Greeting) -> Result<(), Fault> {
-        self.session.tried_other_token = false;
+        self.session.refusals = 0;
         let applied = self.memory.applied;
         let at = Timestamp(greeting.now_ms);
         // What fits no database comes from a broken server only.
@@ -116,7 +116,8 @@ impl Step<'_> {
 
     /// The server would not take the token: it may know the other one. `false`: there is none, or it was refused as well.
     pub(super) fn try_other_token(&mut self) -> Result<bool, Fault> {
-        if std::mem::replace(&mut self.session.tried_other_token, true) {
+        self.session.refusals = self.session.refusals.saturating_add(1);
+        if self.session.refusals > 1 {
             return Ok(false);
         }
         self.change_token()
@@ -218,7 +219,7 @@ impl Step<'_> {
         let Some(mut loaded) = self.take(row)? else {
             return Ok(());
         };
-        let handle = loaded.row.handle.map(|handle| handle.to_wire());
+        let handle = loaded.row.handle.map(ConversationHandle::to_wire);
         let same = handle == Some(probe.handle.clone()) && loaded.row.epoch.0 == probe.epoch;
         if same && loaded.row.standing == Standing::Active {
             let why = format!("the server says: {}", words(refused.code()));

@@ -142,9 +142,9 @@ impl Step<'_> {
             RefusalCode::Unauthenticated if registered => {
                 // The answer to the request for a new token may have been lost: then the new one opens. And a server that was put
                 // back to an earlier state may not know the account yet.
-                if !self.try_other_token()? && !self.register_again()? {
-                    self.tell(Event::DeviceRemoved);
-                }
+                let goes_on = self.try_other_token()? || self.register_again()?;
+                self.events
+                    .extend((!goes_on).then_some(Event::DeviceRemoved));
             }
             _ if again => {
                 self.set_registered(true)?;

@@ -259,11 +259,11 @@ const fn fits(body: &Body, reply: &Reply) -> bool {
     matches!(
         (body, reply),
         (Body::TakeAddresses(_), Reply::Addresses(_))
-            | (Body::Probe(_), Reply::Done(_))
             | (Body::Lookup(_), Reply::Account(_))
             | (Body::FetchKeyPackages(_), Reply::KeyPackages(_))
             | (
                 Body::AddDevice(_)
+                    | Body::Probe(_)
                     | Body::RemoveDevice(_)
                     | Body::ReplaceToken(_)
                     | Body::PublishKeyPackages(_)

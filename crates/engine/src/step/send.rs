@@ -275,15 +275,12 @@ impl Step<'_> {
     /// An own message was never accepted: it waits to be encrypted anew.
     pub(super) fn unsend(&mut self, loaded: &mut Loaded, place: Place) -> Result<(), Fault> {
         timeline::mark(self.tx, place, Stage::Waiting)?;
-        match loaded.row.line_of {
-            Some(host) => {
-                self.recount.insert(host);
-                self.touched.insert(host);
-            }
-            None => {
-                loaded.waiting = loaded.waiting.saturating_add(1);
-                self.touched.insert(loaded.row.row);
-            }
+        if let Some(host) = loaded.row.line_of {
+            self.recount.insert(host);
+            self.touched.insert(host);
+        } else {
+            loaded.waiting = loaded.waiting.saturating_add(1);
+            self.touched.insert(loaded.row.row);
         }
         Ok(())
     }

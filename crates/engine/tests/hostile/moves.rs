@@ -103,7 +103,7 @@ fn a_move_that_its_maker_may_not_make_is_followed_by_nobody_and_told_once() {
         let with: Vec<Who> = with.iter().map(|number| people[*number]).collect();
         for _ in 0..2 {
             moves(&mut town, &mut eve, group, &with, |state| {
-                bends(state, eves)
+                bends(state, eves);
             });
         }
         for who in [ada, bo] {
