@@ -14,7 +14,7 @@ use mls_rs::MlsMessage;
 use mls_rs::group::{CommitEffect, CommitOutput, CommitSecrets, ReceivedMessage};
 
 use super::epoch::Epoch;
-use super::mls::{MlsClient, MlsGroup};
+use super::mls::{self, MlsClient, MlsGroup};
 
 /// What is said: as the timeline shows it, and as encoded.
 pub type Content = (String, Vec<u8>);
@@ -124,11 +124,16 @@ impl Conversation {
     }
 
     /// The request for a commit that was built detached, and what it leads to. It stays pending.
-    pub fn commits(&mut self, mls: &MlsClient, built: (CommitOutput, CommitSecrets)) -> v1::Commit {
+    pub fn commits(
+        &mut self,
+        mls: &MlsClient,
+        packages: &[MlsMessage],
+        built: (CommitOutput, CommitSecrets),
+    ) -> v1::Commit {
         let (output, secrets) = built;
         let next = self.after(mls, &secrets);
         let id = MessageId::new(rand::random());
-        let (welcomes, group_info) = welcomes(&output, &self.now, &next);
+        let (welcomes, group_info) = welcomes(&output, packages, &next);
         let stay = |leaf: &LeafView| next.view.leaves.iter().any(|other| same(other, leaf));
         let request = v1::Commit {
             handle: self.now.view.state.handle.to_wire(),
@@ -147,10 +152,15 @@ impl Conversation {
     }
 
     /// The request that begins the conversation with those whom this commit adds. It is merged at once.
-    pub fn begins(&mut self, mls: &MlsClient, built: (CommitOutput, CommitSecrets)) -> v1::Create {
+    pub fn begins(
+        &mut self,
+        mls: &MlsClient,
+        packages: &[MlsMessage],
+        built: (CommitOutput, CommitSecrets),
+    ) -> v1::Create {
         let (output, secrets) = built;
         let next = self.after(mls, &secrets);
-        let (welcomes, group_info) = welcomes(&output, &self.now, &next);
+        let (welcomes, group_info) = welcomes(&output, packages, &next);
         self.group.apply_detached_commit(secrets).unwrap();
         self.enter(next);
         v1::Create {
@@ -286,28 +296,30 @@ fn same(one: &LeafView, other: &LeafView) -> bool {
     (one.account(), one.device()) == (other.account(), other.device())
 }
 
-/// Everybody's part of the Welcome, and the part that they share.
-fn welcomes(output: &CommitOutput, now: &Epoch, next: &Epoch) -> (Vec<v1::WelcomeItem>, Vec<u8>) {
+/// Everybody's part of the Welcome, for the address in the key package that it is for, and the part that they share.
+fn welcomes(
+    output: &CommitOutput,
+    packages: &[MlsMessage],
+    next: &Epoch,
+) -> (Vec<v1::WelcomeItem>, Vec<u8>) {
     let [whole] = output.welcome_messages() else {
         assert!(output.welcome_messages().is_empty());
         return Default::default();
     };
     let taken = welcome::split(&whole.to_bytes().unwrap()).unwrap();
-    // Entries are in the order of the Adds, each of which takes the leftmost blank leaf: so they are in leaf order.
-    let known = |leaf: &LeafView| now.view.leaves.iter().any(|other| same(other, leaf));
-    let new: Vec<&LeafView> = next
-        .view
-        .leaves
-        .iter()
-        .filter(|leaf| !known(leaf))
-        .collect();
-    assert_eq!(new.len(), taken.joiners.len());
-    let items = new
-        .iter()
-        .zip(taken.joiners)
-        .map(|(leaf, joiner)| v1::WelcomeItem {
-            address: leaf.address.clone().into(),
+    assert_eq!(packages.len(), taken.joiners.len());
+    let item = |joiner: welcome::Joiner| {
+        let is_for = |package: &&MlsMessage| mls::reference(package) == joiner.key_package_ref;
+        let joins = mls::device_of(packages.iter().find(is_for).unwrap());
+        let mut leaves = next.view.leaves.iter();
+        let leaf = leaves.find(|leaf| (leaf.account(), leaf.device()) == joins);
+        v1::WelcomeItem {
+            address: leaf.unwrap().address.clone().into(),
             secrets: joiner.secrets.into(),
-        });
-    (items.collect(), taken.group_info)
+        }
+    };
+    (
+        taken.joiners.into_iter().map(item).collect(),
+        taken.group_info,
+    )
 }

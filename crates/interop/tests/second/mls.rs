@@ -6,6 +6,7 @@ use keyfold_protocol::identity::DeviceKeys;
 use keyfold_protocol::rules::ADDRESS_EXTENSION_TYPE;
 use keyfold_protocol::state::{ConversationState, EXTENSION_TYPE};
 use keyfold_wire::certificate::Certificate;
+use keyfold_wire::ids::{AccountId, DeviceId};
 use mls_rs::client_builder::{
     BaseConfig, PaddingMode, WithCryptoProvider, WithIdentityProvider, WithMlsRules,
 };
@@ -17,7 +18,10 @@ use mls_rs::identity::basic::BasicCredential;
 use mls_rs::identity::{CredentialType, SigningIdentity};
 use mls_rs::mls_rules::{CommitOptions, DefaultMlsRules, EncryptionOptions};
 use mls_rs::time::MlsTime;
-use mls_rs::{CipherSuite, Client, Extension, ExtensionList, Group, IdentityProvider};
+use mls_rs::{
+    CipherSuite, Client, CryptoProvider as _, Extension, ExtensionList, Group, IdentityProvider,
+    MlsMessage,
+};
 use mls_rs_core::identity::MemberValidationContext;
 use mls_rs_crypto_rustcrypto::RustCryptoProvider;
 
@@ -181,4 +185,18 @@ pub fn group(client: &MlsClient, id: &[u8], state: &ConversationState, address: 
     client
         .create_group_with_id(id.to_vec(), context, leaf, Some(ALWAYS.0.into()))
         .unwrap()
+}
+
+/// The `KeyPackageRef` of a key package.
+pub fn reference(package: &MlsMessage) -> Vec<u8> {
+    let suite = crypto().cipher_suite_provider(SUITE).unwrap();
+    let reference = package.key_package_reference(&suite).unwrap();
+    reference.unwrap().to_vec()
+}
+
+/// The device that a key package is of.
+pub fn device_of(package: &MlsMessage) -> (AccountId, DeviceId) {
+    let package = package.as_key_package().unwrap();
+    let certificate = certificate(package.signing_identity()).unwrap();
+    (certificate.account, certificate.device)
 }

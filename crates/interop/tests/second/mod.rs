@@ -247,12 +247,13 @@ impl Second {
     async fn commits(
         &mut self,
         id: ConversationId,
+        packages: &[MlsMessage],
         build: impl for<'a> Fn(Builder<'a>) -> Builder<'a>,
     ) -> usize {
         for losses in 0.. {
             let conversation = self.conversations.get_mut(&id).unwrap();
             let built = build(conversation.group().commit_builder()).build_detached();
-            let request = conversation.commits(&self.mls, built.unwrap());
+            let request = conversation.commits(&self.mls, packages, built.unwrap());
             if self.is_accepted(id, Request::Commit(request)).await {
                 self.until(|own| !own.conversations[&id].is_pending()).await;
                 return losses;
@@ -265,14 +266,17 @@ impl Second {
     pub async fn updates(&mut self, id: ConversationId) -> usize {
         let address = self.address(Some(id)).await;
         let leaf = mls::leaf(&address);
-        self.commits(id, |builder| builder.set_leaf_node_extensions(leaf.clone()))
-            .await
+        self.commits(id, &[], |builder| {
+            builder.set_leaf_node_extensions(leaf.clone())
+        })
+        .await
     }
 
     pub async fn adds(&mut self, id: ConversationId, handle: &str) -> usize {
         let account = self.looks_up(handle).await;
         let packages = self.key_packages(account).await;
-        self.commits(id, |builder| adding(builder, &packages)).await
+        self.commits(id, &packages, |builder| adding(builder, &packages))
+            .await
     }
 
     pub async fn removes(&mut self, id: ConversationId, account: AccountId) -> usize {
@@ -298,7 +302,7 @@ impl Second {
         let leaves = view.leaves.iter().filter(|leaf| leaf.account() == account);
         let leaves: Vec<LeafIndex> = leaves.map(|leaf| leaf.index).collect();
         let state = view.state_after(&leaves, &[]);
-        self.commits(id, |mut builder| {
+        self.commits(id, &[], |mut builder| {
             for leaf in &leaves {
                 builder = builder.remove_member(leaf.0).unwrap();
             }
@@ -318,7 +322,7 @@ impl Second {
     ) -> usize {
         let mut state = self.state(id).clone();
         state.set_role(account, role);
-        self.commits(id, |builder| {
+        self.commits(id, &[], |builder| {
             builder.set_group_context_ext(mls::context(&state)).unwrap()
         })
         .await
@@ -347,7 +351,7 @@ impl Second {
             Conversation::new(mls::group(&self.mls, &group_id, &state, &address));
         let builder = conversation.group().commit_builder();
         let built = adding(builder, &packages).build_detached().unwrap();
-        let create = conversation.begins(&self.mls, built);
+        let create = conversation.begins(&self.mls, &packages, built);
         self.conversations.insert(id, conversation);
         self.accepted(Request::Create(create)).await;
         id

@@ -219,7 +219,11 @@ fn counter(mimi: &Mimi) -> Result<u64, ContentError> {
     let value = mimi
         .extension(&Key::text(EXTENSION_COUNTER))
         .ok_or(ContentError::Malformed)?;
-    Ok(Decoder::new(value).u64()?)
+    match Decoder::new(value).u64()? {
+        // It counts from 1; a receiver takes 0 for having heard nothing yet.
+        0 => Err(ContentError::Malformed),
+        counter => Ok(counter),
+    }
 }
 
 fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentError> {

@@ -417,6 +417,7 @@ fn extensions() -> Vec<Refused> {
     vec![
         case("without a counter", "malformed", with(without)),
         case("a counter that is a text", "malformed", counter(text("5"))),
+        case("a counter of zero", "malformed", counter(uint(0))),
         case("a counter below zero", "malformed", counter(vec![0x24])),
         case(
             "an extension twice",

@@ -34,7 +34,7 @@ fn exporter_secret(person: &Person) -> Vec<u8> {
     let values = person.storage.values.read().unwrap();
     let mut secrets = values.values().filter_map(|stored| {
         let stored: Value = serde_json::from_slice(stored).ok()?;
-        let bytes = stored.pointer("/exporter_secret/secret/value")?;
+        let bytes = stored.pointer("/exporter_secret/secret/value/vec")?;
         serde_json::from_value(bytes.clone()).ok()
     });
     secrets.next().expect("an exporter secret")
