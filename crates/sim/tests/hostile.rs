@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use keyfold_sim::{Cheat, Check, Excuse, Faults, Mishap, Options, Report, Setup, Town, Trick, run};
+use keyfold_sim::{Cheat, Excuse, Faults, Mishap, Options, Report, Setup, Town, Trick, run};
 
 fn hostile() -> Setup {
     Setup {
@@ -103,9 +103,9 @@ fn a_commit_that_nobody_may_make_is_refused_by_all_with_the_reason() {
         (Trick::AgainstRoles, "may not"),
     ] {
         let report = betrayed(trick);
-        let told = report.violations.iter();
-        let told = told.filter(|it| it.check == Check::Rest && it.words.contains(why));
-        assert!(told.count() >= 3, "{trick:?}: {:#?}", report.violations);
+        assert_eq!(report.violations, [], "{trick:?}: the others go on");
+        let told = report.told.iter().filter(|(_, words)| words.contains(why));
+        assert!(told.count() >= 3, "{trick:?}: {:#?}", report.told);
     }
 }
 

@@ -137,6 +137,8 @@ pub(crate) struct Oracle {
     /// Items that a malicious server made up.
     slipped_in: usize,
     server_restored: Vec<Span>,
+    /// What people were told was refused, with the device that told them.
+    pub(crate) told: Vec<(usize, String)>,
     /// What is missing rightly, by why.
     pub(crate) excused: BTreeMap<Excuse, usize>,
     pub(crate) violations: Vec<Violation>,
@@ -153,6 +155,11 @@ impl Oracle {
     /// Judges the world after everything has healed and come to rest.
     pub(crate) fn judges(&mut self, devices: &[Device]) {
         let screens: Vec<Screen> = devices.iter().map(Screen::of).collect();
+        for screen in &screens {
+            let told = screen.refused.iter();
+            self.told
+                .extend(told.map(|why| (screen.device, why.clone())));
+        }
         let mut found = Found::new();
         let mut note = |check: Check, words: Vec<String>| {
             found.extend(words.into_iter().map(|words| (check, words)));

@@ -62,6 +62,8 @@ pub struct Report {
     pub trace: u64,
     /// What each thief opened.
     pub thefts: Vec<Theft>,
+    /// What people were told was refused, with the device that told them.
+    pub told: Vec<(usize, String)>,
     /// What is missing rightly, by why.
     pub excused: BTreeMap<Excuse, usize>,
     /// Of how many bodies the use of keys could be read, and of how many not.
@@ -184,6 +186,7 @@ impl World {
             trace: self.trace.digest(),
             violations: self.oracle.violations,
             thefts,
+            told: self.oracle.told,
             excused: self.oracle.excused,
             keys_read: self.watch.keys_read(),
             played: self.played,

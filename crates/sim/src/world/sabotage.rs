@@ -238,7 +238,10 @@ impl World {
             puts_back(database, &earlier, "mls");
             puts_back(database, &earlier, "heard");
         });
-        item.sequence += 1_000;
+        let Ok(Some(Body::Hello(hello))) = self.devices[VICTIM].engine.hello() else {
+            return;
+        };
+        item.sequence = hello.after + 1;
         let again = v1::Deliveries {
             items: vec![item],
             caught_up: true,
