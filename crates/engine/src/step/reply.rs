@@ -134,8 +134,8 @@ impl Step<'_> {
                 let failure = Failure::Server(words(code).to_owned());
                 self.create_failed(&mut loaded, failure)?;
             }
-            (kind, code) if loaded.row.line_of.is_some() => {
-                self.refused_in_line(&mut loaded, request, waiting, (kind, code))?;
+            _ if loaded.row.line_of.is_some() => {
+                self.refused_in_line(&mut loaded, request, waiting, refused)?;
             }
             (Kind::Send, RefusalCode::Stale) => {
                 self.drop_request(request)?;
@@ -195,17 +195,19 @@ impl Step<'_> {
         line: &mut Loaded,
         request: i64,
         waiting: &Waiting,
-        (kind, code): (Kind, RefusalCode),
+        refused: &v1::Refused,
     ) -> Result<(), Fault> {
+        let (kind, code, server_epoch) = (waiting.kind, refused.code(), epoch_in(refused));
         if kind == Kind::Send {
             self.drop_request(request)?;
             return self.unsend(line, Place(waiting.reference));
         }
         self.take_back(line)?;
-        if code != RefusalCode::Stale {
-            self.line_over(line)?;
+        match code {
+            // Somebody was quicker, and that comes through the mailbox: or it does not, and then the line is over as well.
+            RefusalCode::Stale => self.moved_on(line, server_epoch),
+            _ => self.line_over(line),
         }
-        Ok(())
     }
 
     /// The server has another idea of this conversation than its members: nothing more goes out until they have met again. Where

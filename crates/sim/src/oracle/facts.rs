@@ -40,6 +40,10 @@ impl Oracle {
     /// A device is not in a conversation any more.
     pub(crate) fn parts(&mut self, device: usize, events: &[Event]) {
         for event in events {
+            // Only one copy of a device goes on; the other has said so.
+            if *event == Event::DeviceRemoved && self.may_be_turned_away(device) {
+                self.cloned.insert(device);
+            }
             if let Event::Removed(conversation) = event {
                 self.parted.insert((device, conversation.as_ref().to_vec()));
             }

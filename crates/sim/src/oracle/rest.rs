@@ -1,6 +1,7 @@
 //! Nothing waits for ever once everything has healed.
 
 use keyfold_engine::view::Standing;
+use rusqlite::Connection;
 
 use super::screen::Screen;
 use crate::device::Device;
@@ -25,7 +26,33 @@ pub(super) fn at_rest(screen: &Screen, device: &Device, came_apart: bool) -> Vec
     }
     let waiting = device.engine.waiting().unwrap();
     if waiting > 0 {
-        found.push(format!("{waiting} things wait for ever on device {number}"));
+        let what = device.copied().map(|copied| waits(&copied.database));
+        let what = what.unwrap_or_default();
+        found.push(format!(
+            "{waiting} things wait for ever on device {number}: {what}"
+        ));
     }
     found
+}
+
+/// What a device still wants, by what its tables call it: for whoever looks for the cause.
+fn waits(database: &Connection) -> String {
+    let list = |select: &str| -> Vec<String> {
+        let mut statement = database.prepare(select).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let requests = list(
+        "SELECT 'kind ' || kind || ' of ' || coalesce(conversation, '-') || ' accepted ' || accepted
+         FROM outbox ORDER BY id LIMIT 8",
+    );
+    let wishes = list(
+        "SELECT 'wish of ' || conversation || ' state ' || intent.state || ' ' || hex(substr(body, 1, 12))
+         FROM intent ORDER BY id LIMIT 8",
+    );
+    let texts = list(
+        "SELECT 'text in ' || origin || ' standing ' || standing FROM timeline
+         JOIN conversation ON conversation.id = origin WHERE state = 0 LIMIT 4",
+    );
+    [requests, wishes, texts].concat().join(", ")
 }
