@@ -19,7 +19,7 @@ use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, Progress, Wish};
 use crate::table::outbox::Kind;
 use crate::table::timeline::{self, Stage};
-use crate::table::{heard, key_package, member, offer, parked};
+use crate::table::{key_package, member, offer, parked};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -186,8 +186,7 @@ impl Step<'_> {
         self.mirror(loaded, &view)?;
         let due = self.now.after(self.renewal_after_join(loaded));
         loaded.change().update_due = Some(due);
-        loaded.heard.clear();
-        heard::forget_all(self.tx, loaded.row.row)?;
+        self.hear_anew(loaded, None)?;
         self.on_the_way_again(loaded)?;
         self.note(loaded, by, &Notice::Back(why), at)?;
         self.erase = true;

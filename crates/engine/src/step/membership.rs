@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyfold_protocol::group::StagedChange;
 use keyfold_protocol::rules::{CommitFacts, GroupView, LeafIndex, LeafView};
 use keyfold_protocol::state::Kind;
-use keyfold_wire::ids::{AccountId, Timestamp};
+use keyfold_wire::ids::{AccountId, DeviceId, Timestamp};
 use keyfold_wire::limits::EPOCH_GRACE;
 use keyfold_wire::v1;
 
@@ -318,11 +318,27 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         for leaf in &before.leaves {
             if !has_device(after, leaf.device()) {
-                loaded.heard.remove(&leaf.device());
-                heard::forget(self.tx, loaded.row.row, &leaf.device())?;
+                self.hear_anew(loaded, Some(leaf.device()))?;
             }
         }
         Ok(())
+    }
+
+    /// From now on all devices, or this one, may count from anywhere.
+    pub(super) fn hear_anew(
+        &mut self,
+        loaded: &mut Loaded,
+        device: Option<DeviceId>,
+    ) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let concerned = |one: &DeviceId| device.is_none_or(|device| device == *one);
+        let cached: Vec<DeviceId> = loaded.heard.keys().copied().filter(concerned).collect();
+        for one in cached {
+            if let Some((heard, true)) = loaded.heard.remove(&one) {
+                heard::put(self.tx, row, &one, &heard)?;
+            }
+        }
+        heard::begin_anew(self.tx, row, device.as_ref())
     }
 
     /// Devices that had lost their state and were let in again may count from anywhere.
@@ -334,14 +350,7 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         for leaf in returned {
-            let device = leaf.device();
-            let known = match loaded.heard.remove(&device) {
-                Some((known, _)) => Some(known),
-                None => heard::get(self.tx, loaded.row.row, &device)?,
-            };
-            if let Some(known) = known {
-                loaded.heard.insert(device, (known.returned(), true));
-            }
+            self.hear_anew(loaded, Some(leaf.device()))?;
             let notice = Notice::Returned(*leaf.account().as_bytes());
             self.note(loaded, by, &notice, at)?;
             let shown = self.shown_id(loaded)?;
@@ -404,8 +413,7 @@ impl Step<'_> {
                 .delete(&self.storage)
                 .map_err(Fault::from_mls)?;
         }
-        loaded.heard.clear();
-        heard::forget_all(self.tx, loaded.row.row)?;
+        self.hear_anew(loaded, None)?;
         let row = loaded.change();
         row.standing = Standing::Left;
         row.group_id = None;

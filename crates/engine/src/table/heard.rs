@@ -53,14 +53,6 @@ impl Heard {
         Self::default()
     }
 
-    /// The device has come back after it had lost its state: it may count from anywhere.
-    pub(crate) fn returned(&self) -> Self {
-        Self {
-            before: self.before.max(self.last),
-            ..Self::default()
-        }
-    }
-
     /// Whether a message with this counter may be one that was said before the device lost its state.
     pub(crate) const fn may_be_said_again(&self, counter: u64) -> bool {
         counter <= self.before
@@ -193,17 +185,20 @@ pub(crate) fn relocate(
     Ok(())
 }
 
-/// Forgets a device: it has left, and starts anew when it comes back.
-pub(crate) fn forget(tx: &Connection, conversation: Row, device: &DeviceId) -> Result<(), Fault> {
-    tx.prepare_cached("DELETE FROM heard WHERE conversation = ?1 AND device = ?2")?
-        .execute((conversation.0, device.as_ref()))?;
-    Ok(())
-}
-
-/// Forgets everything heard in a conversation.
-pub(crate) fn forget_all(tx: &Connection, conversation: Row) -> Result<(), Fault> {
-    tx.prepare_cached("DELETE FROM heard WHERE conversation = ?1")?
-        .execute([conversation.0])?;
+/// From now on all devices of a conversation, or this one, may count from anywhere; what was heard before is passed over when it
+/// is said again.
+pub(crate) fn begin_anew(
+    tx: &Connection,
+    conversation: Row,
+    device: Option<&DeviceId>,
+) -> Result<(), Fault> {
+    let none = rmp_serde::to_vec(&Vec::<Missing>::new())
+        .map_err(|_| Fault::corrupt("a list of missing counters does not write"))?;
+    tx.prepare_cached(
+        "UPDATE heard SET before = max(before, last), last = 0, missing = ?3
+         WHERE conversation = ?1 AND device = coalesce(?2, device)",
+    )?
+    .execute((conversation.0, device.map(AsRef::<[u8]>::as_ref), none))?;
     Ok(())
 }
 

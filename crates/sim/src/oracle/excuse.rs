@@ -85,11 +85,6 @@ impl Oracle {
             && self.slipped_in == 0)
     }
 
-    /// Whether a device has come back from an older copy, whose token may have been replaced since.
-    pub(super) fn may_be_turned_away(&self, device: usize) -> bool {
-        self.restored.contains_key(&device) || self.cloned.contains(&device)
-    }
-
     /// Whether a device may have been turned away for another copy of it.
     pub(super) fn is_clone(&self, device: usize) -> bool {
         self.cloned.contains(&device)

@@ -40,8 +40,9 @@ impl Oracle {
     /// A device is not in a conversation any more.
     pub(crate) fn parts(&mut self, device: usize, events: &[Event]) {
         for event in events {
-            // Only one copy of a device goes on; the other has said so.
-            if *event == Event::DeviceRemoved && self.may_be_turned_away(device) {
+            // Only one copy of a device goes on, and what a device or server that was put back had added is not known any more: the
+            // device says so, and is linked anew.
+            if *event == Event::DeviceRemoved && self.came_apart() {
                 self.cloned.insert(device);
             }
             if let Event::Removed(conversation) = event {
