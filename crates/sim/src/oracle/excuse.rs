@@ -33,6 +33,9 @@ const RETENTION: u64 = keyfold_wire::limits::ITEM_RETENTION.as_secs() * 1_000;
 /// Milliseconds after a restart from an older copy until the way back has been found.
 const WAY_BACK: u64 = 60 * 60_000;
 
+/// Milliseconds that an item may be under way to a device that is in reach: broken connections, a process that starts again.
+const DELAY: u64 = 60_000;
+
 /// From when to when something was not as it should be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
@@ -55,8 +58,12 @@ impl Oracle {
 
     /// A device has come back from a copy of its state.
     pub(crate) fn is_restored(&mut self, device: usize, copied: u64, now: u64) {
+        // What waited for it when the copy was made came afterwards.
+        let absences = self.absences.get(&device).into_iter().flatten();
+        let away = absences.filter(|span| (span.from..=span.to + DELAY).contains(&copied));
+        let since = away.map(|span| span.from).min().unwrap_or(copied);
         let span = Span {
-            from: copied,
+            from: since.saturating_sub(DELAY),
             to: now + WAY_BACK,
         };
         self.restored.entry(device).or_default().push(span);

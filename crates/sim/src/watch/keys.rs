@@ -5,7 +5,8 @@
 //!
 //! - the envelope: no two different bodies have the same nonce under the same key;
 //! - MLS: no two different messages have the same group, epoch, leaf, kind and generation, which decide key and nonce but
-//!   for the four random bytes of the reuse guard. So even what the guard would save is found.
+//!   for the four random bytes of the reuse guard. So even what the guard would save is found, except between two copies
+//!   of one device, for which the guard was made.
 //!
 //! The same body again, byte for byte, is a retry and no use.
 
@@ -34,7 +35,7 @@ pub(super) struct Keys {
     envelopes: HashMap<(Vec<u8>, u64), EnvelopeKey>,
     sender_data: HashMap<(Vec<u8>, u64), Vec<u8>>,
     nonces: HashMap<(Vec<u8>, u64, [u8; NONCE]), Vec<u8>>,
-    generations: HashMap<Use, Vec<u8>>,
+    generations: HashMap<Use, usize>,
     /// Bodies by message id, as they were seen first.
     bodies: HashMap<Vec<u8>, Vec<u8>>,
     /// Uses that could be read.
@@ -78,7 +79,7 @@ impl Watch {
         if !keys.envelopes.contains_key(&place) {
             keys.learn(device);
         }
-        match self.keys.uses(&place, id, sealed) {
+        match self.keys.uses(device.number, &place, id, sealed) {
             Some(Err(words)) => self.finds(words),
             Some(Ok(())) => self.keys.read += 1,
             None => self.keys.unread += 1,
@@ -116,6 +117,7 @@ impl Keys {
     /// Notes what a body uses. `None`: its secrets are not here.
     fn uses(
         &mut self,
+        device: usize,
         place: &(Vec<u8>, u64),
         id: &[u8],
         body: &[u8],
@@ -129,12 +131,13 @@ impl Keys {
             return Some(Err("an envelope's nonce is used twice".to_owned()));
         }
         let used = self.sender_data_of(&message)?;
-        match self.generations.insert(used.clone(), message) {
-            Some(_) => Some(Err(format!(
+        match self.generations.insert(used.clone(), device) {
+            // Two copies of one device have its leaf: the reuse guard is for them.
+            Some(before) if before == device => Some(Err(format!(
                 "leaf {} uses its key {} of epoch {} twice",
                 used.leaf, used.generation, used.epoch
             ))),
-            None => Some(Ok(())),
+            _ => Some(Ok(())),
         }
     }
 
