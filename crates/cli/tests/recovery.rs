@@ -112,15 +112,21 @@ fn a_server_that_was_put_back_knows_everybody_and_everything_again() {
     copy_folder(&backup, &data);
     server.restart();
 
-    let reading =
-        [&ada, &bo, &cy].map(|one| one.start(&["read", &club, "--follow", "--last", "0"]));
-    for one in &reading {
-        waits_for(one, "moved");
+    let follow = ["read", &club, "--follow", "--last", "0"];
+    let [ada_reads, bo_reads, cy_reads] = [&ada, &bo, &cy].map(|one| one.start(&follow));
+    for reading in [&ada_reads, &bo_reads, &cy_reads] {
+        waits_for(reading, "moved");
     }
-    drop(reading);
-    // On a busy machine the way back may take longer than a command waits: what it was told is said all the same.
+    drop(cy_reads);
+    // The others are there: whoever has not found the way yet is let in by them. It may take longer than a command waits; what it
+    // was told is said all the same.
     cy.start(&["send", &club, "we are all here again"]).finish();
     cy.syncs();
+    for reading in [&ada_reads, &bo_reads] {
+        let heard = waits_for(reading, "text");
+        assert_eq!(text(&heard, "text"), "we are all here again");
+    }
+    drop((ada_reads, bo_reads));
     ada.says(&talk, "and we two as well");
     for one in [&ada, &bo] {
         one.syncs();

@@ -120,6 +120,13 @@ pub const MAX_LINES: usize = 4;
 /// the server any more.
 pub const LINE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
 
+/// Whoever has moved a conversation looks after this long who has not come in, and invites them again: a server that was put back
+/// hands out key packages that were used. A device that is there renews its leaf sooner.
+pub const REINVITE_AFTER: Duration = Duration::from_mins(4);
+
+/// So often. Who has not come in by then is away, and their Welcome waits for them.
+pub const REINVITE_TIMES: u8 = 3;
+
 /// In a group of so many accounts every member tells the maker of a move that it does not follow it; in a larger one admins do.
 pub const OBJECT_AT_MOST: usize = 32;
 

@@ -175,6 +175,7 @@ impl Step<'_> {
                 device,
                 key_package,
             } => self.plan_readmit(view, (*account, *device), key_package),
+            Wish::Reinvite(_) => self.plan_reinvite(&current.group, intent)?,
             Wish::End => Ok(Change {
                 update: Some(Update::default()),
                 ..Change::default()

@@ -101,6 +101,9 @@ impl Step<'_> {
         } else {
             self.line_over(line)?;
         }
+        if by == Some(self.me()?.account()) {
+            self.reinvite_later(host.row.row, 0)?;
+        }
         self.note(host, by, &Notice::Moved, at)?;
         self.reschedule = true;
         self.touched.insert(host.row.row);

@@ -17,7 +17,7 @@ use crate::limits::{MAX_NAME, PAST_SLACK, UPDATE_BYTES_PER_DAY, UPDATE_INTERVAL}
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address::{self, Use};
-use crate::table::intent::{self, Progress};
+use crate::table::intent::{self, Progress, Wish};
 use crate::table::member::{self, MemberRow};
 use crate::table::outbox::Kind as RequestKind;
 use crate::table::{heard, key_package, leaver};
@@ -111,6 +111,9 @@ impl Step<'_> {
             && let Some(intent) = intent::get(self.tx, waiting.reference)?
         {
             self.updated(loaded, &intent.wish)?;
+            if let Wish::Reinvite(times) = intent.wish {
+                self.reinvite_later(loaded.row.row, times.saturating_add(1))?;
+            }
             self.intent_over(loaded, &intent, Ok(()))?;
         }
         Ok(Fate::Applied)
@@ -373,9 +376,8 @@ impl Step<'_> {
         }
         let me = (self.me()?.account(), self.me()?.device());
         let mut added = facts.added.iter();
-        if added.any(|leaf| (leaf.account(), leaf.device()) == me) {
-            let why = "another copy of this device has been let in".to_owned();
-            self.lose_place(loaded, why)?;
+        if let Some(leaf) = added.find(|leaf| (leaf.account(), leaf.device()) == me) {
+            self.invited_again(loaded, &leaf.address)?;
             return Ok(Fate::Applied);
         }
         self.removed(loaded, by.map(LeafView::account), at)

@@ -20,6 +20,7 @@ mod notice;
 mod pump;
 mod recovery;
 mod register;
+mod reinvite;
 mod reply;
 mod schedule;
 mod send;

@@ -27,6 +27,7 @@ impl Step<'_> {
             Standing::Creating if loaded.row.line_of.is_none() => self.try_create(&mut loaded)?,
             Standing::Active => {
                 self.try_object(&mut loaded)?;
+                self.try_reinvite(&mut loaded)?;
                 self.go_on(&mut loaded)?;
             }
             Standing::Held(_) if loaded.row.line_of.is_none() => self.try_move(&mut loaded)?,

@@ -54,6 +54,8 @@ pub(crate) enum Wish {
         /// An encoded `MLSMessage`.
         key_package: Vec<u8>,
     },
+    /// After a move of one's own: invite those again who have not come in, for the how-manyth time. What is gathered are they.
+    Reinvite(u8),
     /// Tell an account that its move is not followed. What is gathered is that account.
     Object,
     /// End a line that the conversation has left behind, so that nobody says anything in it any more.
@@ -78,6 +80,7 @@ impl Wish {
                 | Self::Move
                 | Self::Rejoin
                 | Self::Readmit { .. }
+                | Self::Reinvite(_)
                 | Self::Object
                 | Self::End
         )

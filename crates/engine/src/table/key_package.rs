@@ -2,7 +2,7 @@
 
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{Serial, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{from_sql, instant, to_sql};
 use crate::Fault;
@@ -33,6 +33,14 @@ pub(crate) fn is_last_resort(tx: &Connection, serial: Serial) -> Result<bool, Fa
         .prepare_cached("SELECT count(*) FROM key_package WHERE serial = ?1 AND last_resort = 1")?
         .query_row([to_sql(serial.0)?], |row| row.get(0))?;
     Ok(count > 0)
+}
+
+/// The reference of the one with this address.
+pub(crate) fn reference_of(tx: &Connection, serial: Serial) -> Result<Option<Vec<u8>>, Fault> {
+    Ok(tx
+        .prepare_cached("SELECT reference FROM key_package WHERE serial = ?1")?
+        .query_row([to_sql(serial.0)?], |row| row.get(0))
+        .optional()?)
 }
 
 /// All that are at the directory are replaced there now.

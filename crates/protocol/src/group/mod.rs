@@ -28,6 +28,8 @@ use openmls::prelude::{
     Extension, Extensions, GroupContext, GroupId, MlsGroup, OpenMlsProvider as _,
 };
 
+use openmls::treesync::LeafNodeSource;
+
 pub use commit::{Change, Staged, StagedChange, Update};
 pub use config::{MAX_PAST_EPOCHS, MAXIMUM_FORWARD_DISTANCE, OUT_OF_ORDER_TOLERANCE};
 pub use device::Device;
@@ -151,6 +153,15 @@ impl Group {
             .binary_search_by_key(&index, |leaf| leaf.index)
             .ok()?;
         self.view.leaves.get(place)
+    }
+
+    /// Leaves that are as they were added: their devices have not renewed them, and perhaps have never come in.
+    pub fn not_renewed(&self) -> Vec<LeafIndex> {
+        let leaves = self.mls.treesync().full_leaves();
+        leaves
+            .filter(|(_, node)| matches!(node.leaf_node_source(), LeafNodeSource::KeyPackage(_)))
+            .map(|(index, _)| LeafIndex(index.u32()))
+            .collect()
     }
 
     /// This device's leaf.

@@ -1,0 +1,116 @@
+//! Those who have not come in after a move are invited again, each with a fresh key package. `docs/protocol/recovery.md`.
+
+use std::collections::BTreeSet;
+
+use keyfold_protocol::group::{Change, CheckedKeyPackage, Group};
+use keyfold_protocol::rules::{GroupView, LeafView};
+use keyfold_wire::ids::AccountId;
+
+use super::Step;
+use super::pump::Attempt;
+use crate::Fault;
+use crate::limits::{REINVITE_AFTER, REINVITE_TIMES};
+use crate::memory::Loaded;
+use crate::table::conversation::Row;
+use crate::table::intent::{self, IntentRow, Progress, Wish};
+use crate::table::{address, key_package, offer};
+
+impl Step<'_> {
+    /// Looks in a while who has not come in.
+    pub(super) fn reinvite_later(&mut self, row: Row, times: u8) -> Result<(), Fault> {
+        if times < REINVITE_TIMES {
+            let when = self.now.after(REINVITE_AFTER);
+            self.intend(row, &Wish::Reinvite(times), Progress::Ready, when)?;
+            self.wake(when);
+        }
+        Ok(())
+    }
+
+    /// It is time: asks the directory for key packages of those who have not come in.
+    pub(super) fn try_reinvite(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let is_it = |wish: &Wish| matches!(wish, Wish::Reinvite(_));
+        let ready = self.next_intent(loaded.row.row, is_it)?;
+        let Some(intent) = ready.filter(|_| self.session.greeted) else {
+            return Ok(());
+        };
+        if !intent::gathered(self.tx, intent.id)?.is_empty() || !self.load_group(loaded)? {
+            return Ok(());
+        }
+        let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
+        let absent = absent(&current.group);
+        let accounts: BTreeSet<AccountId> = absent.iter().map(LeafView::account).collect();
+        if accounts.is_empty() {
+            return self.forget_intent(intent.id);
+        }
+        intent::set_progress(self.tx, intent.id, Progress::Gathering)?;
+        for account in accounts {
+            self.gather_packages(intent.id, &account, loaded.row.suite)?;
+        }
+        Ok(())
+    }
+
+    /// Takes out and adds again each device that has not come in, where the directory has another key package of it.
+    pub(super) fn plan_reinvite(
+        &self,
+        group: &Group,
+        intent: &IntentRow,
+    ) -> Result<Result<Change, Attempt>, Fault> {
+        let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
+        let mut change = Change::default();
+        for leaf in absent(group) {
+            let fresh = |package: &&CheckedKeyPackage| {
+                let whose = package.certificate();
+                (whose.account, whose.device) == (leaf.account(), leaf.device())
+                    && package.address() != leaf.address
+                    && package.suite() == group.suite()
+            };
+            if let Some(package) = packages.iter().find(fresh) {
+                change.removed.push(leaf.index);
+                change.added.push(package.clone());
+            }
+        }
+        let nobody = change.added.is_empty();
+        Ok(if nobody {
+            Err(Attempt::Over(Ok(())))
+        } else {
+            Ok(change)
+        })
+    }
+
+    /// A commit has taken this device out and added it again: the Welcome that follows is to be joined by.
+    pub(super) fn invited_again(
+        &mut self,
+        loaded: &mut Loaded,
+        address: &[u8],
+    ) -> Result<(), Fault> {
+        let serial = address::serial_of(self.tx, address)?;
+        let reference = match serial {
+            Some(serial) => key_package::reference_of(self.tx, serial)?,
+            None => None,
+        };
+        let why = match &reference {
+            Some(_) => "it was invited again",
+            None => "another copy of this device has been let in",
+        };
+        self.lose_place(loaded, why.to_owned())?;
+        if let (Some(serial), Some(reference)) = (serial, reference)
+            && !key_package::is_last_resort(self.tx, serial)?
+        {
+            offer::add(self.tx, serial, &reference, loaded.row.row)?;
+        }
+        Ok(())
+    }
+}
+
+/// Leaves whose devices have not come in. The own one is where it is.
+fn absent(group: &Group) -> Vec<LeafView> {
+    let view: &GroupView = group.view();
+    let own = group.own_index();
+    let absent = group
+        .not_renewed()
+        .into_iter()
+        .filter(|index| *index != own);
+    absent
+        .filter_map(|index| view.leaf(index).cloned())
+        .collect()
+}
