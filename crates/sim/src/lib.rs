@@ -12,6 +12,7 @@
 )]
 
 mod device;
+pub mod disk;
 mod life;
 mod network;
 pub mod options;
