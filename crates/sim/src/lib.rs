@@ -18,6 +18,8 @@ mod network;
 pub mod options;
 pub mod oracle;
 mod server;
+mod store;
+pub mod story;
 mod trace;
 mod words;
 mod world;

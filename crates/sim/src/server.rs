@@ -1,4 +1,4 @@
-//! The real server core over its real in-memory store: what it holds survives a restart, its connections do not.
+//! The real server core over its real stores: what they hold survives a restart, its connections do not.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use keyfold_server::delivery::Feed;
 use keyfold_server::request::{AnonymousRequest, DeviceRequest};
 use keyfold_server::seal::AddressKey;
 use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::store::sqlite::OpenError;
 use keyfold_server::{Core, Device, Refusal, Settings};
 use keyfold_wire::ids::{MailboxId, Sequence};
 use keyfold_wire::v1;
@@ -16,18 +17,21 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use tokio::runtime::Runtime;
 
-type TheCore = Core<MemoryStore, ManualClock>;
+use crate::disk::Disk;
+use crate::store::{AnyStore, Home};
+
+type TheCore = Core<AnyStore, ManualClock>;
 
 /// What the server knows of a device that has greeted it.
 pub(crate) struct Session {
     pub(crate) device: Device,
-    feed: Feed<MemoryStore, ManualClock>,
+    feed: Feed<AnyStore, ManualClock>,
 }
 
 pub(crate) struct Server {
     runtime: Runtime,
     clock: ManualClock,
-    store: MemoryStore,
+    home: Home,
     core: Arc<TheCore>,
     key: AddressKey,
 }
@@ -37,31 +41,50 @@ fn key() -> AddressKey {
 }
 
 impl Server {
+    /// A server that keeps everything in memory.
     pub(crate) fn new(clock: ManualClock) -> Self {
+        Self::over(Home::Memory(MemoryStore::new()), clock).expect("memory opens")
+    }
+
+    /// A server whose database is on this disk.
+    pub(crate) fn on(disk: Disk, clock: ManualClock) -> Result<Self, OpenError> {
+        Self::over(Home::Disk(disk), clock)
+    }
+
+    fn over(home: Home, clock: ManualClock) -> Result<Self, OpenError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let store = MemoryStore::new();
-        let core = Self::launch(&runtime, &store, &clock);
-        Self {
+        let core = Self::launch(&runtime, home.open()?, &clock);
+        Ok(Self {
             runtime,
             clock,
-            store,
+            home,
             core,
             key: key(),
-        }
+        })
     }
 
-    fn launch(runtime: &Runtime, store: &MemoryStore, clock: &ManualClock) -> Arc<TheCore> {
-        let (core, committer) = Core::new(store.clone(), clock.clone(), key(), Settings::default());
+    fn launch(runtime: &Runtime, store: AnyStore, clock: &ManualClock) -> Arc<TheCore> {
+        let (core, committer) = Core::new(store, clock.clone(), key(), Settings::default());
         runtime.spawn(committer.run());
         core
     }
 
-    /// Killed and started again.
-    pub(crate) fn restarts(&mut self) {
+    /// Its disk, where it has one.
+    pub(crate) const fn disk(&self) -> Option<&Disk> {
+        match &self.home {
+            Home::Disk(disk) => Some(disk),
+            Home::Memory(_) => None,
+        }
+    }
+
+    /// Started again over what its store holds. To be called once its disk, too, has started again.
+    pub(crate) fn restarts(&mut self) -> Result<(), OpenError> {
         self.core.close();
-        self.core = Self::launch(&self.runtime, &self.store, &self.clock);
+        self.runtime.block_on(drained());
+        self.core = Self::launch(&self.runtime, self.home.open()?, &self.clock);
+        Ok(())
     }
 
     /// The first frame of a mailbox connection.

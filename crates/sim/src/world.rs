@@ -311,7 +311,7 @@ impl World {
 
     fn server_dies(&mut self) {
         self.trace.note(self.now(), "server dies", &[]);
-        self.server.restarts();
+        self.server.restarts().unwrap();
         for device in 0..self.devices.len() {
             self.devices[device].session = None;
             for channel in [Channel::Mailbox, Channel::Anonymous] {

@@ -33,7 +33,10 @@ static DISKS: Mutex<BTreeMap<u64, Weak<Mutex<Files>>>> = Mutex::new(BTreeMap::ne
 static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// One machine's disk.
-pub struct Disk {
+pub struct Disk(Arc<Known>);
+
+/// Known by its number for as long as somebody has it.
+struct Known {
     number: u64,
     files: Arc<Mutex<Files>>,
 }
@@ -48,12 +51,18 @@ impl Disk {
         let number = LAST.fetch_add(1, Ordering::SeqCst) + 1;
         let files = Arc::new(Mutex::new(Files::new(StdRng::seed_from_u64(seed))));
         lock(&DISKS).insert(number, Arc::downgrade(&files));
-        Self { number, files }
+        Self(Arc::new(Known { number, files }))
+    }
+
+    /// The same disk in other hands.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// The path of a file on this disk.
     pub fn path(&self, name: &str) -> PathBuf {
-        PathBuf::from(format!("/{}/{name}", self.number))
+        PathBuf::from(format!("/{}/{name}", self.0.number))
     }
 
     /// Operations so far: writes, truncations, syncs, deletions, and openings that made a file.
@@ -122,11 +131,11 @@ impl Disk {
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
-        lock(&self.files)
+        lock(&self.0.files)
     }
 }
 
-impl Drop for Disk {
+impl Drop for Known {
     fn drop(&mut self) {
         lock(&DISKS).remove(&self.number);
     }
