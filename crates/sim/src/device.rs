@@ -1,7 +1,6 @@
-//! One device: an engine over a file, the ends of its connections, and its clock.
+//! One device: an engine over a disk, the ends of its connections, and its clock.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use keyfold_engine::store::{Durability, Place};
 use keyfold_engine::{Channel, Engine, RequestId};
@@ -9,6 +8,7 @@ use keyfold_wire::ids::{DeviceId, MailboxId, Timestamp};
 use keyfold_wire::v1::client_frame::Request as Body;
 use rand::rngs::StdRng;
 
+use crate::disk::{Disk, Loss, VFS};
 use crate::network::Pipe;
 use crate::server::Session;
 
@@ -22,8 +22,9 @@ pub(crate) struct Asked {
 pub(crate) struct Device {
     pub(crate) engine: Engine,
     pub(crate) rng: StdRng,
-    folder: PathBuf,
-    starts: u32,
+    pub(crate) disk: Disk,
+    /// It died within the last step.
+    fallen: bool,
     pub(crate) number: usize,
     pub(crate) person: usize,
     pub(crate) id: Option<DeviceId>,
@@ -53,14 +54,12 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(folder: &Path, number: usize, person: usize, rng: StdRng, skew: i64) -> Self {
-        std::fs::create_dir_all(folder).unwrap();
-        let engine = open(&folder.join("0.db"));
+    pub(crate) fn new(disk: Disk, number: usize, person: usize, rng: StdRng, skew: i64) -> Self {
         Self {
-            engine,
+            engine: open(&disk),
             rng,
-            folder: folder.to_owned(),
-            starts: 0,
+            disk,
+            fallen: false,
             number,
             person,
             id: None,
@@ -109,16 +108,27 @@ impl Device {
         me.is_some_and(|me| me.registered)
     }
 
-    /// Killed: what the files hold at this moment is all that is left. Everything else is forgotten.
-    pub(crate) fn dies(&mut self) {
-        let file = |number: u32| self.folder.join(format!("{number}.db"));
-        let (before, after) = (file(self.starts), file(self.starts + 1));
-        copy_database(&before, &after);
-        self.engine = open(&after);
-        for ending in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{ending}", before.display()));
-        }
-        self.starts += 1;
+    /// Killed between two steps: what its disk keeps is all that is left. Everything else is forgotten.
+    pub(crate) fn dies(&mut self, loss: Loss) {
+        self.disk.restarts(loss);
+        self.awakes();
+    }
+
+    /// Killed within the step that was doomed; whether the step is durable all the same.
+    pub(crate) fn falls(&mut self) -> bool {
+        let durable = self.disk.passes();
+        self.awakes();
+        self.fallen = true;
+        durable
+    }
+
+    /// Whether it died within the last step.
+    pub(crate) const fn has_fallen(&mut self) -> bool {
+        std::mem::replace(&mut self.fallen, false)
+    }
+
+    fn awakes(&mut self) {
+        self.engine = open(&self.disk);
         self.session = None;
         self.greeted = false;
         self.asked.clear();
@@ -130,14 +140,11 @@ impl Device {
     }
 }
 
-fn open(path: &Path) -> Engine {
-    Engine::open(Place::File(path), None, Durability::Off).expect("a database opens after a kill")
-}
-
-fn copy_database(from: &Path, to: &Path) {
-    std::fs::copy(from, to).unwrap();
-    let beside = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
-    if beside(from).exists() {
-        std::fs::copy(beside(from), beside(to)).unwrap();
-    }
+fn open(disk: &Disk) -> Engine {
+    let path = disk.path("keyfold.db");
+    let place = Place::Layer {
+        name: VFS,
+        path: &path,
+    };
+    Engine::open(place, None, Durability::Full).expect("a database opens after a crash")
 }

@@ -13,6 +13,7 @@
 
 mod device;
 pub mod disk;
+mod fate;
 mod life;
 mod network;
 pub mod options;

@@ -28,10 +28,20 @@ struct Arguments {
     /// Print every step of the device of this number.
     #[arg(long)]
     follow: Option<usize>,
+    /// Instead of worlds: one story, with trouble at every operation of every disk in it.
+    #[arg(long)]
+    every_operation: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.every_operation {
+        return if keyfold_sim::story::every_operation() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+    }
     let (mut passed, mut failed) = (0, 0);
     let (mut texts, mut events) = (0, 0);
     let begin = Instant::now();

@@ -17,7 +17,7 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use tokio::runtime::Runtime;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Loss, Moment};
 use crate::store::{AnyStore, Home};
 
 type TheCore = Core<AnyStore, ManualClock>;
@@ -34,6 +34,10 @@ pub(crate) struct Server {
     home: Home,
     core: Arc<TheCore>,
     key: AddressKey,
+    /// It dies within the request that comes.
+    doomed: bool,
+    /// It died within the last one.
+    fallen: bool,
 }
 
 fn key() -> AddressKey {
@@ -41,6 +45,15 @@ fn key() -> AddressKey {
 }
 
 impl Server {
+    /// The server of a world: in every second one its database is on a disk.
+    pub(crate) fn of(seed: u64, clock: ManualClock) -> Self {
+        if seed.is_multiple_of(2) {
+            Self::on(Disk::new(seed), clock).expect("an empty disk opens")
+        } else {
+            Self::new(clock)
+        }
+    }
+
     /// A server that keeps everything in memory.
     pub(crate) fn new(clock: ManualClock) -> Self {
         Self::over(Home::Memory(MemoryStore::new()), clock).expect("memory opens")
@@ -62,6 +75,8 @@ impl Server {
             home,
             core,
             key: key(),
+            doomed: false,
+            fallen: false,
         })
     }
 
@@ -85,6 +100,37 @@ impl Server {
         self.runtime.block_on(drained());
         self.core = Self::launch(&self.runtime, self.home.open()?, &self.clock);
         Ok(())
+    }
+
+    /// Killed and started again: what its store keeps is all that is left.
+    pub(crate) fn dies(&mut self, loss: Loss) {
+        if let Some(disk) = self.disk() {
+            disk.restarts(loss);
+        }
+        self.restarts().expect("a database opens after a crash");
+    }
+
+    /// It dies at this moment of the request that comes, where its disk can tell moments apart.
+    pub(crate) fn dooms(&mut self, moment: Moment, loss: Loss) {
+        self.doomed = true;
+        if let Some(disk) = self.disk() {
+            disk.dooms(moment, loss);
+        }
+    }
+
+    /// The end of a request: whether what it came to is durable.
+    pub(crate) fn keeps(&mut self) -> bool {
+        if !std::mem::replace(&mut self.doomed, false) {
+            return true;
+        }
+        self.fallen = true;
+        self.disk().is_none_or(Disk::passes)
+    }
+
+    /// Whether it died within the last request.
+    pub(crate) fn has_fallen(&mut self) -> bool {
+        self.keeps();
+        std::mem::replace(&mut self.fallen, false)
     }
 
     /// The first frame of a mailbox connection.

@@ -14,6 +14,8 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::device::{Asked, Device};
+use crate::disk::Disk;
+use crate::fate::loss;
 use crate::life::name;
 use crate::network::{Event, Wire, number};
 use crate::options::Options;
@@ -69,7 +71,7 @@ pub(crate) struct World {
     pub(crate) rng: StdRng,
     clock: ManualClock,
     pub(crate) devices: Vec<Device>,
-    server: Server,
+    pub(crate) server: Server,
     queue: BTreeMap<(u64, u64), Event>,
     order: u64,
     left: u32,
@@ -78,7 +80,6 @@ pub(crate) struct World {
     faulty: bool,
     pub(crate) oracle: Oracle,
     pub(crate) trace: Trace,
-    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -87,7 +88,7 @@ impl World {
         Self {
             options,
             rng: StdRng::seed_from_u64(options.seed),
-            server: Server::new(clock.clone()),
+            server: Server::of(options.seed, clock.clone()),
             clock,
             devices: Vec::new(),
             queue: BTreeMap::new(),
@@ -97,7 +98,6 @@ impl World {
             faulty: false,
             oracle: Oracle::default(),
             trace: Trace::default(),
-            folder: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -230,9 +230,9 @@ impl World {
         } else {
             0
         };
-        let folder = self.folder.path().join(number.to_string());
+        let disk = Disk::new(self.options.seed ^ number as u64);
         self.devices
-            .push(Device::new(&folder, number, person, rng, skew));
+            .push(Device::new(disk, number, person, rng, skew));
         number
     }
 
@@ -246,10 +246,19 @@ impl World {
     /// One step of a device's engine.
     fn applies(&mut self, device: usize, input: Input) -> Option<Outcome> {
         let now = self.now();
+        let doomed = self.dooms(device, &input);
         let one = &mut self.devices[device];
         let clock = one.clock(now);
         let told = (self.options.follow == Some(device)).then(|| words(&input));
-        match one.engine.apply(input, clock, &mut one.rng) {
+        let result = one.engine.apply(input, clock, &mut one.rng);
+        if doomed {
+            let durable = one.falls();
+            self.rests(device);
+            if !durable {
+                return None;
+            }
+        }
+        match result {
             Ok(outcome) => {
                 self.oracle.parts(device, &outcome.events);
                 if let Some(told) = told {
@@ -284,26 +293,39 @@ impl World {
         if self.is_killed(device) {
             return None;
         }
-        let outcome = self.applies(device, input)?;
+        let outcome = self.applies(device, input);
+        let fallen = self.devices[device].has_fallen();
+        let outcome = outcome?;
         judge(&mut self.oracle, &outcome.events);
-        if self.is_killed(device) {
+        if fallen || self.is_killed(device) {
             return None;
         }
         Some(outcome)
     }
 
     fn is_killed(&mut self, device: usize) -> bool {
-        let killed = self.faulty && self.options.faults.crashes() && self.rng.random_bool(0.002);
+        let killed = self.crashes() && self.rng.random_bool(0.002);
         if killed {
             self.dies(device);
         }
         killed
     }
 
+    /// Whether processes are killed now.
+    pub(crate) const fn crashes(&self) -> bool {
+        self.faulty && self.options.faults.crashes()
+    }
+
     fn dies(&mut self, device: usize) {
+        let loss = loss(&mut self.rng);
+        self.devices[device].dies(loss);
+        self.rests(device);
+    }
+
+    /// A device has died, and its shell starts again after a while.
+    fn rests(&mut self, device: usize) {
         let now = self.now();
         self.trace.note(now, "dies", &[device as u64]);
-        self.devices[device].dies();
         let pause = self.rng.random_range(100..5_000);
         self.devices[device].retry_at = now + pause;
         self.wakes(device, now + pause);
@@ -311,7 +333,8 @@ impl World {
 
     fn server_dies(&mut self) {
         self.trace.note(self.now(), "server dies", &[]);
-        self.server.restarts().unwrap();
+        let loss = loss(&mut self.rng);
+        self.server.dies(loss);
         for device in 0..self.devices.len() {
             self.devices[device].session = None;
             for channel in [Channel::Mailbox, Channel::Anonymous] {
@@ -495,7 +518,11 @@ impl World {
             }
             return self.pushes();
         }
+        self.dooms_server();
         let answer = self.answers(wire, frame, body);
+        if self.server.has_fallen() {
+            return self.server_dies();
+        }
         // Broken after the server did it and before the answer is heard.
         if self.faulty && self.options.faults.network() && self.rng.random_bool(0.01) {
             self.cuts(wire.device, wire.channel);
@@ -524,11 +551,14 @@ impl World {
         let answered = self
             .server
             .answers(wire.channel, device.session.as_ref(), body.clone());
+        let durable = self.server.keeps();
         match answered {
-            Ok(content) => {
+            Ok(content) if durable => {
                 self.oracle.answered(&self.server, &body, &content);
                 content
             }
+            // It died, and nobody hears it.
+            Ok(content) => content,
             Err(refusal) => Content::Refused(refusal.into()),
         }
     }

@@ -292,11 +292,14 @@ impl Files {
         match &mut doom.left {
             Some((_, whole)) => *whole &= log.is_none(),
             None if moment == Some(doom.moment) => {
-                let image = self.after(doom.loss);
-                // Without all of its frames a transaction did not happen.
-                let whole = log
-                    .and_then(|log| self.files.get(&log))
-                    .is_none_or(|log| image.holds(&log.name, &log.now));
+                // Without all of its frames a transaction did not happen. How many there are must decide nothing: something
+                // is always lost of them, unless everything is kept.
+                let mut image = self.after(doom.loss);
+                let whole = log.is_none() || doom.loss == Loss::Nothing;
+                let log = log.and_then(|log| self.files.get(&log));
+                if !whole && log.is_some_and(|log| image.holds(&log.name, &log.now)) {
+                    image = self.after(Loss::All);
+                }
                 doom.left = Some((image, whole));
             }
             None => {}

@@ -107,6 +107,10 @@ impl Shell {
     }
 
     fn complains(&mut self, fault: Fault) {
+        // Neither a full disk nor one that fails makes the data wrong, and nobody may be told so.
+        if !matches!(fault, Fault::DiskFull | Fault::Database(_)) {
+            self.wrong.push(format!("{} is told: {fault}", self.name));
+        }
         self.faults.push(fault);
         if self.faults.len() >= PATIENCE {
             self.disk.is_relieved();
