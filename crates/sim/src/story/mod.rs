@@ -10,7 +10,7 @@ mod town;
 mod whole;
 
 use crate::disk::{Loss, Trouble};
-use town::Town;
+use town::{CHAPTERS, Saved, Town};
 pub use whole::every_operation;
 
 /// Whose disk has trouble.
@@ -34,7 +34,9 @@ impl Whose {
 pub struct Case {
     /// Whose disk.
     pub whose: Whose,
-    /// At which of its operations.
+    /// In which chapter.
+    pub chapter: usize,
+    /// At which of its operations there.
     pub operation: u64,
     /// What happens there.
     pub trouble: Trouble,
@@ -46,9 +48,10 @@ pub struct Case {
 
 impl Case {
     /// Everything that is tried at one operation.
-    pub fn all_at(whose: Whose, operation: u64) -> Vec<Self> {
+    pub fn all_at(whose: Whose, chapter: usize, operation: u64) -> Vec<Self> {
         let case = |trouble, loss, again| Self {
             whose,
+            chapter,
             operation,
             trouble,
             loss,
@@ -75,28 +78,68 @@ impl Case {
 pub struct Telling {
     /// What is wrong at the end, one sentence each. Empty: all is well.
     pub wrong: Vec<String>,
-    /// The operations of the disk in question, from its beginning to the end of the story.
-    pub operations: u64,
-    /// What befell it, in words. `None`: the story was over before.
+    /// What befell the disk, in words. `None`: the chapter was over before, and the story was not told to its end.
     pub befell: Option<String>,
     /// Sentences that people were shown as the disk refused.
     pub faults: Vec<String>,
 }
 
-/// Tells the story, without trouble or with it.
-pub fn tell(whose: Whose, case: Option<Case>) -> Telling {
-    let mut town = Town::new(whose, case);
-    town.tells();
-    let wrong = town.judges();
-    Telling {
-        wrong,
-        operations: town.operations(),
-        befell: town.befell(),
-        faults: town.faults(),
+/// The story as it stands at the beginning of each chapter: what comes before it needs no telling again.
+pub struct Book {
+    chapters: Vec<Saved>,
+    /// Operations of each disk in all of it.
+    pub operations: [u64; 3],
+    /// What is wrong with it without any trouble.
+    pub wrong: Vec<String>,
+}
+
+impl Book {
+    /// Tells it once, without trouble.
+    pub fn write() -> Self {
+        let mut book = Self {
+            chapters: vec![Saved::default()],
+            operations: [0; 3],
+            wrong: Vec::new(),
+        };
+        for chapter in 0..CHAPTERS.len() {
+            let begin = book.chapters[chapter].clone();
+            let mut town = Town::new(None, &begin);
+            town.tells(chapter);
+            for (count, whose) in book.operations.iter_mut().zip(Whose::EACH) {
+                *count += town.disk(whose).operations();
+            }
+            book.chapters.push(town.saves());
+            if chapter + 1 == CHAPTERS.len() {
+                book.wrong = town.judges();
+            }
+        }
+        book
+    }
+
+    /// How many chapters it has.
+    pub const fn len() -> usize {
+        CHAPTERS.len()
+    }
+
+    /// Tells the chapter with trouble, and then the rest.
+    pub fn tell(&self, case: Case) -> Telling {
+        let mut town = Town::new(Some(case), &self.chapters[case.chapter]);
+        town.tells(case.chapter);
+        let Some(befell) = town.disk(case.whose).befell() else {
+            return Telling::default();
+        };
+        for chapter in case.chapter + 1..CHAPTERS.len() {
+            town.tells(chapter);
+        }
+        Telling {
+            wrong: town.judges(),
+            befell: Some(befell),
+            faults: town.faults(),
+        }
     }
 }
 
-/// What came of telling it with trouble at every `stride`-th operation from `offset` on, until it happens no more.
+/// What came of many tellings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     /// How often it was told.
@@ -119,37 +162,41 @@ impl Sum {
     }
 }
 
-/// Tells it with each trouble at each `stride`-th operation, and stops after a few wrong endings.
+/// Tells it with each trouble at each `stride`-th operation of each chapter, and stops after a few wrong endings.
 ///
 /// # Panics
 /// If `stride` is zero.
-pub fn every(whose: Whose, offset: u64, stride: u64) -> Sum {
+pub fn every(book: &Book, whose: Whose, offset: u64, stride: u64) -> Sum {
     assert!(stride > 0, "a stride leads on");
     let mut sum = Sum::default();
-    let mut operation = 1 + offset;
-    while sum.wrong.len() < 20 {
-        let mut happened = false;
-        for case in Case::all_at(whose, operation) {
-            let telling = tell(whose, Some(case));
+    for chapter in 0..Book::len() {
+        let mut operation = 1 + offset;
+        while sum.wrong.len() < 20 && sum.tells_all(book, &Case::all_at(whose, chapter, operation))
+        {
+            operation += stride;
+        }
+    }
+    sum
+}
+
+impl Sum {
+    /// Tells all that is tried at one operation. `false`: the chapter has no such operation.
+    ///
+    /// Layouts follow random keys: some tellings have a few operations more than others.
+    fn tells_all(&mut self, book: &Book, cases: &[Case]) -> bool {
+        let before = self.tellings;
+        for case in cases {
+            let telling = book.tell(*case);
             let Some(befell) = telling.befell else {
                 continue;
             };
-            happened = true;
-            sum.tellings += 1;
-            sum.faults.extend(telling.faults);
-            for wrong in telling.wrong {
-                sum.wrong.push(format!(
-                    "{befell}, {:?}, {:?}: {wrong}",
-                    case.loss, case.again
-                ));
-            }
+            self.tellings += 1;
+            self.faults.extend(telling.faults);
+            let words = |wrong| format!("chapter {}, {befell}, {case:?}: {wrong}", case.chapter);
+            self.wrong.extend(telling.wrong.into_iter().map(words));
         }
-        // Layouts follow random keys: some tellings have a few operations more than others.
-        if !happened {
-            break;
-        }
-        sum.operations += 1;
-        operation += stride;
+        let happened = self.tellings > before;
+        self.operations += u64::from(happened);
+        happened
     }
-    sum
 }

@@ -36,12 +36,18 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    pub(super) fn new(name: &'static str, disk: Disk, loss: Loss, again: Option<u64>) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        seed: u64,
+        disk: Disk,
+        loss: Loss,
+        again: Option<u64>,
+    ) -> Self {
         let mut shell = Self {
             name,
             disk,
             engine: None,
-            rng: StdRng::seed_from_u64(name.bytes().map(u64::from).sum()),
+            rng: StdRng::seed_from_u64(seed),
             line: None,
             owed: Vec::new(),
             loss,

@@ -15,7 +15,7 @@ use keyfold_wire::v1::server_frame::Content;
 use super::ending::{judge, screen};
 use super::shell::{Shell, Step};
 use super::{Case, Whose};
-use crate::disk::{Disk, Loss, Trouble};
+use crate::disk::{Disk, Image, Loss, Trouble};
 use crate::server::Server;
 
 /// A day in 2026.
@@ -32,11 +32,43 @@ const BO: usize = 1;
 const CY: usize = 2;
 const LINKED: usize = 3;
 
+/// The story. Each chapter begins with everybody's start.
+pub(super) const CHAPTERS: [fn(&mut Town); 9] = [
+    Town::register,
+    Town::begin,
+    Town::talk,
+    Town::add,
+    Town::race,
+    Town::links,
+    Town::talk_on_both,
+    Town::leave,
+    Town::renew,
+];
+
+/// What is kept between two chapters.
+#[derive(Clone)]
+pub(super) struct Saved {
+    now: Timestamp,
+    server: Image,
+    people: Vec<Image>,
+    accepted: Vec<(Body, Content)>,
+}
+
+impl Default for Saved {
+    fn default() -> Self {
+        Self {
+            now: Timestamp(START),
+            server: Image::default(),
+            people: vec![Image::default(); 4],
+            accepted: Vec::new(),
+        }
+    }
+}
+
 pub(super) struct Town {
     clock: ManualClock,
     server: Server,
     people: Vec<Shell>,
-    whose: Whose,
     case: Option<Case>,
     again: Option<u64>,
     unavailable: u32,
@@ -46,27 +78,28 @@ pub(super) struct Town {
 }
 
 impl Town {
-    pub(super) fn new(whose: Whose, case: Option<Case>) -> Self {
-        let clock = ManualClock::at(Timestamp(START));
-        let server_disk = disk(Whose::Server, case);
+    pub(super) fn new(case: Option<Case>, saved: &Saved) -> Self {
+        let clock = ManualClock::at(saved.now);
+        let server_disk = disk(Whose::Server, case, &saved.server);
         let loss = case.map_or(Loss::Nothing, |case| case.loss);
         let again = case.and_then(|case| case.again);
         let mut town = Self {
             server: Server::new(clock.clone()),
             clock,
             people: Vec::new(),
-            whose,
             case,
             again,
             unavailable: 0,
-            accepted: Vec::new(),
+            accepted: saved.accepted.clone(),
             wrong: Vec::new(),
         };
         town.opens_server(&server_disk);
         let own = [Whose::Device, Whose::Server, Whose::Server, Whose::Linked];
-        for (name, own) in ["ada", "bo", "cy", "linked"].into_iter().zip(own) {
-            let case = case.filter(|_| own != Whose::Server);
-            let shell = Shell::new(name, disk(own, case), loss, again);
+        for (number, name) in ["ada", "bo", "cy", "linked"].into_iter().enumerate() {
+            let case = case.filter(|_| own[number] != Whose::Server);
+            let disk = disk(own[number], case, &saved.people[number]);
+            let seed = saved.now.0 + number as u64;
+            let shell = Shell::new(name, seed, disk, loss, again);
             town.people.push(shell);
         }
         town
@@ -98,16 +131,8 @@ impl Town {
         }
     }
 
-    pub(super) fn operations(&self) -> u64 {
-        self.disk().operations()
-    }
-
-    pub(super) fn befell(&self) -> Option<String> {
-        self.disk().befell()
-    }
-
-    fn disk(&self) -> &Disk {
-        match self.whose {
+    pub(super) fn disk(&self, whose: Whose) -> &Disk {
+        match whose {
             Whose::Device => &self.people[ADA].disk,
             Whose::Linked => &self.people[LINKED].disk,
             Whose::Server => self.server.disk().expect("it has a disk"),
@@ -195,12 +220,29 @@ impl Town {
         self.does(who, command, |engine| engine.waiting().unwrap() > 0);
     }
 
-    /// Everything from the first registration to the last word.
-    pub(super) fn tells(&mut self) {
+    /// One chapter, at the end of which everything has come to rest.
+    pub(super) fn tells(&mut self, chapter: usize) {
+        CHAPTERS[chapter](self);
+        self.settles();
+    }
+
+    /// Everything that is kept, once all has come to rest.
+    pub(super) fn saves(&self) -> Saved {
+        Saved {
+            now: self.now(),
+            server: self.server.disk().expect("it has a disk").snapshot(),
+            people: self.people.iter().map(|one| one.disk.snapshot()).collect(),
+            accepted: self.accepted.clone(),
+        }
+    }
+
+    fn register(&mut self) {
         for who in [ADA, BO, CY] {
             self.registers(who);
         }
-        self.settles();
+    }
+
+    fn begin(&mut self) {
         let create = |_: &Engine| Command::Create {
             people: vec!["bo".to_owned()],
             name: Some("climbing".to_owned()),
@@ -209,15 +251,21 @@ impl Town {
         let begun = |engine: &Engine| !engine.conversations().unwrap().is_empty();
         self.does(ADA, create, begun);
         self.says(ADA, "one");
-        self.settles();
+    }
+
+    fn talk(&mut self) {
         self.says(BO, "two");
         self.says(ADA, "three");
-        self.settles();
+    }
+
+    fn add(&mut self) {
         self.changes(ADA, |conversation| Command::Add {
             conversation,
             people: vec!["cy".to_owned()],
         });
-        self.settles();
+    }
+
+    fn race(&mut self) {
         self.changes(BO, |conversation| Command::Update { conversation });
         self.says(CY, "four");
         self.changes(ADA, |conversation| Command::Rename {
@@ -225,18 +273,21 @@ impl Town {
             name: "summits".to_owned(),
         });
         self.says(ADA, "five");
-        self.settles();
-        self.links();
-        self.settles();
+    }
+
+    fn talk_on_both(&mut self) {
         self.says(BO, "six");
         self.says(ADA, "seven");
         self.says(LINKED, "eight");
-        self.settles();
+    }
+
+    fn leave(&mut self) {
         self.changes(CY, |conversation| Command::Leave { conversation });
-        self.settles();
+    }
+
+    fn renew(&mut self) {
         self.changes(ADA, |conversation| Command::Update { conversation });
         self.says(LINKED, "nine");
-        self.settles();
     }
 
     fn links(&mut self) {
@@ -454,8 +505,9 @@ impl Town {
     }
 }
 
-fn disk(own: Whose, case: Option<Case>) -> Disk {
+fn disk(own: Whose, case: Option<Case>, saved: &Image) -> Disk {
     let disk = Disk::new(case.map_or(0, |case| case.operation));
+    disk.restores(saved);
     if let Some(case) = case.filter(|case| case.whose == own) {
         disk.plan(case.operation, case.trouble);
     }
