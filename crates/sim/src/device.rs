@@ -19,6 +19,10 @@ pub(crate) struct Asked {
     pub(crate) body: Body,
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 pub(crate) struct Device {
     pub(crate) engine: Engine,
     pub(crate) rng: StdRng,

@@ -32,7 +32,7 @@ impl Home {
                     checkpoint_pages: CHECKPOINT_PAGES,
                 };
                 let store = SqliteStore::open_in(layer, &disk.path("keyfold.db"))?;
-                Ok(AnyStore::Disk(store))
+                Ok(AnyStore::Disk(Box::new(store)))
             }
         }
     }
@@ -41,7 +41,7 @@ impl Home {
 /// One of the server's stores.
 pub(crate) enum AnyStore {
     Memory(MemoryStore),
-    Disk(SqliteStore),
+    Disk(Box<SqliteStore>),
 }
 
 /// Asks whichever it is.
@@ -74,7 +74,12 @@ impl Store for AnyStore {
         max_items: usize,
         max_bytes: usize,
     ) -> Result<Page, Refusal> {
-        ask!(self, store => Store::read(store, mailbox, after, max_items, max_bytes))
+        match self {
+            Self::Memory(store) => Store::read(store, mailbox, after, max_items, max_bytes).await,
+            Self::Disk(store) => {
+                Store::read(store.as_ref(), mailbox, after, max_items, max_bytes).await
+            }
+        }
     }
 
     async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {

@@ -40,7 +40,7 @@ struct Doom {
 
 pub(super) struct Files {
     rng: StdRng,
-    pub(super) files: BTreeMap<Number, File>,
+    by_number: BTreeMap<Number, File>,
     names: BTreeMap<String, Number>,
     durable_names: BTreeMap<String, Number>,
     last: Number,
@@ -59,7 +59,7 @@ impl Files {
     pub(super) fn new(rng: StdRng) -> Self {
         Self {
             rng,
-            files: BTreeMap::new(),
+            by_number: BTreeMap::new(),
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
             last: 0,
@@ -75,7 +75,10 @@ impl Files {
     }
 
     pub(super) fn size(&self) -> u64 {
-        self.files.values().map(|file| file.now.len() as u64).sum()
+        self.by_number
+            .values()
+            .map(|file| file.now.len() as u64)
+            .sum()
     }
 
     /// Counts an operation and says what befalls it.
@@ -120,7 +123,7 @@ impl Files {
             return Err(Failed::Full);
         }
         self.last += 1;
-        self.files.insert(
+        self.by_number.insert(
             self.last,
             File {
                 name: name.to_owned(),
@@ -135,7 +138,7 @@ impl Files {
         if self.crashed {
             return Err(Failed::Broken);
         }
-        self.files.get_mut(&number).ok_or(Failed::Broken)
+        self.by_number.get_mut(&number).ok_or(Failed::Broken)
     }
 
     pub(super) fn write(&mut self, number: Number, at: usize, bytes: &[u8]) -> Result<(), Failed> {
@@ -156,7 +159,7 @@ impl Files {
             done = self.rng.random_range(0..=done);
             self.crashed = true;
         }
-        if let Some(file) = self.files.get_mut(&number) {
+        if let Some(file) = self.by_number.get_mut(&number) {
             let bytes = bytes[..done].to_vec();
             write(&mut file.now, at, &bytes);
             file.changes.push(Change::Write { at, bytes });
@@ -223,7 +226,7 @@ impl Files {
 
     /// All files as they are.
     pub(super) fn image(&self) -> Image {
-        let content = |number| self.files.get(number).map(|file| file.now.clone());
+        let content = |number| self.by_number.get(number).map(|file| file.now.clone());
         let files = self.names.iter();
         Image {
             files: files
@@ -240,12 +243,11 @@ impl Files {
         for name in names {
             let (now, durable) = (self.names.get(name), self.durable_names.get(name));
             let number = match loss {
-                Loss::All => durable,
                 Loss::Nothing => now,
                 Loss::Some if now == durable || self.rng.random() => now,
-                Loss::Some => durable,
+                Loss::All | Loss::Some => durable,
             };
-            if let Some(file) = number.and_then(|number| self.files.get(number)) {
+            if let Some(file) = number.and_then(|number| self.by_number.get(number)) {
                 let content = leaves(&file.durable, &file.now, &file.changes, loss, &mut self.rng);
                 files.insert(name.clone(), Arc::new(content));
             }
@@ -255,7 +257,7 @@ impl Files {
 
     /// Everything is as in this image, durable, and nothing that was open works any more.
     pub(super) fn becomes(&mut self, image: Image) {
-        self.files.clear();
+        self.by_number.clear();
         self.names.clear();
         for (name, content) in image.files {
             self.last += 1;
@@ -267,7 +269,7 @@ impl Files {
                 synced: true,
                 ..File::default()
             };
-            self.files.insert(self.last, file);
+            self.by_number.insert(self.last, file);
             self.names.insert(name, self.last);
         }
         self.durable_names = self.names.clone();
@@ -296,7 +298,7 @@ impl Files {
                 // is always lost of them, unless everything is kept.
                 let mut image = self.after(doom.loss);
                 let whole = log.is_none() || doom.loss == Loss::Nothing;
-                let log = log.and_then(|log| self.files.get(&log));
+                let log = log.and_then(|log| self.by_number.get(&log));
                 if !whole && log.is_some_and(|log| image.holds(&log.name, &log.now)) {
                     image = self.after(Loss::All);
                 }

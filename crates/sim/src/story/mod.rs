@@ -170,11 +170,17 @@ pub fn every(book: &Book, whose: Whose, offset: u64, stride: u64) -> Sum {
     assert!(stride > 0, "a stride leads on");
     let mut sum = Sum::default();
     for chapter in 0..Book::len() {
-        let mut operation = 1 + offset;
-        while sum.wrong.len() < 20 && sum.tells_all(book, &Case::all_at(whose, chapter, operation))
-        {
-            operation += stride;
-        }
+        sum.add(chapter_of(book, whose, chapter, offset, stride));
+    }
+    sum
+}
+
+/// The same for one chapter.
+fn chapter_of(book: &Book, whose: Whose, chapter: usize, offset: u64, stride: u64) -> Sum {
+    let mut sum = Sum::default();
+    let mut operation = 1 + offset;
+    while sum.wrong.len() < 20 && sum.tells_all(book, &Case::all_at(whose, chapter, operation)) {
+        operation += stride;
     }
     sum
 }
@@ -186,7 +192,13 @@ impl Sum {
     fn tells_all(&mut self, book: &Book, cases: &[Case]) -> bool {
         let before = self.tellings;
         for case in cases {
-            let telling = book.tell(*case);
+            // A telling that panics is one that went wrong.
+            let told = std::panic::catch_unwind(|| book.tell(*case));
+            let telling = told.unwrap_or_else(|_| Telling {
+                wrong: vec!["it came to a sudden end".to_owned()],
+                befell: Some("something".to_owned()),
+                faults: Vec::new(),
+            });
             let Some(befell) = telling.befell else {
                 continue;
             };

@@ -23,7 +23,7 @@ const START: u64 = 1_790_000_000_000;
 /// Turns of everybody beyond which the town goes round in circles.
 const MAX_TURNS: usize = 2_000;
 /// How long a pause in the story is: longer than a retry.
-const PAUSE: Duration = Duration::from_secs(180);
+const PAUSE: Duration = Duration::from_mins(3);
 /// Answers that fail before somebody makes room on the server's disk.
 const PATIENCE: u32 = 2;
 
@@ -183,13 +183,12 @@ impl Town {
                     }
                 },
                 Step::Died if done(self.people[who].shows()) => return None,
-                Step::Died => {}
                 Step::Failed if done(self.people[who].shows()) => {
                     self.wrong
                         .push("a step that failed has happened".to_owned());
                     return None;
                 }
-                Step::Failed => {}
+                Step::Died | Step::Failed => {}
             }
         }
         self.wrong.push("a command never succeeds".to_owned());
