@@ -1,4 +1,4 @@
-//! One device: an engine over a file, the ends of its connections, and its clock.
+//! One device: an engine over a disk, the ends of its connections, and its clock.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,14 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use rand::rngs::StdRng;
 
 use crate::copied::Copied;
+use crate::disk::{Disk, Image, Loss, VFS};
 use crate::network::Pipe;
 use crate::server::Session;
+
+/// Its database on its disk.
+const FILE: &str = "keyfold.db";
+/// A database, and its log beside it.
+const ENDINGS: [&str; 2] = ["", "-wal"];
 
 /// A request whose answer has not come.
 pub(crate) struct Asked {
@@ -20,11 +26,18 @@ pub(crate) struct Asked {
     pub(crate) body: Body,
 }
 
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 pub(crate) struct Device {
     pub(crate) engine: Engine,
     pub(crate) rng: StdRng,
-    folder: PathBuf,
-    starts: u32,
+    pub(crate) disk: Disk,
+    /// It dies within the step that comes.
+    pub(crate) doomed: bool,
+    /// It died within the last step.
+    fallen: bool,
     pub(crate) number: usize,
     pub(crate) person: usize,
     pub(crate) id: Option<DeviceId>,
@@ -54,14 +67,13 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(folder: &Path, number: usize, person: usize, rng: StdRng, skew: i64) -> Self {
-        std::fs::create_dir_all(folder).unwrap();
-        let engine = open(&folder.join("0.db"));
+    pub(crate) fn new(disk: Disk, number: usize, person: usize, rng: StdRng, skew: i64) -> Self {
         Self {
-            engine,
+            engine: open(&disk),
             rng,
-            folder: folder.to_owned(),
-            starts: 0,
+            disk,
+            doomed: false,
+            fallen: false,
             number,
             person,
             id: None,
@@ -110,14 +122,16 @@ impl Device {
         me.is_some_and(|me| me.registered)
     }
 
-    fn file(&self, number: u32) -> PathBuf {
-        self.folder.join(format!("{number}.db"))
-    }
-
-    /// Copies its files as they are at this moment.
+    /// Writes its files as they are at this moment to a database at this path.
     pub(crate) fn copies_to(&self, path: &Path) {
-        let _ = std::fs::remove_file(format!("{}-wal", path.display()));
-        copy_database(&self.file(self.starts), path);
+        let image = self.disk.snapshot();
+        for ending in ENDINGS {
+            let to = format!("{}{ending}", path.display());
+            match image.file(&format!("{FILE}{ending}")) {
+                Some(content) => std::fs::write(to, content).unwrap(),
+                None => drop(std::fs::remove_file(to)),
+            }
+        }
     }
 
     /// A copy of its whole state. `None`: there is no account on it.
@@ -127,20 +141,39 @@ impl Device {
         Copied::of_folder(folder, "copy.db")
     }
 
-    /// Killed: what the files hold at this moment is all that is left. Everything else is forgotten.
-    pub(crate) fn dies(&mut self) {
-        self.restarts_from(&self.file(self.starts));
+    /// Killed between two steps: what its disk keeps is all that is left. Everything else is forgotten.
+    pub(crate) fn dies(&mut self, loss: Loss) {
+        self.disk.restarts(loss);
+        self.awakes();
+    }
+
+    /// Killed within the step that was doomed; whether the step is durable all the same.
+    pub(crate) fn falls(&mut self) -> bool {
+        let durable = self.disk.passes();
+        self.awakes();
+        self.fallen = true;
+        durable
+    }
+
+    /// Whether it died within the last step.
+    pub(crate) const fn has_fallen(&mut self) -> bool {
+        std::mem::replace(&mut self.fallen, false)
     }
 
     /// Killed, and started again with a copy of these files in place of its own.
     pub(crate) fn restarts_from(&mut self, path: &Path) {
-        let (before, after) = (self.file(self.starts), self.file(self.starts + 1));
-        copy_database(path, &after);
-        self.engine = open(&after);
-        for ending in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{ending}", before.display()));
+        let mut image = Image::default();
+        for ending in ENDINGS {
+            if let Ok(content) = std::fs::read(format!("{}{ending}", path.display())) {
+                image.keeps(format!("{FILE}{ending}"), content);
+            }
         }
-        self.starts += 1;
+        self.disk.restores(&image);
+        self.awakes();
+    }
+
+    fn awakes(&mut self) {
+        self.engine = open(&self.disk);
         self.session = None;
         self.greeted = false;
         self.asked.clear();
@@ -152,8 +185,13 @@ impl Device {
     }
 }
 
-fn open(path: &Path) -> Engine {
-    Engine::open(Place::File(path), None, Durability::Off).expect("a database opens after a kill")
+fn open(disk: &Disk) -> Engine {
+    let path = disk.path(FILE);
+    let place = Place::Layer {
+        name: VFS,
+        path: &path,
+    };
+    Engine::open(place, None, Durability::Full).expect("a database opens after a crash")
 }
 
 pub(crate) fn copy_database(from: &Path, to: &Path) {

@@ -13,6 +13,7 @@
 
 mod copied;
 mod device;
+pub mod disk;
 mod network;
 pub mod options;
 pub mod oracle;
@@ -20,6 +21,8 @@ mod sabotage;
 pub mod script;
 mod secrecy;
 mod server;
+mod store;
+pub mod story;
 mod town;
 mod trace;
 mod watch;

@@ -45,6 +45,9 @@ struct Arguments {
     /// Print every step of the device of this number.
     #[arg(long)]
     follow: Option<usize>,
+    /// Instead of worlds: one story, with trouble at every operation of every disk in it.
+    #[arg(long)]
+    every_operation: bool,
 }
 
 impl Arguments {
@@ -154,6 +157,13 @@ impl Sum {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.every_operation {
+        return if keyfold_sim::story::every_operation() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+    }
     let mut sum = Sum::default();
     let begin = Instant::now();
     arguments.plays(|seed, report| sum.adds(seed, &report, arguments.options(seed).people));

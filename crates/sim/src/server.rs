@@ -1,4 +1,4 @@
-//! The real server core over its real in-memory store: what it holds survives a restart, its connections do not.
+//! The real server core over its real stores: what they hold survives a restart, its connections do not.
 
 use std::cell::Cell;
 use std::future::ready;
@@ -11,6 +11,7 @@ use keyfold_server::request::{AnonymousRequest, DeviceRequest};
 use keyfold_server::seal::{AddressKey, Target};
 use keyfold_server::store::memory::{Census, MemoryStore};
 use keyfold_server::store::operation::{Append, NewConversation, Welcomes};
+use keyfold_server::store::sqlite::OpenError;
 use keyfold_server::store::{ConversationKey, OnceKey, Operation, Store as _};
 use keyfold_server::{Core, Device, Refusal, Settings};
 use keyfold_wire::ids::{ConversationHandle, Epoch, MailboxId, MessageId, Sequence, Serial};
@@ -19,22 +20,29 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use tokio::runtime::Runtime;
 
-type TheCore = Core<MemoryStore, ManualClock>;
+use crate::disk::{Disk, Loss, Moment};
+use crate::store::{AnyStore, Home};
+
+type TheCore = Core<AnyStore, ManualClock>;
 
 /// What the server knows of a device that has greeted it.
 pub(crate) struct Session {
     pub(crate) device: Device,
-    feed: Feed<MemoryStore, ManualClock>,
+    feed: Feed<AnyStore, ManualClock>,
 }
 
 pub(crate) struct Server {
     runtime: Runtime,
     clock: ManualClock,
-    store: MemoryStore,
+    home: Home,
     core: Arc<TheCore>,
     key: AddressKey,
     /// Messages that it made up.
     slipped: Cell<u64>,
+    /// It dies within the request that comes.
+    doomed: bool,
+    /// It died within the last one.
+    fallen: bool,
 }
 
 fn key() -> AddressKey {
@@ -42,46 +50,104 @@ fn key() -> AddressKey {
 }
 
 impl Server {
-    pub(crate) fn new(clock: ManualClock) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let store = MemoryStore::new();
-        let core = Self::launch(&runtime, &store, &clock);
-        Self {
-            runtime,
-            clock,
-            store,
-            core,
-            key: key(),
-            slipped: Cell::new(0),
+    /// The server of a world, with its database on a disk if it is to have one.
+    pub(crate) fn of(seed: u64, on_disk: bool, clock: ManualClock) -> Self {
+        if on_disk {
+            Self::on(Disk::new(seed), clock).expect("an empty disk opens")
+        } else {
+            Self::new(clock)
         }
     }
 
-    fn launch(runtime: &Runtime, store: &MemoryStore, clock: &ManualClock) -> Arc<TheCore> {
-        let (core, committer) = Core::new(store.clone(), clock.clone(), key(), Settings::default());
+    /// A server that keeps everything in memory.
+    pub(crate) fn new(clock: ManualClock) -> Self {
+        Self::over(Home::Memory(MemoryStore::new()), clock).expect("memory opens")
+    }
+
+    /// A server whose database is on this disk.
+    pub(crate) fn on(disk: Disk, clock: ManualClock) -> Result<Self, OpenError> {
+        Self::over(Home::Disk(disk), clock)
+    }
+
+    fn over(home: Home, clock: ManualClock) -> Result<Self, OpenError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let core = Self::launch(&runtime, home.open()?, &clock);
+        Ok(Self {
+            runtime,
+            clock,
+            home,
+            core,
+            key: key(),
+            slipped: Cell::new(0),
+            doomed: false,
+            fallen: false,
+        })
+    }
+
+    fn launch(runtime: &Runtime, store: AnyStore, clock: &ManualClock) -> Arc<TheCore> {
+        let (core, committer) = Core::new(store, clock.clone(), key(), Settings::default());
         runtime.spawn(committer.run());
         core
     }
 
-    /// Killed and started again.
-    pub(crate) fn restarts(&mut self) {
+    /// Its disk, where it has one.
+    pub(crate) const fn disk(&self) -> Option<&Disk> {
+        match &self.home {
+            Home::Disk(disk) => Some(disk),
+            Home::Memory(_) => None,
+        }
+    }
+
+    /// Started again over what its store holds. To be called once its disk, too, has started again.
+    pub(crate) fn restarts(&mut self) -> Result<(), OpenError> {
         self.core.close();
-        self.core = Self::launch(&self.runtime, &self.store, &self.clock);
+        self.runtime.block_on(drained());
+        self.core = Self::launch(&self.runtime, self.home.open()?, &self.clock);
+        Ok(())
+    }
+
+    /// Killed and started again: what its store keeps is all that is left.
+    pub(crate) fn dies(&mut self, loss: Loss) {
+        if let Some(disk) = self.disk() {
+            disk.restarts(loss);
+        }
+        self.restarts().expect("a database opens after a crash");
+    }
+
+    /// It dies at this moment of the request that comes, where its disk can tell moments apart.
+    pub(crate) fn dooms(&mut self, moment: Moment, loss: Loss) {
+        self.doomed = true;
+        if let Some(disk) = self.disk() {
+            disk.dooms(moment, loss);
+        }
+    }
+
+    /// The end of a request: whether what it came to is durable.
+    pub(crate) fn is_through(&mut self) -> bool {
+        if !std::mem::replace(&mut self.doomed, false) {
+            return true;
+        }
+        self.fallen = true;
+        self.disk().is_none_or(Disk::passes)
+    }
+
+    /// Whether it died within the last request.
+    pub(crate) fn has_fallen(&mut self) -> bool {
+        self.is_through();
+        std::mem::replace(&mut self.fallen, false)
     }
 
     /// A server of its own over a copy of what this one holds.
     pub(crate) fn copied(&self) -> Self {
-        let mut copy = Self::new(self.clock.clone());
-        copy.becomes(self);
-        copy
+        Self::over(self.home.copied(), self.clock.clone()).expect("a copy opens")
     }
 
     /// Holds what the other one holds, as if it had come back from a copy of it. Its connections are over.
     pub(crate) fn becomes(&mut self, other: &Self) {
-        self.core.close();
-        self.store = other.store.backup();
-        self.core = Self::launch(&self.runtime, &self.store, &self.clock);
+        self.home.becomes(&other.home);
+        self.restarts().expect("a copy opens");
     }
 
     /// The first frame of a mailbox connection.
@@ -149,14 +215,28 @@ impl Server {
         })
     }
 
-    /// How much it keeps.
-    pub(crate) fn census(&self) -> Census {
-        self.store.census()
+    /// How much it keeps. `None`: its store does not count, being on a disk.
+    pub(crate) fn census(&self) -> Option<Census> {
+        match &self.home {
+            Home::Memory(store) => Some(store.census()),
+            Home::Disk(_) => None,
+        }
     }
 
     /// All bytes that it keeps.
     pub(crate) fn everything(&self) -> Vec<Vec<u8>> {
-        self.store.everything()
+        match &self.home {
+            Home::Memory(store) => store.everything(),
+            Home::Disk(disk) => vec![disk.snapshot().bytes()],
+        }
+    }
+
+    /// What a sabotage and a hostile server write to. Their worlds keep everything in memory.
+    fn memory(&self) -> &MemoryStore {
+        match &self.home {
+            Home::Memory(store) => store,
+            Home::Disk(_) => panic!("a server on a disk keeps to the rules"),
+        }
     }
 
     /// Keeps some bytes that nobody asked it to keep.
@@ -171,7 +251,7 @@ impl Server {
         };
         let batch = vec![Operation::Create(Box::new(new))];
         let now = self.clock.now();
-        self.runtime.block_on(self.store.transact(now, batch));
+        self.runtime.block_on(self.memory().transact(now, batch));
     }
 
     /// Puts a message into a mailbox that nobody sent there.
@@ -193,8 +273,8 @@ impl Server {
             welcomes: Welcomes::default(),
         };
         let create = vec![Operation::Create(Box::new(new))];
-        self.runtime.block_on(self.store.transact(now, create));
-        let conversation = self.runtime.block_on(self.store.conversation(key));
+        self.runtime.block_on(self.memory().transact(now, create));
+        let conversation = self.runtime.block_on(self.memory().conversation(key));
         let Ok(Some(conversation)) = conversation else {
             return;
         };
@@ -214,7 +294,7 @@ impl Server {
             }],
         };
         let send = vec![Operation::Send(Box::new(append))];
-        self.runtime.block_on(self.store.transact(now, send));
+        self.runtime.block_on(self.memory().transact(now, send));
     }
 
     pub(crate) fn sweeps(&self) {

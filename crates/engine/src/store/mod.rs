@@ -28,6 +28,13 @@ pub enum Place<'a> {
     File(&'a Path),
     /// In memory, gone when it is closed. For tests and simulations.
     Memory,
+    /// A file of a file layer of SQLite's that the process has registered. For tests and simulations.
+    Layer {
+        /// The file layer's name.
+        name: &'a str,
+        /// The file; made where there is none.
+        path: &'a Path,
+    },
 }
 
 /// When a step is durable.

@@ -55,15 +55,14 @@ mod native {
         "PRAGMA cipher_page_size = 2048; PRAGMA cipher_hmac_algorithm = HMAC_SHA256";
 
     pub(in super::super) fn connect(place: Place<'_>) -> Result<Connection, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
         let connection = match place {
-            Place::File(path) => Connection::open_with_flags(
-                path,
-                OpenFlags::SQLITE_OPEN_READ_WRITE
-                    | OpenFlags::SQLITE_OPEN_CREATE
-                    | OpenFlags::SQLITE_OPEN_NO_MUTEX
-                    | OpenFlags::SQLITE_OPEN_EXRESCODE,
-            )?,
+            Place::File(path) => Connection::open_with_flags(path, flags)?,
             Place::Memory => Connection::open_in_memory()?,
+            Place::Layer { name, path } => Connection::open_with_flags_and_vfs(path, flags, name)?,
         };
         connection.busy_timeout(PATIENCE)?;
         Ok(connection)
@@ -122,12 +121,11 @@ mod web {
     const FILES: &std::ffi::CStr = c"multipleciphers-opfs-sahpool";
 
     pub(in super::super) fn connect(place: Place<'_>) -> Result<Connection, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         Ok(match place {
-            Place::File(path) => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-                Connection::open_with_flags_and_vfs(path, flags, FILES)?
-            }
+            Place::File(path) => Connection::open_with_flags_and_vfs(path, flags, FILES)?,
             Place::Memory => Connection::open_in_memory()?,
+            Place::Layer { name, path } => Connection::open_with_flags_and_vfs(path, flags, name)?,
         })
     }
 

@@ -140,7 +140,10 @@ impl Oracle {
     }
 
     fn judge_store(&self, server: &Server, size: &Size) -> Vec<String> {
-        let census = server.census();
+        // Of a server on a disk nobody counts the rows: those worlds are not judged by them.
+        let Some(census) = server.census() else {
+            return Vec::new();
+        };
         let renewed: usize = self.renewed.values().sum();
         let spent = PACKAGES * size.suites * (REPLACED * size.devices + renewed);
         let bounds = [

@@ -13,6 +13,8 @@ use crate::script::{Mishap, Occasion};
 pub(super) struct Fate {
     /// How long its frames take, and when its shell notices what. Its own, so that what others do does not change it.
     pub(super) rng: StdRng,
+    /// How it dies, whenever it does.
+    pub(super) deaths: StdRng,
     /// What will befall it, after so many occasions.
     mishaps: Vec<(Mishap, u32)>,
     /// Requests whose loss could not be noted yet.
@@ -29,6 +31,7 @@ impl Fate {
     pub(super) fn new(seed: u64, device: usize) -> Self {
         Self {
             rng: nature(seed, device, 0),
+            deaths: nature(seed, device, 2),
             mishaps: Vec::new(),
             owed: Vec::new(),
             greeted: None,

@@ -8,7 +8,7 @@ use keyfold_server::clock::Clock as _;
 use super::World;
 use crate::network::{Event, Wire};
 use crate::oracle::Check;
-use crate::script::{Act, Occasion};
+use crate::script::Act;
 
 impl World {
     pub(super) fn befalls(&mut self, device: usize, act: &Act) {
@@ -35,7 +35,7 @@ impl World {
             Act::Restored => self.is_restored(device),
             Act::Turns(trick) => self.turns(device, *trick),
             Act::Cloned => self.is_cloned(device),
-            Act::ServerDies => self.server_dies(),
+            Act::ServerDies => self.server_is_killed(),
             Act::ServerBackedUp => self.backup = Some((self.server.copied(), self.now())),
             Act::ServerRestored => self.server_is_restored(),
             Act::Parted(crowd, minutes) => {
@@ -55,22 +55,8 @@ impl World {
         self.tends(device);
     }
 
-    pub(super) fn is_killed(&mut self, device: usize) -> bool {
-        let killed = self.meets(device, Occasion::Boundary).is_some();
-        if killed {
-            self.dies(device);
-        }
-        killed
-    }
-
-    pub(super) fn dies(&mut self, device: usize) {
-        self.trace.note(self.now(), "dies", &[device as u64]);
-        self.devices[device].dies();
-        self.comes_up(device);
-    }
-
     /// A process starts, after a while.
-    fn comes_up(&mut self, device: usize) {
+    pub(super) fn comes_up(&mut self, device: usize) {
         let now = self.now();
         self.fates[device].owed.clear();
         let pause = self.fates[device].rng.random_range(100..5_000);
@@ -111,7 +97,8 @@ impl World {
 
     pub(super) fn server_dies(&mut self) {
         self.trace.note(self.now(), "server dies", &[]);
-        self.server.restarts();
+        let loss = self.reaper.loss();
+        self.server.dies(loss);
         for device in 0..self.devices.len() {
             self.devices[device].session = None;
             for channel in [Channel::Mailbox, Channel::Anonymous] {

@@ -1,9 +1,10 @@
 //! The world: time, and the queue of what happens next.
 //!
 //! The shells of all devices are in `shell` and `arrivals`, the server's end of their connections in `server_side`, and what
-//! goes wrong in `faults`.
+//! goes wrong in `faults` and `deaths`.
 
 mod arrivals;
+mod deaths;
 mod fate;
 mod faults;
 mod hostile;
@@ -21,6 +22,7 @@ use keyfold_server::clock::{Clock as _, ManualClock};
 use keyfold_wire::ids::{ConversationId, Timestamp};
 
 use crate::device::Device;
+use crate::disk::Disk;
 use crate::network::Event;
 use crate::options::{Options, Setup};
 use crate::oracle::growth::Size;
@@ -30,6 +32,7 @@ use crate::secrecy::{Secrecy, Theft};
 use crate::server::Server;
 use crate::trace::Trace;
 use crate::watch::Watch;
+use deaths::{Reaper, is_on_disk};
 use fate::{Fate, nature};
 use hostile::Hoard;
 use sabotage::Meddler;
@@ -91,6 +94,7 @@ pub(crate) struct World {
     pub(crate) devices: Vec<Device>,
     fates: Vec<Fate>,
     server: Server,
+    reaper: Reaper,
     /// The copy of what the server held that was kept last, and when.
     backup: Option<(Server, u64)>,
     queue: BTreeMap<(u64, u64), Event>,
@@ -113,9 +117,10 @@ impl World {
     fn new(script: Script, setup: Setup) -> Self {
         let clock = ManualClock::at(Timestamp(START));
         Self {
+            server: Server::of(script.seed, is_on_disk(&script, setup), clock.clone()),
+            reaper: Reaper::new(script.seed),
             script,
             setup,
-            server: Server::new(clock.clone()),
             backup: None,
             clock,
             devices: Vec::new(),
@@ -273,9 +278,9 @@ impl World {
     fn arrives(&mut self, person: usize, skew: i64) -> usize {
         let number = self.devices.len();
         let rng = nature(self.script.seed, number, 1);
-        let folder = self.folder.path().join(number.to_string());
+        let disk = Disk::new(self.script.seed ^ number as u64);
         self.devices
-            .push(Device::new(&folder, number, person, rng, skew));
+            .push(Device::new(disk, number, person, rng, skew));
         self.fates.push(Fate::new(self.script.seed, number));
         number
     }

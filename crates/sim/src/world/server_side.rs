@@ -62,7 +62,11 @@ impl World {
             let retry_after = Duration::from_millis(millis);
             Content::Refused(Refusal::Busy { retry_after }.into())
         } else {
+            self.dooms_server();
             let answer = self.answers(wire, frame, body.clone());
+            if self.server.has_fallen() {
+                return self.server_dies();
+            }
             self.cheats_about_people(wire.device, &body, answer)
         };
         match mishap {
@@ -102,8 +106,9 @@ impl World {
         let answered = self
             .server
             .answers(wire.channel, device.session.as_ref(), body.clone());
+        let durable = self.server.is_through();
         match answered {
-            Ok(content) => {
+            Ok(content) if durable => {
                 let now = self.now();
                 self.oracle
                     .answered(&self.server, wire.device, &body, &content, now);
@@ -112,6 +117,8 @@ impl World {
                 }
                 content
             }
+            // It died, and nobody hears it.
+            Ok(content) => content,
             Err(refusal) => match self.meddles_with_refusal(&body) {
                 Some(accepted) => {
                     let now = self.now();

@@ -17,7 +17,9 @@ const STOPPED: u64 = 60_000;
 impl World {
     /// Carries out a command; `None` when the device complains.
     pub(super) fn commands(&mut self, device: usize, command: Command) -> Option<Answer> {
+        self.may_die_of(device, &command);
         let outcome = self.applies(device, Input::Command(command));
+        self.devices[device].has_fallen();
         self.tends(device);
         outcome.and_then(|outcome| outcome.answer.ok())
     }
@@ -47,6 +49,10 @@ impl World {
             let heard = outcome.as_ref().map(|it| (&it.answer, &it.events));
             self.follows(&format!("{told} -> {heard:?}"));
         }
+        let dies = self.devices[device].doomed;
+        if !self.survives(device) || dies && outcome.is_err() {
+            return None;
+        }
         match outcome {
             Ok(outcome) => {
                 self.oracle.parts(device, &outcome.events);
@@ -67,7 +73,7 @@ impl World {
         println!("{:>10} {what}", self.now() - START);
     }
 
-    /// A step before or after which the process may be killed, so that its shell never hears of it. `None`: it was, or the
+    /// A step before, within or after which the process may be killed, so that its shell never hears of it. `None`: it was, or the
     /// step failed.
     pub(super) fn steps(
         &mut self,
@@ -75,15 +81,15 @@ impl World {
         input: Input,
         judge: impl FnOnce(&mut Oracle, &[Told]),
     ) -> Option<Outcome> {
-        if self.is_killed(device) {
+        if self.is_killed_before(device) {
             return None;
         }
-        let outcome = self.applies(device, input)?;
+        let Some(outcome) = self.applies(device, input) else {
+            self.devices[device].has_fallen();
+            return None;
+        };
         judge(&mut self.oracle, &outcome.events);
-        if self.is_killed(device) {
-            return None;
-        }
-        Some(outcome)
+        (!self.is_killed_after(device)).then_some(outcome)
     }
 
     /// Whatever a device's shell has to do now: tick, connect, ask.

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::recent::Recent;
 use super::record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page};
@@ -47,7 +47,17 @@ pub struct SqliteStore {
     turn: AtomicUsize,
     conversations: ConversationCache,
     // The last field: given back when the connections are closed.
-    _lock: File,
+    _lock: Option<File>,
+}
+
+/// A file layer of `SQLite`'s that the process has registered, for simulations.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Pages in the log beyond which a commit moves them into the database; the product waits for 4,000, which a short story
+    /// does not reach.
+    pub checkpoint_pages: u32,
 }
 
 impl SqliteStore {
@@ -59,23 +69,43 @@ impl SqliteStore {
         let lock = lock(path)?;
         create_private(path)?;
         let explain = |error| schema::explain(path, error);
-        let mut db = Connection::open(path).map_err(explain)?;
-        schema::prepare(&mut db, path)?;
-        configure(&db).map_err(explain)?;
-        let readers = (0..READERS)
-            .map(|_| reader(path))
-            .collect::<Result<_, _>>()?;
-        let limit = CONVERSATION_CACHE;
-        let conversations: ConversationCache = Arc::new(Mutex::new(Recent::new(limit)));
+        let open = || Connection::open(path).map_err(explain);
+        let failed = |error| OpenError::File(path.into(), error);
+        let (db, conversations) = (first(open()?, path)?, conversations());
         let writer = Writer::new(db, conversations.clone());
-        let writer = Worker::start("store-writer", writer)
-            .map_err(|error| OpenError::File(path.into(), error))?;
+        let readers = (0..READERS).map(|_| {
+            let db = reader(open()?, path)?;
+            Worker::start("store-reader", db).map_err(failed)
+        });
         Ok(Self {
-            writer,
-            readers,
+            readers: readers.collect::<Result<_, _>>()?,
+            writer: Worker::start("store-writer", writer).map_err(failed)?,
             turn: AtomicUsize::new(0),
             conversations,
-            _lock: lock,
+            _lock: Some(lock),
+        })
+    }
+
+    /// Opens the database in a file layer of the process's own, without threads and without a lock on the folder: for
+    /// simulations, in which the same calls have to lead to the same operations.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_in(layer: Layer<'_>, path: &Path) -> Result<Self, OpenError> {
+        let explain = |error| schema::explain(path, error);
+        let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let open = || Connection::open_with_flags_and_vfs(path, flags, layer.name).map_err(explain);
+        let (db, conversations) = (first(open()?, path)?, conversations());
+        db.pragma_update(None, "wal_autocheckpoint", layer.checkpoint_pages)
+            .map_err(explain)?;
+        let writer = Writer::new(db, conversations.clone());
+        let readers = (0..READERS).map(|_| Ok(Worker::inline(reader(open()?, path)?)));
+        Ok(Self {
+            readers: readers.collect::<Result<_, _>>()?,
+            writer: Worker::inline(writer),
+            turn: AtomicUsize::new(0),
+            conversations,
+            _lock: None,
         })
     }
 
@@ -157,13 +187,22 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn reader(path: &Path) -> Result<Worker<Connection>, OpenError> {
-    let explain = |error| schema::explain(path, error);
-    let db = Connection::open(path).map_err(explain)?;
+/// The connection that writes, with its database as this version wants it.
+fn first(mut db: Connection, path: &Path) -> Result<Connection, OpenError> {
+    schema::prepare(&mut db, path)?;
+    configure(&db).map_err(|error| schema::explain(path, error))?;
+    Ok(db)
+}
+
+fn reader(db: Connection, path: &Path) -> Result<Connection, OpenError> {
     db.pragma_update(None, "query_only", true)
-        .map_err(explain)?;
+        .map_err(|error| schema::explain(path, error))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    Worker::start("store-reader", db).map_err(|error| OpenError::File(path.into(), error))
+    Ok(db)
+}
+
+fn conversations() -> ConversationCache {
+    Arc::new(Mutex::new(Recent::new(CONVERSATION_CACHE)))
 }
 
 impl Store for SqliteStore {

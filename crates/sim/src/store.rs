@@ -1,0 +1,131 @@
+//! Where a simulated server keeps things: its real in-memory store, or its real database on a disk that can fail.
+
+use std::sync::Arc;
+
+use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::store::sqlite::{Layer, OpenError, SqliteStore};
+use keyfold_server::store::{
+    Account, Answer, Conversation, ConversationKey, MailboxState, OnceKey, Operation, Page, Store,
+};
+use keyfold_server::{Device, Refusal};
+use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
+
+use crate::disk::{Disk, VFS};
+
+/// Pages in the log beyond which they are moved into the database: often, so that every story has it.
+const CHECKPOINT_PAGES: u32 = 40;
+
+/// What survives the server's process.
+pub(crate) enum Home {
+    Memory(MemoryStore),
+    Disk(Disk),
+}
+
+impl Home {
+    /// The same once more, with a life of its own.
+    pub(crate) fn copied(&self) -> Self {
+        match self {
+            Self::Memory(store) => Self::Memory(store.backup()),
+            Self::Disk(disk) => {
+                let copy = Disk::new(0);
+                copy.restores(&disk.snapshot());
+                Self::Disk(copy)
+            }
+        }
+    }
+
+    /// Holds what the other one holds.
+    ///
+    /// # Panics
+    /// If they are not of one kind.
+    pub(crate) fn becomes(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Memory(store), Self::Memory(other)) => *store = other.backup(),
+            (Self::Disk(disk), Self::Disk(other)) => disk.restores(&other.snapshot()),
+            _ => panic!("a copy is of the same kind"),
+        }
+    }
+
+    /// Opens what is there.
+    pub(crate) fn open(&self) -> Result<AnyStore, OpenError> {
+        match self {
+            Self::Memory(store) => Ok(AnyStore::Memory(store.clone())),
+            Self::Disk(disk) => {
+                let layer = Layer {
+                    name: VFS,
+                    checkpoint_pages: CHECKPOINT_PAGES,
+                };
+                let store = SqliteStore::open_in(layer, &disk.path("keyfold.db"))?;
+                Ok(AnyStore::Disk(Box::new(store)))
+            }
+        }
+    }
+}
+
+/// One of the server's stores.
+pub(crate) enum AnyStore {
+    Memory(MemoryStore),
+    Disk(Box<SqliteStore>),
+}
+
+/// Asks whichever it is.
+macro_rules! ask {
+    ($self:ident, $store:ident => $asked:expr) => {
+        match $self {
+            Self::Memory($store) => $asked.await,
+            Self::Disk($store) => $asked.await,
+        }
+    };
+}
+
+impl Store for AnyStore {
+    async fn transact(&self, now: Timestamp, batch: Vec<Operation>) -> Vec<Answer> {
+        ask!(self, store => store.transact(now, batch))
+    }
+
+    async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, Refusal> {
+        ask!(self, store => store.device(token_hash))
+    }
+
+    async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
+        ask!(self, store => store.mailbox(mailbox))
+    }
+
+    async fn read(
+        &self,
+        mailbox: MailboxId,
+        after: Sequence,
+        max_items: usize,
+        max_bytes: usize,
+    ) -> Result<Page, Refusal> {
+        match self {
+            Self::Memory(store) => Store::read(store, mailbox, after, max_items, max_bytes).await,
+            Self::Disk(store) => {
+                Store::read(store.as_ref(), mailbox, after, max_items, max_bytes).await
+            }
+        }
+    }
+
+    async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {
+        ask!(self, store => store.account_by_handle(handle))
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Option<Account>, Refusal> {
+        ask!(self, store => store.account(account))
+    }
+
+    async fn conversation(
+        &self,
+        key: ConversationKey,
+    ) -> Result<Option<Arc<Conversation>>, Refusal> {
+        ask!(self, store => store.conversation(key))
+    }
+
+    async fn accepted(
+        &self,
+        conversation: ConversationKey,
+        once: OnceKey,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        ask!(self, store => store.accepted(conversation, once))
+    }
+}
