@@ -93,6 +93,8 @@ pub(crate) struct Session {
 #[derive(Clone, Copy)]
 pub(crate) struct Dues {
     broken_off: bool,
+    greeted: bool,
+    refusals: u32,
     publish: Option<bool>,
     erase: Option<Timestamp>,
     deadline: Option<Timestamp>,
@@ -118,6 +120,8 @@ impl Session {
     pub(crate) fn dues(&self) -> Dues {
         Dues {
             broken_off: self.broken_off,
+            greeted: self.greeted,
+            refusals: self.refusals,
             publish: self.publish_due,
             erase: self.erase_due,
             deadline: self.deadline,
@@ -127,6 +131,8 @@ impl Session {
     /// A step has failed: what it was going to do is still to be done, though not at once, as it would fail again.
     pub(crate) fn not_done(&mut self, dues: Dues, now: Timestamp) {
         self.broken_off = dues.broken_off;
+        self.greeted = dues.greeted;
+        self.refusals = dues.refusals;
         self.publish_due = dues.publish;
         self.erase_due = dues.erase;
         let soon = now.after(RETRY_FIRST);
