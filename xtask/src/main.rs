@@ -1,4 +1,4 @@
-//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim`.
+//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim | mutants | coverage`.
 //!
 //! Each command is a module; this file only reads the command line. Nothing here is part of the product.
 
@@ -7,8 +7,10 @@
 
 mod bench;
 mod boundary;
+mod coverage;
 mod deny;
 mod graph;
+mod mutants;
 mod progress;
 mod sim;
 mod terminal;
@@ -52,6 +54,10 @@ enum Command {
     /// Plays simulated worlds, in release; everything after `sim` goes to the simulation.
     #[command(disable_help_flag = true)]
     Sim(sim::Options),
+    /// Changes protocol, engine and delivery in small ways, and asks whether a test notices.
+    Mutants(mutants::Options),
+    /// Measures which lines of protocol, engine and delivery the tests reach.
+    Coverage(coverage::Options),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +81,8 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Wasm => wasm::run(&workspace),
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Sim(options) => sim::run(&workspace, options),
+        Command::Mutants(options) => mutants::run(&workspace, options),
+        Command::Coverage(options) => coverage::run(&workspace, options),
     }?;
     Ok(ExitCode::SUCCESS)
 }
