@@ -177,7 +177,7 @@ impl Part {
         let mut git = workspace.command("git");
         let listed = answer(git.args(["ls-files", "--", ground.sources]));
         for path in listed.context("git cannot list the sources")?.lines() {
-            if !ground.covers(path) {
+            if !path.ends_with(".rs") || !ground.covers(path) {
                 continue;
             }
             let text = std::fs::read_to_string(workspace.root.join(path))?;
