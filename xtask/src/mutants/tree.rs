@@ -155,11 +155,14 @@ fn prune(root: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// What has a meaning in a regular expression. Signs beyond these must not be escaped: `\>` is the end of a word.
+const SIGNS: &str = r"\.+*?()|[]{}^$#&-~";
+
 /// A name as a regular expression that matches nothing else.
 fn escaped(name: &str) -> String {
     let mut pattern = String::new();
     for char in name.chars() {
-        if char.is_ascii_punctuation() && char != '_' {
+        if SIGNS.contains(char) {
             pattern.push('\\');
         }
         pattern.push(char);
@@ -197,7 +200,7 @@ mod tests {
     fn a_name_matches_itself_alone() {
         assert_eq!(
             escaped("a/b.rs:1:2: replace f -> Vec<u8> with vec![1]"),
-            r"a\/b\.rs\:1\:2\: replace f \-\> Vec\<u8\> with vec\!\[1\]"
+            r"a/b\.rs:1:2: replace f \-> Vec<u8> with vec!\[1\]"
         );
     }
 
