@@ -100,8 +100,11 @@ impl Tree {
         for target in round.targets {
             run.arg(format!("--cargo-arg={target}"));
         }
+        // Named twice, a package's mutants are judged twice.
+        if let Some(first) = mutants.first() {
+            run.args(["--package", &first.package, "--file", &first.file]);
+        }
         for mutant in mutants {
-            run.args(["--package", &mutant.package, "--file", &mutant.file]);
             run.arg(format!("--re=^{}$", escaped(&mutant.name)));
         }
         run.arg("--output").arg(&self.output);
