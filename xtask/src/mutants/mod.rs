@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use self::ground::{GROUNDS, Ground};
+use self::ground::{GROUNDS, Ground, Round};
 use self::list::{Mutant, Source};
 use self::score::Score;
 use self::tree::Tree;
@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// Judge the survivors again, too: after tests were added.
     #[arg(long)]
     missed: bool,
+    /// Ask only the first, cheapest tests. Who else may judge does so in a later run, with `--missed`.
+    #[arg(long)]
+    quick: bool,
     /// Run nothing: print what is known of each file, and the survivors.
     #[arg(long)]
     list: bool,
@@ -136,6 +139,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn rounds(&self) -> &'static [Round] {
+        let count = if self.options.quick { 1 } else { usize::MAX };
+        self.ground
+            .rounds
+            .get(..count)
+            .unwrap_or(self.ground.rounds)
+    }
+
     fn over(&self) -> bool {
         self.end.is_some_and(|end| Instant::now() >= end)
     }
@@ -155,7 +166,7 @@ impl Run<'_> {
         println!("preparing the tests that judge {}", self.ground.package);
         let tree = Tree::ready(self.workspace, self.program)?;
         let mut patience = Vec::new();
-        for round in self.ground.rounds {
+        for round in self.rounds() {
             patience.push(tree.patience(self.workspace, round)?);
         }
         for (source, mut verdicts) in open {
@@ -223,7 +234,7 @@ impl Run<'_> {
         batch: &[&'b Mutant],
     ) -> Result<Vec<(&'b Mutant, Verdict)>> {
         let (mut left, mut ended) = (batch.to_vec(), Vec::new());
-        for (round, patience) in self.ground.rounds.iter().zip(patience) {
+        for (round, patience) in self.rounds().iter().zip(patience) {
             if left.is_empty() {
                 break;
             }
