@@ -177,7 +177,7 @@ impl Part {
         let mut git = workspace.command("git");
         let listed = answer(git.args(["ls-files", "--", ground.sources]));
         for path in listed.context("git cannot list the sources")?.lines() {
-            if !path.ends_with(".rs") || !ground.covers(path) {
+            if Path::new(path).extension().is_none_or(|kind| kind != "rs") || !ground.covers(path) {
                 continue;
             }
             let text = std::fs::read_to_string(workspace.root.join(path))?;
@@ -259,9 +259,12 @@ fn ranges(lines: &[usize]) -> String {
             _ => ranges.push((line, line)),
         }
     }
-    let words = ranges.iter().map(|(start, end)| match start == end {
-        true => start.to_string(),
-        false => format!("{start}-{end}"),
+    let words = ranges.iter().map(|(start, end)| {
+        if start == end {
+            start.to_string()
+        } else {
+            format!("{start}-{end}")
+        }
     });
     words.collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,7 @@
 //! Copy and build folder stay below `target/mutants`, so that a mutant costs one crate's build and one run of tests.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,17 +29,23 @@ pub(crate) struct Tree {
     build: PathBuf,
     output: PathBuf,
     program: PathBuf,
+    /// Two runs on one copy would judge each other's mutants. Released when dropped.
+    _lock: File,
 }
 
 impl Tree {
     /// Brings the copy up to date: writes what differs, removes what is gone, leaves all else with its time.
     pub(crate) fn ready(workspace: &Workspace, program: &Path) -> Result<Self> {
         let home = workspace.target.join("mutants");
+        std::fs::create_dir_all(&home)?;
+        let lock = File::create(home.join("lock"))?;
+        lock.try_lock().context("another run is at work here")?;
         let tree = Self {
             root: home.join("tree"),
             build: home.join("build"),
             output: home.join("run"),
             program: std::path::absolute(workspace.root.join(program))?,
+            _lock: lock,
         };
         let files = checkout(workspace)?;
         for file in &files {
