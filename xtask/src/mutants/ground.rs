@@ -82,7 +82,7 @@ impl Ground {
             Some((folder, _)) => path.starts_with(folder),
             None => path == *glob,
         };
-        let any = |globs: &[&str]| globs.iter().any(|glob| matches(glob));
+        let any = |globs: &[&str]| globs.iter().any(&matches);
         any(self.files) && !any(self.suites)
     }
 }
