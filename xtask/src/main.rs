@@ -1,4 +1,4 @@
-//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim | vectors | fuzz`.
+//! Keyfold's own commands: `cargo xtask try | test | tidy | deny | bench | sim | vectors | fuzz | mutants | coverage`.
 //!
 //! Each command is a module; this file only reads the command line. Nothing here is part of the product.
 
@@ -7,9 +7,11 @@
 
 mod bench;
 mod boundary;
+mod coverage;
 mod deny;
 mod fuzz;
 mod graph;
+mod mutants;
 mod progress;
 mod sim;
 mod terminal;
@@ -58,6 +60,10 @@ enum Command {
     Vectors,
     /// Fuzzes everything that reads bytes from outside, on nightly Rust.
     Fuzz(fuzz::Options),
+    /// Changes protocol, engine and delivery in small ways, and asks whether a test notices.
+    Mutants(mutants::Options),
+    /// Measures which lines of protocol, engine and delivery the tests reach.
+    Coverage(coverage::Options),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +89,8 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Bench(options) => bench::run(&workspace, options),
         Command::Sim(options) => sim::run(&workspace, options),
         Command::Vectors => vectors::run(&workspace),
+        Command::Mutants(options) => mutants::run(&workspace, options),
+        Command::Coverage(options) => coverage::run(&workspace, options),
     }?;
     Ok(ExitCode::SUCCESS)
 }

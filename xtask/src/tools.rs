@@ -52,8 +52,12 @@ impl Tool {
     }
 
     fn is(&self, workspace: &Workspace, program: &PathBuf) -> bool {
-        answer(workspace.command(program).arg("--version"))
-            .is_some_and(|said| said.split_whitespace().any(|word| word == self.version))
+        // Some of cargo's own subcommands say their version only when they are called as such.
+        let subcommand = self.name.strip_prefix("cargo-").unwrap_or(self.name);
+        [&["--version"][..], &[subcommand, "--version"]]
+            .iter()
+            .filter_map(|asked| answer(workspace.command(program).args(*asked)))
+            .any(|said| said.split_whitespace().any(|word| word == self.version))
     }
 }
 

@@ -390,3 +390,22 @@ fn suites_have_their_numbers_and_the_best_common_one_is_found() {
 const KNOWN_PUBLIC: &str = "c58c9820322cbbbaeee829d099fa0198474c3efa0e89da0c82e66eb3148c920a";
 const KNOWN_NUMBER: &str =
     "20571 57042 36569 07955 04668 59143 74259 09549 91727 04337 58278 17087";
+
+#[test]
+fn a_token_is_known_to_the_server_by_its_sha_256() {
+    let token = DeviceToken::from_secret_bytes(&[0; 32]).unwrap();
+    // SHA-256 of 32 zeros.
+    let known = "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925";
+    let hash = AccountId::new(token.hash());
+    assert_eq!(hash.to_string(), known);
+    assert_eq!(*token.to_secret_bytes(), [0; 32]);
+    assert_eq!(
+        DeviceToken::from_secret_bytes(&[0; 31]).err(),
+        Some(WrongSecretLength(31))
+    );
+}
+
+#[test]
+fn a_certificate_lasts_a_year() {
+    assert_eq!(CERTIFICATE_VALIDITY.as_secs(), 31_536_000);
+}

@@ -10,7 +10,7 @@ mod people;
 
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::{
-    MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_NAME, MAX_UNKNOWN_ENTRIES,
+    MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_NAME, MAX_STATE, MAX_UNKNOWN_ENTRIES,
 };
 use keyfold_protocol::state::{
     AddPolicy, ConversationState, Name, NameError, Role, SameAccount, StateError,
@@ -90,6 +90,9 @@ fn what_a_later_version_wrote_is_kept_byte_for_byte() {
     assert_ne!(state, climbing());
 }
 
+/// The first key that this version does not know. One that it knows is judged by its value alone.
+const LATER: u8 = 10;
+
 /// Two more entries at the end.
 fn with_entries(state: &ConversationState, first: &[u8], second: &[u8]) -> Vec<u8> {
     let mut encoded = with_entry(state, first, &[0]);
@@ -100,6 +103,8 @@ fn with_entries(state: &ConversationState, first: &[u8], second: &[u8]) -> Vec<u
 #[test]
 fn only_the_one_encoding_is_read() {
     let state = climbing();
+    let readable = with_entries(&state, &[LATER], &[LATER + 1]);
+    assert!(ConversationState::decode(&readable).is_ok());
     let trailing = [state.encode().as_slice(), b"\x00"].concat();
     let accounts = [
         &[0x82_u8, 0x58, 0x20][..],
@@ -113,15 +118,21 @@ fn only_the_one_encoding_is_read() {
         ("trailing bytes", trailing),
         (
             "a longer number than needed",
-            with_entry(&state, &[0x18, 9], b"\x01"),
+            with_entry(&state, &[0x18, LATER], b"\x01"),
         ),
         (
             "a key that is no number or text",
             with_entry(&state, &[0xf5], b"\x01"),
         ),
         ("a key twice", with_entry(&state, &[0x07], &[0x00])),
-        ("an unknown key twice", with_entries(&state, &[9], &[9])),
-        ("keys out of order", with_entries(&state, &[0x18, 40], &[9])),
+        (
+            "an unknown key twice",
+            with_entries(&state, &[LATER], &[LATER]),
+        ),
+        (
+            "keys out of order",
+            with_entries(&state, &[0x18, 40], &[LATER]),
+        ),
         (
             "accounts in a group",
             with_entry(&state, &[0x08], &accounts),
@@ -198,6 +209,31 @@ fn limits_hold_at_them_and_one_past() {
         ConversationState::decode(&crowded.encode()),
         Err(StateError::TooLarge)
     );
+}
+
+#[test]
+fn a_whole_state_has_a_limit() {
+    let known = climbing().encode();
+    let of_size = |size: usize| {
+        let entry = |key: u8, length: usize| {
+            let mut entry = vec![0x18, key, 0x59];
+            entry.extend(u16::try_from(length).unwrap().to_be_bytes());
+            entry.resize(5 + length, 7);
+            entry
+        };
+        let mut encoded = vec![0xb8, 8 + 33];
+        encoded.extend(&known[1..]);
+        for key in 100..132 {
+            encoded.extend(entry(key, 4_000));
+        }
+        let rest = size - encoded.len();
+        encoded.extend(entry(132, rest - 5));
+        assert_eq!(encoded.len(), size);
+        ConversationState::decode(&encoded)
+    };
+    assert!(of_size(MAX_STATE).is_ok());
+    assert_eq!(of_size(MAX_STATE + 1), Err(StateError::TooLarge));
+    assert_eq!(of_size(MAX_STATE + 2), Err(StateError::TooLarge));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 mod links;
 mod manifests;
 mod shape;
-mod source;
+pub(crate) mod source;
 mod texts;
 mod tokens;
 

@@ -7,20 +7,20 @@ use syn::spanned::Spanned as _;
 use syn::{Attribute, Item, Meta};
 
 /// A Rust file and where it lies.
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     /// Relative to the root, with `/`.
     pub(super) path: &'a str,
     /// As written.
     pub(super) text: &'a str,
     /// As parsed.
-    pub(super) file: syn::File,
+    pub(crate) file: syn::File,
     /// Every word and sign in order, with brackets taken off.
     pub(super) tokens: Vec<TokenTree>,
 }
 
 impl<'a> Source<'a> {
     /// Parses the file.
-    pub(super) fn parse(path: &'a str, text: &'a str) -> syn::Result<Self> {
+    pub(crate) fn parse(path: &'a str, text: &'a str) -> syn::Result<Self> {
         let mut tokens = Vec::new();
         flatten(text.parse()?, &mut tokens);
         Ok(Self {
@@ -52,7 +52,7 @@ impl<'a> Source<'a> {
     }
 
     /// Whether a line belongs to a test: of a file under `tests/`, or of a module that only tests compile.
-    pub(super) fn is_test(&self, line: usize) -> bool {
+    pub(crate) fn is_test(&self, line: usize) -> bool {
         let in_folder = self.path.starts_with("tests/") || self.path.contains("/tests/");
         let in_file = self.path.ends_with("/tests.rs");
         in_folder || in_file || self.test_modules().any(|lines| lines.contains(&line))

@@ -1,0 +1,147 @@
+//! In which group a conversation goes on: what members judge when somebody made a fresh one for it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod people;
+
+use std::collections::BTreeSet;
+
+use keyfold_protocol::rules::{GroupView, LeafIndex, LeafView, Violation};
+use keyfold_protocol::state::{AddPolicy, Name, Role};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, ConversationHandle, Epoch};
+use people::town::*;
+use people::{Person, rng};
+
+const NEW_HANDLE: ConversationHandle = ConversationHandle::new([3; 32]);
+
+/// The town's group as it goes on elsewhere, with these leaves.
+fn moved(town: &Town, leaves: &[LeafIndex]) -> GroupView {
+    let mut leaves: Vec<LeafView> = leaves
+        .iter()
+        .map(|index| town.group.leaf(*index).unwrap().clone())
+        .collect();
+    for (place, leaf) in (0..).zip(&mut leaves) {
+        leaf.index = LeafIndex(place);
+    }
+    GroupView {
+        group_id: b"another".to_vec(),
+        epoch: Epoch(0),
+        suite: town.group.suite,
+        state: town.group.state.moved_to(NEW_HANDLE),
+        leaves,
+    }
+}
+
+const ALL: [LeafIndex; 7] = [ADA, ADAS_LAPTOP, BO, EVE, CY, DEE, DEES_LAPTOP];
+
+fn judge(town: &Town, to: &GroupView, maker: &Person) -> Result<(), Violation> {
+    town.group.judge_move(to, maker.account(), &BTreeSet::new())
+}
+
+#[test]
+fn any_member_may_let_the_conversation_go_on_as_it_was() {
+    let town = Town::new();
+    for maker in [&town.ada, &town.bo, &town.cy, &town.dee] {
+        assert_eq!(judge(&town, &moved(&town, &ALL), maker), Ok(()));
+    }
+}
+
+#[test]
+fn devices_of_members_may_come_and_go() {
+    let mut town = Town::new();
+    let mut to = moved(&town, &[ADA, BO, EVE, CY, DEES_LAPTOP]);
+    let new = town.cy.device(5, BOTH, &mut town.rng).leaf;
+    to.leaves.push(new);
+    assert_eq!(judge(&town, &to, &town.cy), Ok(()));
+}
+
+#[test]
+fn whoever_makes_it_is_and_stays_a_member() {
+    let mut town = Town::new();
+    let stranger = judge(&town, &moved(&town, &ALL), &town.fay);
+    assert_eq!(stranger, Err(Violation::NoSuchLeaf));
+    let without_maker = moved(&town, &[ADA, BO, EVE, DEE]);
+    let gone = BTreeSet::from([town.cy.account(), town.ada.account()]);
+    let judged = town
+        .group
+        .judge_move(&without_maker, town.cy.account(), &gone);
+    assert_eq!(judged, Err(Violation::NoSuchLeaf));
+    // Also where the stranger gave himself a place.
+    town.group.state.add_policy = AddPolicy::Everyone;
+    let mut to = moved(&town, &ALL);
+    let fays = town.fay.device(7, BOTH, &mut town.rng).leaf;
+    to.leaves.push(fays);
+    assert_eq!(judge(&town, &to, &town.fay), Err(Violation::NoSuchLeaf));
+    assert_eq!(judge(&town, &to, &town.cy), Ok(()));
+}
+
+#[test]
+fn people_are_left_out_only_by_who_may_remove_them_or_when_they_are_gone() {
+    let town = Town::new();
+    let without_dee = moved(&town, &[ADA, ADAS_LAPTOP, BO, EVE, CY]);
+    assert_eq!(judge(&town, &without_dee, &town.ada), Ok(()));
+    assert_eq!(judge(&town, &without_dee, &town.bo), Ok(()));
+    let by_a_member = judge(&town, &without_dee, &town.cy);
+    assert_eq!(by_a_member, Err(Violation::MayNotRemove));
+
+    let has_left = |account: AccountId| BTreeSet::from([account]);
+    let cy = town.cy.account();
+    let judged = town
+        .group
+        .judge_move(&without_dee, cy, &has_left(town.dee.account()));
+    assert_eq!(judged, Ok(()));
+    let judged = town
+        .group
+        .judge_move(&without_dee, cy, &has_left(town.eve.account()));
+    assert_eq!(judged, Err(Violation::MayNotRemove), "another one has left");
+}
+
+#[test]
+fn people_are_let_in_only_by_who_may_add_them() {
+    let mut town = Town::new();
+    let mut to = moved(&town, &ALL);
+    let fays = town.fay.device(7, BOTH, &mut town.rng).leaf;
+    to.leaves.push(fays);
+    assert_eq!(judge(&town, &to, &town.bo), Ok(()));
+    assert_eq!(judge(&town, &to, &town.cy), Err(Violation::MayNotAdd));
+    town.group.state.add_policy = AddPolicy::Everyone;
+    to.state.add_policy = AddPolicy::Everyone;
+    assert_eq!(judge(&town, &to, &town.cy), Ok(()));
+}
+
+#[test]
+fn the_suite_stays() {
+    let town = Town::new();
+    let mut to = moved(&town, &ALL);
+    to.suite = Suite::Classic;
+    let judged = judge(&town, &to, &town.ada);
+    assert_eq!(judged, Err(Violation::Immutable("cipher suite")));
+}
+
+#[test]
+fn an_account_keeps_its_key() {
+    let town = Town::new();
+    let mut rng = rng(9);
+    let forger = Person::new("cy", &mut rng);
+    let mut to = moved(&town, &ALL);
+    let cy = to.leaves[4].certificate.account;
+    to.leaves[4] = forger.device(4, BOTH, &mut rng).leaf;
+    to.leaves[4].certificate.account = cy;
+    assert_eq!(judge(&town, &to, &town.ada), Err(Violation::AccountKey));
+}
+
+#[test]
+fn settings_and_roles_change_only_by_who_may_change_them() {
+    let town = Town::new();
+    let mut to = moved(&town, &ALL);
+    to.state.name = Name::new("bouldering").unwrap();
+    assert_eq!(judge(&town, &to, &town.bo), Ok(()));
+    let judged = judge(&town, &to, &town.cy);
+    assert_eq!(judged, Err(Violation::MayNotChangeSettings));
+
+    let mut to = moved(&town, &ALL);
+    to.state.set_role(town.cy.account(), Role::Admin);
+    assert_eq!(judge(&town, &to, &town.bo), Ok(()));
+    let judged = judge(&town, &to, &town.cy);
+    assert_eq!(judged, Err(Violation::MayNotChangeRole));
+}

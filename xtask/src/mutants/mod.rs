@@ -1,0 +1,306 @@
+//! `cargo xtask mutants`: changes the code in small ways, and asks whether a test notices.
+//!
+//! What is mutated and by which tests it is judged is in `ground`; what is known of each mutant lies in text files in
+//! `mutants/`, and only what is not known there, or was judged on another source, is run. So a run can be cut off
+//! at any time, and go on elsewhere. `mutants/README.md` says how to read and to excuse.
+
+pub(crate) mod ground;
+mod list;
+mod score;
+mod tree;
+mod verdicts;
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use self::ground::{GROUNDS, Ground, Round};
+use self::list::{Mutant, Source};
+use self::score::Score;
+use self::tree::Tree;
+use self::verdicts::{Verdict, Verdicts};
+use crate::tools::Tool;
+use crate::workspace::Workspace;
+
+const CARGO_MUTANTS: Tool = Tool {
+    name: "cargo-mutants",
+    version: "27.1.0",
+};
+
+/// How many mutants are judged between two writings: what a run that is cut off loses.
+const BATCH: usize = 8;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Judge one part of the files: `2/4` is the second of four machines.
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    shard: Shard,
+    /// Only this package: keyfold-protocol, keyfold-engine or keyfold-server.
+    #[arg(long, value_name = "P")]
+    package: Option<String>,
+    /// Only files whose path ends like this.
+    #[arg(long, value_name = "F")]
+    file: Option<String>,
+    /// Begin nothing after this many minutes.
+    #[arg(long, value_name = "M")]
+    minutes: Option<u64>,
+    /// Judge the survivors again, too: after tests were added.
+    #[arg(long)]
+    missed: bool,
+    /// Ask only the first, cheapest tests. Who else may judge does so in a later run, with `--missed`.
+    #[arg(long)]
+    quick: bool,
+    /// Run nothing: print what is known of each file, and the survivors.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Which part of the files this machine takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl FromStr for Shard {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (index, count) = text.split_once('/').context("a shard is K/N, as in 2/4")?;
+        let (index, count) = (index.parse()?, count.parse()?);
+        if index == 0 || index > count {
+            bail!("shards are counted from 1 to N");
+        }
+        Ok(Self { index, count })
+    }
+}
+
+impl Shard {
+    /// The files with the most mutants are dealt first, so that all shards get about as much.
+    fn take(self, mut sources: Vec<Source>) -> Vec<Source> {
+        sources.sort_by_key(|source| std::cmp::Reverse(source.mutants.len()));
+        let dealt = sources.into_iter().skip(self.index - 1);
+        dealt.step_by(self.count).collect()
+    }
+}
+
+/// Judges what is not known yet, and prints the score.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let program = CARGO_MUTANTS.ready(workspace)?;
+    let chosen = |ground: &&Ground| {
+        let package = options.package.as_deref();
+        package.is_none_or(|package| package == ground.package)
+    };
+    let grounds: Vec<_> = GROUNDS.iter().filter(chosen).collect();
+    if grounds.is_empty() {
+        bail!(
+            "nothing is mutated there: the packages are keyfold-protocol, keyfold-engine and keyfold-server"
+        );
+    }
+    let end = options
+        .minutes
+        .map(|minutes| Instant::now() + Duration::from_mins(minutes));
+    for ground in &grounds {
+        let sources = list::sources(workspace, &program, ground, options.file.as_deref())?;
+        if options.list {
+            print_known(workspace, &sources)?;
+        } else {
+            let run = Run {
+                workspace,
+                program: &program,
+                ground,
+                options,
+                end,
+            };
+            run.judge(options.shard.take(sources))?;
+        }
+    }
+    for ground in &grounds {
+        let sources = list::sources(workspace, &program, ground, None)?;
+        println!(
+            "{:<17} {}",
+            ground.package,
+            Score::of(&workspace.root, &sources)?
+        );
+    }
+    Ok(())
+}
+
+/// One ground's run.
+struct Run<'a> {
+    workspace: &'a Workspace,
+    program: &'a Path,
+    ground: &'a Ground,
+    options: &'a Options,
+    end: Option<Instant>,
+}
+
+impl Run<'_> {
+    fn rounds(&self) -> &'static [Round] {
+        let count = if self.options.quick { 1 } else { usize::MAX };
+        self.ground
+            .rounds
+            .get(..count)
+            .unwrap_or(self.ground.rounds)
+    }
+
+    fn over(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    fn judge(&self, sources: Vec<Source>) -> Result<()> {
+        let mut open = Vec::new();
+        for source in sources {
+            let verdicts = self.verdicts(&source)?;
+            let waiting = |mutant: &&Mutant| self.waits(&verdicts, mutant);
+            if source.mutants.iter().any(|mutant| waiting(&mutant)) {
+                open.push((source, verdicts));
+            }
+        }
+        if open.is_empty() || self.over() {
+            return Ok(());
+        }
+        println!("preparing the tests that judge {}", self.ground.package);
+        let tree = Tree::ready(self.workspace, self.program)?;
+        let mut patience = Vec::new();
+        for round in self.rounds() {
+            patience.push(tree.patience(self.workspace, round)?);
+        }
+        for (source, mut verdicts) in open {
+            self.judge_file(&tree, &patience, &source, &mut verdicts)?;
+        }
+        Ok(())
+    }
+
+    fn waits(&self, verdicts: &Verdicts, mutant: &Mutant) -> bool {
+        let known = verdicts.judged.get(&mutant.mutation);
+        match known.map(|judged| judged.verdict) {
+            None | Some(Verdict::Waiting) => true,
+            Some(Verdict::Missed | Verdict::Timeout) => self.options.missed,
+            Some(_) => false,
+        }
+    }
+
+    /// What is known of this very source. Of an earlier one only the excuses are kept, where their mutants still exist.
+    fn verdicts(&self, source: &Source) -> Result<Verdicts> {
+        let path = verdicts::path(&self.workspace.root, &source.file);
+        let known = Verdicts::read(&path)?;
+        if known.source == source.hash {
+            return Ok(known);
+        }
+        let mut verdicts = known.moved_to(&source.hash);
+        let exists = |mutation: &String| {
+            let mut mutants = source.mutants.iter();
+            mutants.any(|mutant| mutant.mutation == *mutation)
+        };
+        verdicts.judged.retain(|mutation, _| exists(mutation));
+        Ok(verdicts)
+    }
+
+    fn judge_file(
+        &self,
+        tree: &Tree,
+        patience: &[Duration],
+        source: &Source,
+        verdicts: &mut Verdicts,
+    ) -> Result<()> {
+        let path = verdicts::path(&self.workspace.root, &source.file);
+        let waiting: Vec<_> = source
+            .mutants
+            .iter()
+            .filter(|mutant| self.waits(verdicts, mutant))
+            .collect();
+        for batch in waiting.chunks(BATCH) {
+            if self.over() {
+                return Ok(());
+            }
+            for (mutant, verdict) in self.judge_batch(tree, patience, batch)? {
+                verdicts.record(&mutant.mutation, verdict);
+                println!("{verdict:<8} {}", mutant.name);
+            }
+            verdicts.write(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Each round judges what the rounds before it missed.
+    fn judge_batch<'b>(
+        &self,
+        tree: &Tree,
+        patience: &[Duration],
+        batch: &[&'b Mutant],
+    ) -> Result<Vec<(&'b Mutant, Verdict)>> {
+        let (mut left, mut ended) = (batch.to_vec(), Vec::new());
+        for (round, patience) in self.rounds().iter().zip(patience) {
+            if left.is_empty() {
+                break;
+            }
+            let found = tree.judge(round, *patience, &left)?;
+            for (name, verdict) in found
+                .into_iter()
+                .filter(|(_, verdict)| *verdict != Verdict::Missed)
+            {
+                if let Some(at) = left.iter().position(|mutant| mutant.name == name) {
+                    ended.push((left.remove(at), verdict));
+                }
+            }
+        }
+        ended.extend(left.into_iter().map(|mutant| (mutant, Verdict::Missed)));
+        Ok(ended)
+    }
+}
+
+fn print_known(workspace: &Workspace, sources: &[Source]) -> Result<()> {
+    for source in sources {
+        let one = std::slice::from_ref(source);
+        println!("{}\n    {}", source.file, Score::of(&workspace.root, one)?);
+        let known = Verdicts::read(&verdicts::path(&workspace.root, &source.file))?;
+        for (mutation, judged) in known.judged {
+            if judged.verdict == Verdict::Missed {
+                println!("    missed: {mutation}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(file: &str, mutants: usize) -> Source {
+        let mutant = Mutant {
+            name: String::new(),
+            mutation: String::new(),
+            file: file.to_owned(),
+            package: String::new(),
+        };
+        Source {
+            file: file.to_owned(),
+            hash: String::new(),
+            mutants: vec![mutant; mutants],
+        }
+    }
+
+    #[test]
+    fn shards_take_every_file_once() -> Result<()> {
+        let mut taken = Vec::new();
+        for shard in ["1/2", "2/2"] {
+            let sources = vec![source("a", 1), source("b", 9), source("c", 5)];
+            let part = shard.parse::<Shard>()?.take(sources);
+            taken.extend(part.into_iter().map(|source| source.file));
+        }
+        assert_eq!(taken, ["b", "a", "c"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_shard_outside_of_its_range_is_refused() {
+        for wrong in ["0/2", "3/2", "2", "a/b", "1/0"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}
