@@ -138,6 +138,8 @@ impl Engine {
         };
         let answer = step.run(input)?;
         step.storage.check_settled()?;
+        // Not only in a tick: a step that somebody waits for may come before the first one.
+        let erase = step.erases() || step.erase;
         if step.reschedule {
             step.session.deadline = step.next_deadline()?;
         }
@@ -146,7 +148,6 @@ impl Engine {
             events: std::mem::take(&mut step.events),
             acknowledge: step.acknowledge,
         };
-        let erase = step.erase;
         drop(step);
         transaction.commit()?;
         Ok(Done {

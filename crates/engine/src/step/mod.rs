@@ -278,6 +278,14 @@ impl<'e> Step<'e> {
         }
     }
 
+    /// Whether the write-ahead log is to be emptied after this step.
+    pub(crate) fn erases(&mut self) -> bool {
+        self.session
+            .erase_due
+            .take_if(|due| *due <= self.now)
+            .is_some()
+    }
+
     /// Tells the person.
     pub(crate) fn tell(&mut self, event: Event) {
         self.events.push(event);

@@ -35,12 +35,7 @@ impl Step<'_> {
         self.touched.extend(intent::due(self.tx, self.now)?);
         let retired = address::retired(self.tx, self.now)?;
         self.revoke(retired)?;
-        self.sweep_key_packages()?;
-        if self.session.erase_due.is_some_and(|due| due <= self.now) {
-            self.session.erase_due = None;
-            self.erase = true;
-        }
-        Ok(())
+        self.sweep_key_packages()
     }
 
     fn renew(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
