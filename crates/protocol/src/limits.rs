@@ -24,6 +24,9 @@ pub const MAX_EXTENSION_VALUE: usize = 4_096;
 /// A text key of an extension (draft-ietf-mimi-content).
 pub const MAX_EXTENSION_KEY: usize = 255;
 
+/// The highest counter of a message: what a device's database can hold. Honest devices count from 1 and never come near it.
+pub const MAX_COUNTER: u64 = i64::MAX as u64;
+
 /// How deep a CBOR value that we only keep may nest. What nests deeper has no honest reason.
 pub const MAX_CBOR_DEPTH: usize = 16;
 

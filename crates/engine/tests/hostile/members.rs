@@ -336,6 +336,37 @@ fn what_a_member_says_is_that_members_whatever_it_claims_and_noise_is_dropped() 
 }
 
 #[test]
+fn a_counter_that_no_device_ever_counts_to_changes_nothing() {
+    let mut town = Town::on_disk(3);
+    let [ada, bo, eve_] = town.people(["ada", "bo", "eve"]);
+    // Nobody has heard anything of eve yet.
+    let group = town.creates_group(ada, "club", &[bo, eve_]);
+    town.passes(std::time::Duration::from_mins(10));
+    town.goes_offline(eve_);
+    let mut eve = Copied::of(&town.people[eve_.0]);
+    let before = [ada, bo].map(|who| sees(&town, who, group));
+    let author = keyfold_protocol::content::Author {
+        account: account(&town, eve_),
+        device: eve.keys.device(),
+        conversation: group,
+    };
+    for counter in [0, 0, u64::MAX, i64::MAX as u64 + 1] {
+        let text = format!("the {counter}th");
+        let text = keyfold_protocol::content::text(&author, counter, &text, &mut town.rng).unwrap();
+        for _ in 0..2 {
+            let sealed = eve.encrypts(group, &text.encoded);
+            let send = eve.sends(group, &sealed);
+            town.asks(Body::Send(send)).unwrap();
+            town.settles();
+            for (who, before) in [ada, bo].into_iter().zip(&before) {
+                assert_eq!(&sees(&town, who, group), before, "{counter}");
+            }
+        }
+    }
+    goes_on(&mut town, &[ada, bo], group);
+}
+
+#[test]
 fn an_unknown_version_of_mls_changes_nothing_and_of_the_content_is_said_to_need_a_newer_one() {
     let (mut town, [ada, bo, cy, eve_], group, mut eve) = group();
     let before = [ada, bo, cy].map(|who| sees(&town, who, group));

@@ -19,7 +19,7 @@ use mimi::{Key, Mimi, Part, Semantics};
 
 use crate::cbor::{self, Malformed};
 use crate::leave::LeaveProof;
-use crate::limits::MAX_CONTENT;
+use crate::limits::{MAX_CONTENT, MAX_COUNTER};
 use crate::rules::LeafView;
 
 /// The media type of a text: GitHub Flavored Markdown, the subset of MIMI.
@@ -221,8 +221,8 @@ fn counter(mimi: &Mimi) -> Result<u64, ContentError> {
         .ok_or(ContentError::Malformed)?;
     match Decoder::new(value).u64()? {
         // It counts from 1; a receiver takes 0 for having heard nothing yet.
-        0 => Err(ContentError::Malformed),
-        counter => Ok(counter),
+        counter @ 1..=MAX_COUNTER => Ok(counter),
+        _ => Err(ContentError::Malformed),
     }
 }
 

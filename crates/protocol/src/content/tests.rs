@@ -409,6 +409,14 @@ fn malformed_messages_are_refused() {
         ("a reference of another hash", wrong_hash),
         ("no counter", changed(|m| m.extensions.clear())),
         (
+            "a counter before the first",
+            changed(|m| m.extensions = vec![counting(0)]),
+        ),
+        (
+            "a counter that fits no database",
+            changed(|m| m.extensions = vec![counting(MAX_COUNTER + 1)]),
+        ),
+        (
             "an extension twice",
             changed(|m| m.extensions.push(counting(3))),
         ),
@@ -581,7 +589,7 @@ fn what_people_write_is_not_printed() {
 
 proptest! {
     #[test]
-    fn any_text_survives(written in "\\PC{1,200}", counter: u64) {
+    fn any_text_survives(written in "\\PC{1,200}", counter in 1..=MAX_COUNTER) {
         let sent = text(&Author::new(&ada().1, CLIMBING), counter, &written, &mut rng()).unwrap();
         let content = read(&sent.encoded).unwrap();
         prop_assert_eq!(says(&content), Some(written.as_str()));
