@@ -35,6 +35,23 @@ fn two_people_talk_and_see_the_same_safety_number() {
 }
 
 #[test]
+fn whoever_follows_while_words_of_their_own_wait_sees_them_and_all_that_comes_after() {
+    let server = Server::start();
+    let [ada, bo] = server.people(["ada", "bo"]);
+    let talk = ada.begins(&["bo"]);
+    bo.syncs();
+    ada.ok(&["send", &talk, "said on the train", "--queue"]);
+    let following = ada.start(&["read", &talk, "--follow", "--last", "0"]);
+    assert_eq!(text(&following.object(), "text"), "said on the train");
+    for words in ["one", "two"] {
+        bo.says("ada", words);
+        assert_eq!(text(&following.object(), "text"), words);
+    }
+    drop(following);
+    assert_eq!(ada.reads(&talk), ["said on the train", "one", "two"]);
+}
+
+#[test]
 fn three_people_read_the_same_in_the_same_order_in_either_suite() {
     let server = Server::start();
     let [ada, bo, cy] = ["ada", "bo", "cy"].map(|handle| server.person_speaking(handle, "classic"));

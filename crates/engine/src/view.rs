@@ -94,7 +94,8 @@ pub struct Member {
 /// An entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place: entries of a conversation are ordered by it. Changes once for own messages, when accepted.
+    /// Its place: entries of a conversation are ordered by it. Changes once for own messages, when they
+    /// have come back.
     pub position: i64,
     /// The message's id; `None` for what the conversation itself says.
     pub id: Option<ContentId>,
@@ -108,6 +109,15 @@ pub struct Entry {
     pub what: What,
     /// How far it has come.
     pub state: State,
+}
+
+impl Entry {
+    /// Whether its position is final. An own message stands behind all others until the server has it and it has come back, and
+    /// what failed stays there.
+    #[must_use]
+    pub const fn has_its_place(&self) -> bool {
+        self.position < crate::table::timeline::WAITING
+    }
 }
 
 /// What an entry shows.

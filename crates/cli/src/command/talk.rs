@@ -89,7 +89,7 @@ async fn print_arrivals(online: &mut Online, args: &Read, out: Output) -> Result
         Some(count) => {
             let newest = online
                 .client
-                .read(move |engine| engine.timeline_last(id, count + 1))
+                .read(move |engine| engine.timeline_last_placed(id, count + 1))
                 .await?;
             newest
                 .first()
@@ -137,8 +137,8 @@ fn concerns(event: &Event, id: ConversationId) -> bool {
     }
 }
 
-/// Prints what has its final place after `place`, and returns the last such place. What is still waiting here gets
-/// another one once it is sent, and is printed then.
+/// Prints what has its final place after `place`, and returns the last such place. What is still under way here gets
+/// another one once it has come back, and is printed then.
 async fn print_settled(
     online: &Online,
     printer: &mut Printer,
@@ -160,7 +160,7 @@ async fn print_settled(
         printer.print(&fresh)?;
         let last = fresh
             .iter()
-            .filter(|entry| has_its_place(entry))
+            .filter(|entry| entry.has_its_place())
             .map(|entry| entry.position)
             .max();
         settled = settled.max(last);
@@ -168,10 +168,6 @@ async fn print_settled(
             return Ok(settled);
         }
     }
-}
-
-fn has_its_place(entry: &Entry) -> bool {
-    matches!(entry.state, State::Sent | State::Received)
 }
 
 /// Prints entries one after another, with a heading for each new day.
@@ -194,12 +190,11 @@ impl Printer {
         }
     }
 
-    /// While following: what waits is printed when it is sent; what failed, once.
+    /// While following: what waits is printed when it has its place; what failed, once.
     fn is_new(&mut self, entry: &Entry) -> bool {
         match (entry.state, entry.id) {
-            (State::Waiting, _) => false,
             (State::Failed, Some(id)) => self.failed.insert(id),
-            _ => true,
+            _ => entry.has_its_place(),
         }
     }
 

@@ -52,7 +52,7 @@ impl Engine {
             }
         }
         members.sort_by(|one, other| one.contact.handle.cmp(&other.contact.handle));
-        let last = timeline::last(tx, row.row, 1)?.pop();
+        let last = timeline::last(tx, row.row, timeline::END, 1)?.pop();
         let last = last.map(|entry| self.entry(&entry)).transpose()?;
         let peer = members.iter().find(|member| row.direct && !member.me);
         Ok(Conversation {

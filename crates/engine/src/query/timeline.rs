@@ -40,7 +40,26 @@ impl Engine {
         let Some(row) = self.shown_row(&id)? else {
             return Ok(Vec::new());
         };
-        let entries = timeline::last(&self.database, row.row, limit)?;
+        let entries = timeline::last(&self.database, row.row, timeline::END, limit)?;
+        entries
+            .into_iter()
+            .map(|entry| self.entry(&entry))
+            .collect()
+    }
+
+    /// The newest entries that have their final place, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn timeline_last_placed(
+        &self,
+        id: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Fault> {
+        let Some(row) = self.shown_row(&id)? else {
+            return Ok(Vec::new());
+        };
+        let entries = timeline::last(&self.database, row.row, timeline::WAITING, limit)?;
         entries
             .into_iter()
             .map(|entry| self.entry(&entry))

@@ -244,7 +244,10 @@ impl Step<'_> {
         }
         let to = self.next_place(loaded)?;
         timeline::settle(self.tx, from, to, at)?;
-        if !waiting.accepted {
+        if waiting.accepted {
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::Changed(shown));
+        } else {
             self.tell_sent(loaded, &entry)?;
         }
         if leaves {

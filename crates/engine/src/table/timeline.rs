@@ -14,6 +14,9 @@ use crate::Fault;
 /// Where positions of what waits to be sent begin.
 pub(crate) const WAITING: i64 = 1 << 39;
 
+/// Behind all positions.
+pub(crate) const END: i64 = 1 << 40;
+
 /// A place on a timeline: conversation and position in one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(pub(crate) i64);
@@ -291,10 +294,11 @@ pub(crate) fn after(
     collect(rows)
 }
 
-/// The newest entries, oldest first.
+/// The newest entries before a position, oldest first.
 pub(crate) fn last(
     tx: &Connection,
     conversation: Row,
+    before: i64,
     limit: usize,
 ) -> Result<Vec<EntryRow>, Fault> {
     let sql = format!(
@@ -303,7 +307,7 @@ pub(crate) fn last(
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query((
         Place::new(conversation, 0).0,
-        Place::new(Row(conversation.0.saturating_add(1)), 0).0,
+        Place::new(conversation, before).0,
         i64::try_from(limit).unwrap_or(i64::MAX),
     ))?;
     let mut entries = collect(rows)?;
