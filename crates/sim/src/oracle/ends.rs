@@ -34,7 +34,7 @@ impl Oracle {
             let roster = &self.rosters[&(handle.clone(), epoch)];
             let mut seen: Option<(&String, &Vec<String>)> = None;
             for (device, screen) in devices.iter().zip(screens) {
-                if device.unlinked || !device.box_id.is_some_and(|it| roster.contains(&it)) {
+                if device.unlinked || !roster.contains(&device.number) {
                     continue;
                 }
                 let Some(shown) = screen.conversations.get(&conversation) else {

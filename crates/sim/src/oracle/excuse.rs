@@ -70,8 +70,9 @@ impl Oracle {
     }
 
     /// Two devices have one state.
-    pub(crate) fn are_clones(&mut self, devices: [usize; 2]) {
-        self.cloned.extend(devices);
+    pub(crate) fn are_clones(&mut self, [original, copy]: [usize; 2]) {
+        self.cloned.extend([original, copy]);
+        self.was_in_as_well(original, copy);
     }
 
     /// The server has come back from a copy of what it held.
@@ -162,10 +163,16 @@ impl Oracle {
             Some(Excuse::DeviceRestored)
         } else if self.cloned.contains(&device) {
             Some(Excuse::DeviceCloned)
-        } else if self.server_restored.iter().any(|span| holds(&span)) {
-            Some(Excuse::ServerRestored)
         } else {
-            None
+            self.excuse_of_server(at)
         }
+    }
+
+    /// What the server had taken since the copy is not there any more; devices that know say it again.
+    pub(super) fn excuse_of_server(&self, at: u64) -> Option<Excuse> {
+        let mut spans = self.server_restored.iter();
+        spans
+            .any(|span| (span.from..=span.to).contains(&at))
+            .then_some(Excuse::ServerRestored)
     }
 }

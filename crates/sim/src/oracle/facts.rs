@@ -2,7 +2,7 @@
 
 use keyfold_engine::Event;
 use keyfold_protocol::content::ContentId;
-use keyfold_wire::ids::ConversationId;
+use keyfold_wire::ids::{ConversationId, MailboxId};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
@@ -74,12 +74,27 @@ impl Oracle {
         let still_in = |from: u64| {
             (from..=placed.epoch).all(|epoch| {
                 let roster = self.rosters.get(&(placed.handle.clone(), epoch));
-                roster.is_some_and(|roster| device.box_id.is_some_and(|it| roster.contains(&it)))
+                roster.is_some_and(|roster| roster.contains(&device.number))
             })
         };
         leaves.into_iter().flatten().any(|(handle, order, epoch)| {
             *handle == placed.handle && *order <= placed.order && still_in(*epoch)
         })
+    }
+
+    /// The server has greeted a device.
+    pub(crate) fn is_greeted(&mut self, devices: &[Device], device: usize, mailbox: MailboxId) {
+        let owners = self.boxes.entry(mailbox).or_default();
+        owners.retain(|owner| devices[*owner].id == devices[device].id);
+        owners.insert(device);
+    }
+
+    /// From now on there are two of a device: the copy was in each epoch as well.
+    pub(super) fn was_in_as_well(&mut self, original: usize, copy: usize) {
+        let rosters = self.rosters.values_mut().chain(self.boxes.values_mut());
+        for roster in rosters.filter(|roster| roster.contains(&original)) {
+            roster.insert(copy);
+        }
     }
 
     /// A device has put a request on the wire.
@@ -148,10 +163,10 @@ impl Oracle {
     }
 
     fn enters(&mut self, server: &Server, handle: &[u8], epoch: u64, roster: &[bytes::Bytes]) {
-        let members = roster
+        let boxes = roster
             .iter()
-            .filter_map(|address| server.mailbox_of(address))
-            .collect();
+            .filter_map(|address| self.boxes.get(&server.mailbox_of(address)?));
+        let members = boxes.flatten().copied().collect();
         self.rosters
             .entry((handle.to_vec(), epoch))
             .or_insert(members);

@@ -34,7 +34,8 @@ impl Oracle {
         let placed = said.message.as_ref().and_then(|id| self.placed.get(id));
         match placed {
             Some(placed) => self.excuse(said, placed, device, devices).is_some(),
-            None => self.excuse_unsent(said, devices).is_some(),
+            // What a device that was taken out had not sent yet fails there.
+            None => self.has_parted(said) || self.excuse_unsent(said, devices).is_some(),
         }
     }
 }

@@ -110,7 +110,10 @@ pub(crate) struct Oracle {
     asked: HashMap<MessageId, usize>,
     /// Messages whose acceptance their sender has learned of.
     known: BTreeSet<MessageId>,
-    rosters: BTreeMap<(Handle, u64), BTreeSet<MailboxId>>,
+    /// Whose mailbox each is now; that of two copies of a device is one.
+    boxes: BTreeMap<MailboxId, BTreeSet<usize>>,
+    /// The devices of each epoch. A server that was put back gives the numbers of mailboxes anew, hence not these.
+    rosters: BTreeMap<(Handle, u64), BTreeSet<usize>>,
     epochs: BTreeMap<Handle, u64>,
     /// Devices whose person has said that they leave, with the place and epoch of that: what comes until somebody takes them
     /// out is theirs no more.

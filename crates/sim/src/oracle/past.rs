@@ -62,7 +62,7 @@ impl Oracle {
     /// Whether the device was in the epoch that carried it.
     pub(crate) fn is_in(&self, device: &Device, carried: &Carried) -> bool {
         let roster = self.rosters.get(&(carried.handle.clone(), carried.epoch));
-        roster.is_some_and(|roster| device.box_id.is_some_and(|it| roster.contains(&it)))
+        roster.is_some_and(|roster| roster.contains(&device.number))
     }
 
     /// How many texts the device was to read of what the server took before this and after.

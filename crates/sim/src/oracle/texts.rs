@@ -29,17 +29,18 @@ impl Oracle {
         let mut found = Vec::new();
         let roster = self.rosters.get(&(placed.handle.clone(), placed.epoch));
         for (device, screen) in devices.iter().zip(screens) {
-            let member = device
-                .box_id
-                .is_some_and(|mailbox| roster.is_some_and(|roster| roster.contains(&mailbox)));
+            let member = roster.is_some_and(|roster| roster.contains(&device.number));
             let shown = screen.count(&said.text);
             let wanted = usize::from(member);
             if shown == wanted {
                 continue;
             }
             let excuse = self.excuse(said, placed, device, devices);
-            // What a device says again, or two copies of it both say, has more than one place: none shows it twice.
-            let again = self.excuse_of_sender(said, placed.at);
+            // What a device says again, or two copies of it both say, or a server that was put back has lost, has more than
+            // one place: none shows it twice.
+            let again = self
+                .excuse_of_sender(said, placed.at)
+                .or_else(|| self.excuse_of_server(placed.at));
             if let (true, Some(excuse)) = (shown <= 1, again) {
                 excused.push(excuse);
             } else if let (true, Some(excuse)) = (shown < wanted, excuse) {
@@ -52,6 +53,12 @@ impl Oracle {
             }
         }
         (Check::Shown, found)
+    }
+
+    /// Whether the device that it was said on was ever out of the conversation.
+    pub(super) fn has_parted(&self, said: &Said) -> bool {
+        let home = (said.device, said.conversation.as_ref().to_vec());
+        self.parted.contains(&home)
     }
 
     /// A text that the server never placed, as far as its sender has learned.
@@ -68,9 +75,7 @@ impl Oracle {
             .filter(|screen| screen.device != said.device)
             .map(|screen| screen.count(&said.text))
             .sum();
-        let home = (said.device, said.conversation.as_ref().to_vec());
-        let active =
-            screens[said.device].is_active(said.conversation) && !self.parted.contains(&home);
+        let active = screens[said.device].is_active(said.conversation) && !self.has_parted(said);
         let (wrong, words) = match state {
             Some(State::Failed) if elsewhere > 0 => {
                 return vec![format!("{:?} failed, and is shown to others", said.short())];

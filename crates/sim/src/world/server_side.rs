@@ -92,8 +92,10 @@ impl World {
         if wire.channel == Channel::Mailbox && frame == device.hello {
             return match self.server.greets(body) {
                 Ok((session, greeting)) => {
-                    device.box_id = Some(session.device.mailbox);
+                    let mailbox = session.device.mailbox;
+                    device.box_id = Some(mailbox);
                     device.session = Some(session);
+                    self.oracle.is_greeted(&self.devices, wire.device, mailbox);
                     Content::Greeting(greeting)
                 }
                 Err(refusal) => Content::Refused(refusal.into()),
