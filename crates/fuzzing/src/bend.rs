@@ -1,6 +1,8 @@
 //! What is done to right bytes to make them wrong.
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use crate::draw::Blob;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Arbitrary)]
@@ -10,17 +12,14 @@ pub enum Bend {
     /// Bits of one byte change.
     Flip(u16, u8),
     /// More bytes come in between.
-    Insert(u16, Vec<u8>),
+    Insert(u16, Blob),
     /// Other bytes stand there.
-    Replace(u16, Vec<u8>),
+    Replace(u16, Blob),
     /// All of it twice.
     Twice,
     /// Something else altogether.
-    Instead(Vec<u8>),
+    Instead(Blob),
 }
-
-/// Changes beyond which nothing is learnt.
-const MOST: usize = 8;
 
 /// Bytes beyond which they are not doubled again.
 const LARGE: usize = 1 << 20;
@@ -30,7 +29,6 @@ impl Bend {
     pub fn all(bends: &[Self], bytes: &[u8]) -> Vec<u8> {
         bends
             .iter()
-            .take(MOST)
             .fold(bytes.to_vec(), |bytes, bend| bend.done_to(bytes))
     }
 
@@ -46,18 +44,38 @@ impl Bend {
             }
             Self::Insert(at, more) => {
                 let at = place(*at);
-                bytes.splice(at..at, more.iter().copied());
+                bytes.splice(at..at, more.0.iter().copied());
             }
             Self::Replace(at, others) => {
                 let at = place(*at);
-                for (byte, other) in bytes.iter_mut().skip(at).zip(others) {
+                for (byte, other) in bytes.iter_mut().skip(at).zip(&others.0) {
                     *byte = *other;
                 }
             }
             Self::Twice if bytes.len() < LARGE => bytes.extend_from_within(..),
             Self::Twice => {}
-            Self::Instead(others) => bytes.clone_from(others),
+            Self::Instead(others) => bytes.clone_from(&others.0),
         }
         bytes
+    }
+}
+
+/// What is done to some bytes: mostly nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bends(pub Vec<Bend>);
+
+impl<'a> Arbitrary<'a> for Bends {
+    fn arbitrary(unread: &mut Unstructured<'a>) -> Result<Self> {
+        let byte: u8 = unread.arbitrary()?;
+        let count = byte.saturating_sub(191).div_ceil(22);
+        let all = (0..count).map(|_| unread.arbitrary());
+        all.collect::<Result<_>>().map(Self)
+    }
+}
+
+impl Bends {
+    /// The bytes with these changes.
+    pub fn bend(&self, bytes: &[u8]) -> Vec<u8> {
+        Bend::all(&self.0, bytes)
     }
 }

@@ -15,6 +15,7 @@
 
 pub mod agreed;
 pub mod bend;
+pub mod draw;
 pub mod identity;
 pub mod mls;
 pub mod sealed;

@@ -8,8 +8,9 @@ use keyfold_protocol::welcome;
 use keyfold_wire::ids::Epoch;
 use keyfold_wire::limits::MAX_ADDRESS;
 
-use crate::bend::Bend;
+use crate::bend::Bends;
 use crate::club::{Club, Invited, Member};
+use crate::draw::{self, Blob};
 use crate::papers::NOW;
 
 thread_local! {
@@ -35,11 +36,11 @@ pub fn key_package(data: &[u8]) {
 #[derive(Debug, Arbitrary)]
 enum Into {
     /// Of another member, as it was or changed.
-    Recorded(u8, Vec<Bend>),
+    Recorded(u8, Bends),
     /// A member with a modified client says anything.
-    Said(Vec<u8>),
+    Said(Blob),
     /// Anything.
-    Raw(Vec<u8>),
+    Raw(Blob),
 }
 
 /// Messages in one run.
@@ -47,16 +48,14 @@ const MOST: usize = 24;
 
 /// Any messages into a group, in any order: what is refused changes nothing, and what is right opens afterwards.
 pub fn group_message(data: &[u8]) {
-    let Ok(messages) = Vec::<Into>::arbitrary_take_rest(Unstructured::new(data)) else {
-        return;
-    };
+    let messages: Vec<Into> = draw::steps(data, MOST);
     CLUB.with_borrow_mut(|club| {
         let recorded = &club.messages;
         // The fixture's own ratchet does not advance: what cy's device used up it uses again in the next run.
         let sent: Vec<Vec<u8>> = club.cy.tries(|cy| {
             let mut cys = cy.group();
-            let messages = messages.iter().take(MOST);
             messages
+                .iter()
                 .map(|message| message.bytes(recorded, cy, &mut cys))
                 .collect()
         });
@@ -80,10 +79,10 @@ impl Into {
     fn bytes(&self, recorded: &[Vec<u8>], cy: &mut Member, cys: &mut Group) -> Vec<u8> {
         match self {
             Self::Recorded(which, bends) => {
-                Bend::all(bends, &recorded[usize::from(*which) % recorded.len()])
+                bends.bend(&recorded[usize::from(*which) % recorded.len()])
             }
-            Self::Said(content) => cy.encrypts(cys, content),
-            Self::Raw(bytes) => bytes.clone(),
+            Self::Said(content) => cy.encrypts(cys, &content.0),
+            Self::Raw(bytes) => bytes.0.clone(),
         }
     }
 }
@@ -121,21 +120,21 @@ fn opens(bo: &mut Member, group: &mut Group, message: &[u8]) {
 #[derive(Debug, Arbitrary)]
 struct Parts {
     which: u8,
-    secrets: Vec<Bend>,
-    group_info: Vec<Bend>,
+    secrets: Bends,
+    group_info: Bends,
 }
 
 /// An invitation: only the right one leads in, and it does so whatever came before it.
 pub fn invitation(data: &[u8]) {
-    let Ok(parts) = Parts::arbitrary_take_rest(Unstructured::new(data)) else {
+    let Ok(parts) = Parts::arbitrary(&mut Unstructured::new(data)) else {
         return;
     };
     INVITED.with_borrow_mut(|invited| {
         let joiners = &invited.split.joiners;
         let own = &joiners[invited.part].secrets;
         let secrets = &joiners[usize::from(parts.which) % joiners.len()].secrets;
-        let secrets = Bend::all(&parts.secrets, secrets);
-        let group_info = Bend::all(&parts.group_info, &invited.split.group_info);
+        let secrets = parts.secrets.bend(secrets);
+        let group_info = parts.group_info.bend(&invited.split.group_info);
         let right = secrets == *own && group_info == invited.split.group_info;
         if let Ok(message) = welcome::rebuild(&secrets, &group_info) {
             let joined = invited.bo.tries(|bo| bo.with(|mls, _| join(mls, &message)));

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use keyfold_fuzzing::bend::Bend;
+use keyfold_fuzzing::draw::Blob;
 use keyfold_fuzzing::{TARGETS, Target, Weight, target};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -44,7 +45,7 @@ fn seeds(target: &Target) -> Vec<Vec<u8>> {
 }
 
 fn bend() -> impl Strategy<Value = Bend> {
-    let few = || vec(any::<u8>(), 0..24);
+    let few = || vec(any::<u8>(), 0..24).prop_map(Blob);
     prop_oneof![
         any::<u16>().prop_map(Bend::Cut),
         (any::<u16>(), 1_u8..).prop_map(|(at, bits)| Bend::Flip(at, bits)),

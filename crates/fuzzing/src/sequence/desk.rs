@@ -12,8 +12,9 @@ use keyfold_wire::v1::server_frame::Content;
 
 use super::device::Desk;
 use super::recorded::address_key;
-use super::script::{Check, MOST_ITEMS, Number, Refusal, Reply, Serial, Thing, What, Wish};
-use crate::bend::Bend;
+use super::script::{Check, Number, Refusal, Reply, Serial, Thing, What, Wish};
+use crate::bend::Bends;
+use crate::draw::{Blob, Rarely};
 
 impl Refusal {
     pub(super) fn refused(self, right: u64) -> v1::Refused {
@@ -25,8 +26,8 @@ impl Refusal {
     }
 }
 
-fn bent(bends: &[Bend], bytes: &Bytes) -> Bytes {
-    Bend::all(bends, bytes).into()
+fn bent(bends: &Bends, bytes: &Bytes) -> Bytes {
+    bends.bend(bytes).into()
 }
 
 /// Beyond it no sequence is left for what comes behind.
@@ -35,9 +36,9 @@ const FAR: u64 = (i64::MAX as u64) - (1 << 20);
 impl Desk<'_> {
     pub(super) fn pushes(&mut self, things: &[Thing], caught_up: bool) {
         let mut items = Vec::new();
-        for thing in things.iter().take(MOST_ITEMS) {
+        for thing in things {
             let mut item = self.item(thing);
-            item.sequence = match thing.sequence {
+            item.sequence = match thing.sequence.0 {
                 Some(number) => number.instead_of(self.sequence),
                 None => self.sequence,
             };
@@ -52,19 +53,19 @@ impl Desk<'_> {
 
     fn item(&mut self, thing: &Thing) -> v1::Item {
         let mut item = self.made_of(&thing.what);
-        item.serial = match thing.serial {
+        item.serial = match thing.serial.0 {
             None => item.serial,
             Some(Serial::Of(which)) => self.own(which).serial,
             Some(Serial::Number(number)) => number.instead_of(item.serial),
         };
-        if let Some(received) = thing.received {
+        if let Some(received) = thing.received.0 {
             item.received_ms = received.instead_of(item.received_ms);
         }
         match &mut item.content {
             Some(v1::item::Content::Message(message)) => {
                 message.message_id = bent(&thing.message_id, &message.message_id);
                 message.body = bent(&thing.body, &message.body);
-                if let Some(epoch) = thing.epoch {
+                if let Some(epoch) = thing.epoch.0 {
                     message.epoch = epoch.instead_of(message.epoch);
                 }
                 message.commit = self.check(&thing.check, message.commit.take());
@@ -99,12 +100,12 @@ impl Desk<'_> {
             },
             What::Resealed(which, bends) => {
                 let inner = &self.recorded.inner;
-                let inside = Bend::all(bends, &inner[usize::from(*which) % inner.len()]);
+                let inside = bends.bend(&inner[usize::from(*which) % inner.len()]);
                 self.sealed_by_the_traitor(&inside)
             }
             What::Said(which, bends) => {
                 let contents = &self.recorded.contents;
-                let said = Bend::all(bends, &contents[usize::from(*which) % contents.len()]);
+                let said = bends.bend(&contents[usize::from(*which) % contents.len()]);
                 let club = self.recorded.club;
                 let inside = self.recorded.traitor.borrow_mut().encrypts(club, &said);
                 self.sealed_by_the_traitor(&inside)
@@ -130,9 +131,15 @@ impl Desk<'_> {
         }
     }
 
-    fn check(&self, check: &Check, right: Option<v1::CommitCheck>) -> Option<v1::CommitCheck> {
+    fn check(
+        &self,
+        check: &Rarely<Check>,
+        right: Option<v1::CommitCheck>,
+    ) -> Option<v1::CommitCheck> {
+        let Some(check) = &check.0 else {
+            return right;
+        };
         match check {
-            Check::Right => right,
             Check::Of(which) => match &self.own(*which).content {
                 Some(v1::item::Content::Message(message)) => message.commit.clone(),
                 _ => right,
@@ -182,11 +189,11 @@ impl Desk<'_> {
                 now_ms: at.instead_of(self.now.0),
             }),
             Reply::Addresses(list) => {
-                let address = |(serial, address): &(Number, Vec<u8>)| v1::Address {
+                let address = |(serial, address): &(Number, Blob)| v1::Address {
                     serial: serial.instead_of(self.next_serial),
-                    address: Bytes::copy_from_slice(address),
+                    address: Bytes::copy_from_slice(&address.0),
                 };
-                let addresses = list.iter().take(32).map(address).collect();
+                let addresses = list.0.iter().map(address).collect();
                 Content::Addresses(v1::Addresses { addresses })
             }
             Reply::Account(which, bends) => self.account(*which, bends),
@@ -203,14 +210,14 @@ impl Desk<'_> {
         }
     }
 
-    fn account(&self, which: u8, bends: &[Bend]) -> Content {
+    fn account(&self, which: u8, bends: &Bends) -> Content {
         let all = &self.recorded.accounts;
         let mut account = all[usize::from(which) % all.len()].clone();
         match which / 4 % 4 {
             0 => account.account = bent(bends, &account.account),
             1 => account.account_key = bent(bends, &account.account_key),
             2 => {
-                let handle = Bend::all(bends, account.handle.as_bytes());
+                let handle = bends.bend(account.handle.as_bytes());
                 account.handle = String::from_utf8_lossy(&handle).into_owned();
             }
             _ => {
@@ -358,10 +365,10 @@ impl Desk<'_> {
         let people = |desk: &Self, which: u8| vec![desk.person(which).0];
         match wish {
             Wish::Say(which) => self.says(*which, ""),
-            Wish::SayAny(which, more) => self.says(*which, more),
+            Wish::SayAny(which, more) => self.says(*which, &more.text()),
             Wish::Create(which, name) => Command::Create {
                 people: people(self, *which),
-                name: name.clone(),
+                name: name.as_ref().map(Blob::text),
                 suite: None,
             },
             Wish::Add(which, who) => Command::Add {
@@ -377,7 +384,7 @@ impl Desk<'_> {
             },
             Wish::Rename(which, name) => Command::Rename {
                 conversation: self.conversation(*which),
-                name: name.clone(),
+                name: name.text(),
             },
             Wish::Promote(which, who) => Command::ChangeRole {
                 conversation: self.conversation(*which),
@@ -397,13 +404,13 @@ impl Desk<'_> {
                 handle: self.person(*who).0,
             },
             Wish::LookUpAny(handle) => Command::LookUp {
-                handle: handle.clone(),
+                handle: handle.text(),
             },
             Wish::Link(request) => Command::AddDevice {
-                link_request: request.clone(),
+                link_request: request.0.clone(),
             },
             Wish::Accept(certificate) => Command::AcceptLink {
-                certificate: certificate.clone(),
+                certificate: certificate.0.clone(),
             },
             Wish::RemoveDevice => Command::RemoveDevice {
                 device: self.recorded.device,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use bytes::Bytes;
 use keyfold_server::clock::ManualClock;
 use keyfold_server::delivery::Feed;
@@ -16,22 +16,20 @@ use keyfold_wire::v1::client_frame::Request;
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::{limits, v1};
 
-use crate::bend::Bend;
+use crate::bend::Bends;
 use crate::core_town::{Group, Person, Town, message_id, text};
+use crate::draw::{self, Blob, Few};
 
 /// Steps of one run.
 const MOST_STEPS: usize = 48;
 
-/// Everything that comes to the server in one run.
-#[derive(Debug, Arbitrary)]
-struct Script(Vec<Step>);
-
+/// One thing that comes to the server.
 #[derive(Debug, Arbitrary)]
 enum Step {
     /// Bytes as a frame.
-    Raw(u8, Vec<u8>),
+    Raw(u8, Blob),
     /// A request whose parts are right ones, or nearly so, in any place.
-    Built(u8, Kind, Vec<Part>, u64, bool),
+    Built(u8, Kind, Few<Part, 10>, u64, bool),
     /// A member says something.
     Says,
     /// The same bytes again.
@@ -42,8 +40,8 @@ enum Step {
     Listens(u8, u8),
     /// It says how far it has come.
     Acknowledges(u8, u64),
-    /// Seconds pass.
-    Passes(u32),
+    /// So many times eight seconds pass: in all less than a silent conversation is kept.
+    Passes(u16),
     Sweeps,
 }
 
@@ -66,14 +64,14 @@ enum Kind {
 /// Some bytes of a request.
 #[derive(Debug, Clone, Arbitrary)]
 enum Part {
-    Any(Vec<u8>),
+    Any(Blob),
     Handle,
     Key(u8),
-    Address(u8, Vec<Bend>),
+    Address(u8, Bends),
     Account(u8),
     Device(u8),
     Token(u8),
-    Certificate(u8, Vec<Bend>),
+    Certificate(u8, Bends),
     MessageId(u8),
 }
 
@@ -99,13 +97,11 @@ thread_local! {
 /// Any sequence of frames to one core: it never breaks, numbers only rise, nothing that was said once comes twice, and those
 /// who have nothing to do with it still talk.
 pub fn server_sequence(data: &[u8]) {
-    let Ok(script) = Script::arbitrary_take_rest(Unstructured::new(data)) else {
-        return;
-    };
+    let script: Vec<Step> = draw::steps(data, MOST_STEPS);
     RUNTIME.with_borrow(|runtime| {
         runtime.block_on(async {
             let mut post = Post::opens().await;
-            for step in script.0.iter().take(MOST_STEPS) {
+            for step in &script {
                 post.plays(step).await;
             }
             post.ends().await;
@@ -140,13 +136,13 @@ impl Post {
     async fn plays(&mut self, step: &Step) {
         match step {
             Step::Raw(who, bytes) => {
-                let frame = decode_client(Bytes::copy_from_slice(bytes));
+                let frame = decode_client(Bytes::copy_from_slice(&bytes.0));
                 if let Ok(Some(request)) = frame.map(|frame| frame.request) {
                     self.takes(*who, request).await;
                 }
             }
             Step::Built(who, kind, parts, number, flag) => {
-                let request = self.built(*kind, parts, *number, *flag);
+                let request = self.built(*kind, &parts.0, *number, *flag);
                 self.takes(*who, request).await;
             }
             Step::Says => {
@@ -169,7 +165,7 @@ impl Post {
                 core.acknowledge(&person.device, Sequence(*sequence));
             }
             Step::Passes(seconds) => {
-                let time = Duration::from_secs((*seconds).into());
+                let time = 8 * Duration::from_secs((*seconds).into());
                 self.town.clock.advance(time);
             }
             Step::Sweeps => {
@@ -255,20 +251,20 @@ impl Post {
 
     fn bytes(&self, part: &Part) -> Bytes {
         match part {
-            Part::Any(bytes) => Bytes::copy_from_slice(bytes),
+            Part::Any(bytes) => Bytes::copy_from_slice(&bytes.0),
             Part::Handle => self.group.handle.clone(),
             Part::Key(epoch) => self.group.key(u64::from(*epoch)),
             Part::Address(who, bends) => {
                 let person = self.person(*who);
                 let index = usize::from(*who) / self.people.len() % person.addresses.len();
-                Bend::all(bends, &person.address(index)).into()
+                bends.bend(&person.address(index)).into()
             }
             Part::Account(who) => self.person(*who).device.account.to_wire(),
             Part::Device(who) => self.person(*who).device.id.to_wire(),
             Part::Token(who) => Bytes::copy_from_slice(&self.person(*who).papers.token),
             Part::Certificate(who, bends) => {
                 let certificate = self.person(*who).papers.certificate(|_| ());
-                Bend::all(bends, &certificate).into()
+                bends.bend(&certificate).into()
             }
             Part::MessageId(which) => message_id(&format!("said {which}")),
         }

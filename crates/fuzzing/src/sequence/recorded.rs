@@ -344,5 +344,5 @@ fn contents(traitor: &mut Copied, club: ConversationId) -> Vec<Vec<u8>> {
             .encoded
     };
     // The next one, one that leaves a gap, and numbers that nobody counts to.
-    [3, 4, 40, i64::MAX as u64, u64::MAX].map(text).to_vec()
+    [3, 4, 40, 0, i64::MAX as u64, u64::MAX].map(text).to_vec()
 }

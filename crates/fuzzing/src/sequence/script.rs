@@ -2,23 +2,20 @@
 
 use arbitrary::Arbitrary;
 
-use crate::bend::Bend;
+use crate::bend::Bends;
+use crate::draw::{Blob, Few, Rarely};
 
 /// Steps of one run; more do not find more.
 pub(super) const MOST_STEPS: usize = 40;
 
 /// Items in one push.
-pub(super) const MOST_ITEMS: usize = 12;
-
-/// Everything that happens in one run.
-#[derive(Debug, Arbitrary)]
-pub(super) struct Script(pub(super) Vec<Step>);
+const MOST_ITEMS: usize = 5;
 
 /// One thing that happens.
 #[derive(Debug, Arbitrary)]
 pub(super) enum Step {
     /// The mailbox delivers.
-    Push(Vec<Thing>, bool),
+    Push(Few<Thing, MOST_ITEMS>, bool),
     /// So many items that a server has next for this device, as an honest one delivers them.
     Honest(u8),
     /// The mailbox socket was greeted.
@@ -26,7 +23,7 @@ pub(super) enum Step {
         acknowledged: Number,
         newest: Number,
         now: Number,
-        supply: Option<Vec<Stock>>,
+        supply: Option<Few<Stock, 3>>,
     },
     /// The server would not greet it.
     TurnAway(Refusal),
@@ -37,7 +34,7 @@ pub(super) enum Step {
     /// The socket of one of them breaks.
     Lose(u8),
     /// The server tells what it has of the device.
-    Supply(Vec<Stock>),
+    Supply(Few<Stock, 3>),
     /// The shell's timer.
     Tick,
     /// Time passes.
@@ -104,13 +101,13 @@ pub(super) struct Refusal {
 #[derive(Debug, Arbitrary)]
 pub(super) struct Thing {
     pub(super) what: What,
-    pub(super) serial: Option<Serial>,
-    pub(super) sequence: Option<Number>,
-    pub(super) received: Option<Number>,
-    pub(super) epoch: Option<Number>,
-    pub(super) message_id: Vec<Bend>,
-    pub(super) body: Vec<Bend>,
-    pub(super) check: Check,
+    pub(super) serial: Rarely<Serial>,
+    pub(super) sequence: Rarely<Number>,
+    pub(super) received: Rarely<Number>,
+    pub(super) epoch: Rarely<Number>,
+    pub(super) message_id: Bends,
+    pub(super) body: Bends,
+    pub(super) check: Rarely<Check>,
 }
 
 /// What it is made of.
@@ -125,9 +122,9 @@ pub(super) enum What {
     /// One item with another's content.
     Crossed(u8, u8),
     /// A member with a modified client: an MLS message of anybody in a new, right envelope.
-    Resealed(u8, Vec<Bend>),
+    Resealed(u8, Bends),
     /// ... any content in a right MLS message.
-    Said(u8, Vec<Bend>),
+    Said(u8, Bends),
     /// Nothing.
     Empty,
 }
@@ -144,12 +141,10 @@ pub(super) enum Serial {
 /// What the server says that it opened.
 #[derive(Debug, Clone, Arbitrary)]
 pub(super) enum Check {
-    /// As it was.
-    Right,
     /// That of another commit.
     Of(u8),
     /// Changed.
-    Bent(Vec<Bend>, Vec<Bend>),
+    Bent(Bends, Bends),
     /// None, or one where there was none.
     Turned,
 }
@@ -166,11 +161,11 @@ pub(super) enum Reply {
     /// "It is done", whatever was asked.
     Done(Number),
     /// Addresses, whatever was asked.
-    Addresses(Vec<(Number, Vec<u8>)>),
+    Addresses(Few<(Number, Blob), 8>),
     /// An account of the town, changed.
-    Account(u8, Vec<Bend>),
+    Account(u8, Bends),
     /// Key packages of the town, changed.
-    KeyPackages(u8, Vec<Bend>),
+    KeyPackages(u8, Bends),
     /// What only comes unasked.
     Unasked(bool),
 }
@@ -190,19 +185,19 @@ pub(super) enum Time {
 #[derive(Debug, Arbitrary)]
 pub(super) enum Wish {
     Say(u8),
-    SayAny(u8, String),
-    Create(u8, Option<String>),
+    SayAny(u8, Blob),
+    Create(u8, Option<Blob>),
     Add(u8, u8),
     Remove(u8, u8),
     Leave(u8),
-    Rename(u8, String),
+    Rename(u8, Blob),
     Promote(u8, u8),
     Update(u8),
     Read(u8),
     LookUp(u8),
-    LookUpAny(String),
-    Link(Vec<u8>),
-    Accept(Vec<u8>),
+    LookUpAny(Blob),
+    Link(Blob),
+    Accept(Blob),
     RemoveDevice,
     Nowhere([u8; 16]),
 }
