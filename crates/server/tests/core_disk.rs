@@ -52,13 +52,12 @@ async fn whatever_was_answered_is_there_after_a_crash() {
     let first = bo.sequences().await[0];
     bo.core.acknowledge(&bo.device, Sequence(first));
     group.says(&town, "three").await.unwrap();
-    let newest = bo.sequences().await[2];
 
     let copy = crash(folder.path());
     let again = Town::new(SqliteStore::open(&file(copy.path())).unwrap());
     let (device, greeting) = again.core.hello(bo.papers.hello(0)).await.unwrap();
     assert_eq!(device, bo.device);
-    assert_eq!((greeting.acknowledged, greeting.newest), (first, newest));
+    assert_eq!((greeting.acknowledged, greeting.known), (first, 0));
     let mut feed = again.core.subscribe(&device, Sequence(0));
     let texts: Vec<_> = core_town::all_of(&mut feed)
         .await
@@ -118,11 +117,16 @@ async fn a_server_put_back_from_a_backup_gives_no_number_twice() {
     again.clock.advance(Duration::from_millis(1));
     let (device, greeting) = again.core.hello(bo.papers.hello(position)).await.unwrap();
     assert_eq!(device, bo.device);
-    assert_eq!((greeting.acknowledged, greeting.newest), (read, kept));
-    let mut feed = again.core.subscribe(&device, Sequence(position));
+    assert_eq!((greeting.acknowledged, greeting.known), (read, kept));
+    let mut feed = again.core.subscribe(&device, Sequence(greeting.known));
     for text in ["seven", "eight"] {
         group.says(&again, text).await.unwrap();
     }
+    let (_, later) = again.core.hello(bo.papers.hello(position)).await.unwrap();
+    assert_eq!(
+        later.known, kept,
+        "what has come since makes the position no better known"
+    );
     let heard = core_town::all_of(&mut feed).await;
     assert_eq!(
         heard.iter().map(core_town::text).collect::<Vec<_>>(),
@@ -320,8 +324,12 @@ mod shared {
         async fn device(&self, token_hash: [u8; 32]) -> Result<Option<Device>, Refusal> {
             self.0.device(token_hash).await
         }
-        async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
-            self.0.mailbox(mailbox).await
+        async fn mailbox(
+            &self,
+            mailbox: MailboxId,
+            position: Sequence,
+        ) -> Result<Option<MailboxState>, Refusal> {
+            self.0.mailbox(mailbox, position).await
         }
         async fn read(
             &self,

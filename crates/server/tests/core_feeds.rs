@@ -224,8 +224,12 @@ impl Store for Slow {
         self.inner.device(token_hash).await
     }
 
-    async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
-        self.inner.mailbox(mailbox).await
+    async fn mailbox(
+        &self,
+        mailbox: MailboxId,
+        position: Sequence,
+    ) -> Result<Option<MailboxState>, Refusal> {
+        self.inner.mailbox(mailbox, position).await
     }
 
     async fn read(

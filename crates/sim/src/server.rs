@@ -154,19 +154,12 @@ impl Server {
     pub(crate) fn greets(&self, body: Body) -> Result<(Session, v1::Greeting), Refusal> {
         let core = &self.core;
         self.runtime.block_on(async {
-            let (device, greeting, after) = match body {
-                Body::Hello(hello) => {
-                    let after = Sequence(hello.after);
-                    let (device, greeting) = core.hello(hello).await?;
-                    (device, greeting, after)
-                }
-                Body::Register(register) => {
-                    let (device, greeting) = core.register(register).await?;
-                    (device, greeting, Sequence(0))
-                }
+            let (device, greeting) = match body {
+                Body::Hello(hello) => core.hello(hello).await?,
+                Body::Register(register) => core.register(register).await?,
                 _ => return Err(Refusal::WrongSocket),
             };
-            let feed = core.subscribe(&device, after);
+            let feed = core.subscribe(&device, Sequence(greeting.known));
             Ok((Session { device, feed }, greeting))
         })
     }

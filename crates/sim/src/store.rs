@@ -87,8 +87,12 @@ impl Store for AnyStore {
         ask!(self, store => store.device(token_hash))
     }
 
-    async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
-        ask!(self, store => store.mailbox(mailbox))
+    async fn mailbox(
+        &self,
+        mailbox: MailboxId,
+        position: Sequence,
+    ) -> Result<Option<MailboxState>, Refusal> {
+        ask!(self, store => store.mailbox(mailbox, position))
     }
 
     async fn read(

@@ -164,3 +164,20 @@ fn a_device_from_a_backup_is_let_in_again() {
     town.waits(20_000);
     town.keeps_its_promises();
 }
+
+/// Something had come into cy's mailbox since the server was put back, so that the newest of it was ahead of cy.
+#[test]
+fn a_server_that_was_put_back_is_noticed_whatever_has_come_since() {
+    let town = Town::new(30010);
+    let [ada, bo, cy] = town.people();
+    bo.creates_group("group number 324", [cy]);
+    bo.creates_group("group number 325", [cy]);
+    bo.creates_group("group number 705", [cy]);
+    town.waits(283);
+    bo.is_away(9);
+    cy.creates_group("group number 717", [ada]);
+    town.server_is_backed_up();
+    town.waits(126_168);
+    town.server_is_restored();
+    town.keeps_its_promises();
+}

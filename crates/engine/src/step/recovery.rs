@@ -36,11 +36,11 @@ impl Step<'_> {
             self.stands_at(expired)?;
             self.tell(Event::NotKept);
             self.doubt_all(NOT_KEPT, at)?;
-        } else if Sequence(greeting.newest) < applied {
-            self.stands_at(Sequence(greeting.newest))?;
+        } else if Sequence(greeting.known) < applied {
+            self.stands_at(Sequence(greeting.known))?;
             self.tell(Event::ServerRolledBack);
             self.add_devices_again()?;
-            if greeting.newest == 0 {
+            if greeting.known == 0 {
                 self.has_new_mailbox()?;
             } else {
                 self.doubt_all(SERVER_ROLLED_BACK, at)?;

@@ -361,7 +361,7 @@ fn a_greeting_or_supply_of_any_numbers_is_no_fault() {
         town.people[bo.0].apply(Input::Supply(supply.clone()), now);
         let greeting = v1::Greeting {
             acknowledged: number,
-            newest: number,
+            known: number,
             now_ms: number,
             supply: Some(supply),
             expired: number,

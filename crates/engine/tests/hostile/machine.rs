@@ -158,7 +158,7 @@ fn greeted() -> Input {
         last_resort: true,
     });
     Input::Connected(v1::Greeting {
-        newest: i64::MAX as u64,
+        known: i64::MAX as u64,
         supply: Some(v1::Supply {
             suites: suites.collect(),
         }),

@@ -144,7 +144,7 @@ fn answers() -> Vec<(&'static str, Content)> {
     };
     let greeting = v1::Greeting {
         acknowledged: 3,
-        newest: 9,
+        known: 9,
         now_ms: 1_790_000_000_000,
         supply: Some(supply()),
         expired: 2,

@@ -108,6 +108,12 @@ impl<'r> Desk<'r> {
         self.engine.as_mut().unwrap()
     }
 
+    /// A server that has fallen back gives what it gave before again, and that is acknowledged again.
+    fn is_greeted(&mut self, greeting: v1::Greeting) {
+        self.acknowledged = self.acknowledged.min(greeting.known);
+        self.apply(Input::Connected(greeting));
+    }
+
     pub(super) fn apply(&mut self, input: Input) -> Outcome {
         let engine = self.engine.as_mut().unwrap();
         let applied = engine.apply(input, self.now, &mut self.rng);
@@ -132,18 +138,18 @@ impl<'r> Desk<'r> {
             Step::Honest(count) => self.delivers_next(usize::from(count % 4)),
             Step::Greet {
                 acknowledged,
-                newest,
+                known,
                 now,
                 supply,
             } => {
                 let greeting = v1::Greeting {
                     acknowledged: acknowledged.instead_of(self.acknowledged),
-                    newest: newest.instead_of(self.sequence),
+                    known: known.instead_of(self.sequence),
                     now_ms: now.instead_of(self.now.0),
                     supply: supply.as_ref().map(|stocks| stock(&stocks.0)),
                     expired: acknowledged.instead_of(0),
                 };
-                self.apply(Input::Connected(greeting));
+                self.is_greeted(greeting);
             }
             Step::TurnAway(refusal) => {
                 self.apply(Input::TurnedAway(refusal.refused(0)));
@@ -227,12 +233,12 @@ impl<'r> Desk<'r> {
         self.passes(Time::Seconds(60));
         let greeting = v1::Greeting {
             acknowledged: self.acknowledged,
-            newest: self.sequence - 1,
+            known: self.sequence - 1,
             now_ms: self.now.0,
             supply: None,
             expired: 0,
         };
-        self.apply(Input::Connected(greeting));
+        self.is_greeted(greeting);
         self.rests();
         self.delivers(self.recorded.own[self.recorded.begin..].to_vec());
         self.rests();

@@ -21,7 +21,7 @@ pub(super) enum Step {
     /// The mailbox socket was greeted.
     Greet {
         acknowledged: Number,
-        newest: Number,
+        known: Number,
         now: Number,
         supply: Option<Few<Stock, 3>>,
     },

@@ -26,7 +26,10 @@ impl<S: Store, C: Clock> Core<S, C> {
     pub async fn register(&self, message: v1::Register) -> Result<(Device, v1::Greeting), Refusal> {
         let account = self.new_account(message)?;
         match self.store(Operation::Register(Box::new(account))).await? {
-            Outcome::Device(device) => Ok((device, self.greeting(device.mailbox).await?)),
+            Outcome::Device(device) => {
+                let greeting = self.greeting(device.mailbox, Sequence(0)).await?;
+                Ok((device, greeting))
+            }
             _ => Err(Refusal::Unavailable),
         }
     }
@@ -80,24 +83,28 @@ impl<S: Store, C: Clock> Core<S, C> {
             .device(token_hash)
             .await?
             .ok_or(Refusal::Unauthenticated)?;
-        let greeting = self.greeting(device.mailbox).await?;
-        // Ahead of the mailbox, when the server has fallen back: that says nothing about items still to come.
-        let durable = message.after.min(greeting.newest);
-        if durable > greeting.acknowledged {
-            self.acknowledge(&device, Sequence(durable));
+        let position = Sequence(message.after);
+        let greeting = self.greeting(device.mailbox, position).await?;
+        // Where the server has fallen back, the rest of what the device says of itself says nothing about what is still to come.
+        if greeting.known > greeting.acknowledged {
+            self.acknowledge(&device, Sequence(greeting.known));
         }
         Ok((device, greeting))
     }
 
-    async fn greeting(&self, mailbox: MailboxId) -> Result<v1::Greeting, Refusal> {
+    async fn greeting(
+        &self,
+        mailbox: MailboxId,
+        position: Sequence,
+    ) -> Result<v1::Greeting, Refusal> {
         let state = self
             .store
-            .mailbox(mailbox)
+            .mailbox(mailbox, position)
             .await?
             .ok_or(Refusal::Unauthenticated)?;
         Ok(v1::Greeting {
             acknowledged: state.acknowledged.0,
-            newest: state.newest.0,
+            known: state.known.0,
             expired: state.expired.0,
             now_ms: self.clock.now().0,
             supply: Some(state.supply),
@@ -218,7 +225,7 @@ impl<S: Store, C: Clock> Core<S, C> {
     /// A removed device may still hold its socket for a moment; it may not touch the account any more.
     async fn confirm(&self, mailbox: MailboxId) -> Result<(), Refusal> {
         self.store
-            .mailbox(mailbox)
+            .mailbox(mailbox, Sequence(0))
             .await?
             .ok_or(Refusal::Unauthenticated)
             .map(drop)

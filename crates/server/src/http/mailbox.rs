@@ -91,10 +91,9 @@ async fn admit_first(
     }
     match request {
         Some(Request::Hello(hello)) => {
-            let claimed = hello.after;
             let (device, greeting) = Box::pin(app.core.hello(hello)).await?;
-            // Ahead of the mailbox, when the server has fallen back: what comes in now is new all the same.
-            let after = Sequence(claimed.min(greeting.newest));
+            // The device's own position, or behind it where the server has fallen back: what comes in now is new all the same.
+            let after = Sequence(greeting.known);
             Ok((Greeted { device, after }, greeting))
         }
         Some(Request::Register(register)) => {

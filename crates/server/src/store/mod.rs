@@ -42,10 +42,11 @@ pub trait Store: Send + Sync + 'static {
         token_hash: [u8; 32],
     ) -> impl Future<Output = Result<Option<Device>, Refusal>> + Send;
 
-    /// Cursors and key package supply of a mailbox's device.
+    /// Cursors and key package supply of a mailbox's device, which says that it stands at `position`.
     fn mailbox(
         &self,
         mailbox: MailboxId,
+        position: Sequence,
     ) -> impl Future<Output = Result<Option<MailboxState>, Refusal>> + Send;
 
     /// Items behind `after` in order: at most `max_items`, and at most `max_bytes` of bodies unless the first alone

@@ -177,8 +177,8 @@ pub fn first_kept_item(now: Timestamp) -> Timestamp {
 pub struct MailboxState {
     /// The highest sequence ever acknowledged.
     pub acknowledged: Sequence,
-    /// The highest sequence ever given.
-    pub newest: Sequence,
+    /// The highest sequence up to the position asked for that was ever given, as far as the server knows.
+    pub known: Sequence,
     /// The highest sequence whose item was deleted for its age before it was acknowledged; zero when none was.
     pub expired: Sequence,
     /// Key packages that are left.

@@ -1,9 +1,9 @@
 //! Cases about accounts, devices, key packages and serials.
 
 use super::{
-    AccountId, Admission, Bench, DeviceId, Duration, KeyPackage, MailboxId, NewAccount, NewDevice,
-    Operation, Outcome, Refusal, START, Serial, Store, Timestamp, account, device, full, limits,
-    named, package,
+    AccountId, Admission, Bench, DeviceId, Duration, END, KeyPackage, MailboxId, NewAccount,
+    NewDevice, Operation, Outcome, Refusal, START, Serial, Store, Timestamp, account, device, full,
+    limits, named, package,
 };
 use crate::core::Device;
 
@@ -126,7 +126,7 @@ pub(super) async fn devices_come_and_go<S: Store>(bench: Bench<S>) {
     assert!(bench.run(remove(2)).await == Ok(Outcome::Removed(Some(second))));
     assert!(bench.run(remove(2)).await == Ok(Outcome::Removed(None)));
     assert!(bench.store.device([2; 32]).await == Ok(None));
-    assert!(bench.store.mailbox(second).await == Ok(None));
+    assert!(bench.store.mailbox(second, END).await == Ok(None));
     let gone = Operation::TakeSerials {
         mailbox: second,
         count: 1,
@@ -146,7 +146,7 @@ pub(super) async fn devices_come_and_go<S: Store>(bench: Bench<S>) {
     assert!(
         bench
             .store
-            .mailbox(first)
+            .mailbox(first, END)
             .await
             .is_ok_and(|state| state.is_some())
     );
@@ -296,7 +296,7 @@ async fn fetch<S: Store>(bench: &Bench<S>, suite: u16) -> (Option<u8>, bool, usi
 async fn supply<S: Store>(bench: &Bench<S>) -> Vec<(u32, u32, bool)> {
     let state = bench
         .store
-        .mailbox(MailboxId::new([1; 16]))
+        .mailbox(MailboxId::new([1; 16]), END)
         .await
         .ok()
         .flatten();

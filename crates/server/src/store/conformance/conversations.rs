@@ -1,9 +1,9 @@
 //! Cases about conversations and mailboxes.
 
 use super::{
-    AccountId, Append, Bench, Bytes, DAY, DeviceId, Duration, Epoch, Grace, MailboxId, Operation,
-    Outcome, Refusal, START, Sequence, Serial, Store, Target, Timestamp, Welcomes, at, commit,
-    create, is_new, is_repeat_of, key, limits, once, placed, send, v1,
+    AccountId, Append, Bench, Bytes, DAY, DeviceId, Duration, END, Epoch, Grace, MailboxId,
+    Operation, Outcome, Refusal, START, Sequence, Serial, Store, Target, Timestamp, Welcomes, at,
+    commit, create, is_new, is_repeat_of, key, limits, once, placed, send, v1,
 };
 
 fn sending(append: Append) -> Operation {
@@ -399,8 +399,8 @@ pub(super) async fn sequences_carry_the_time_and_rise_whatever_it_does<S: Store>
             group_info: Bytes::from_static(b"for all"),
         };
         assert!(placed(&bench.run(Operation::Commit(adds)).await) == (2, 0));
-        let newest = bench.store.mailbox(ada).await.ok().flatten();
-        let newest = newest.map_or(0, |state| state.newest.0);
+        let newest = bench.store.mailbox(ada, END).await.ok().flatten();
+        let newest = newest.map_or(0, |state| state.known.0);
         assert!(newest > last, "a sequence is larger than all before it");
         if now == START.after(DAY) {
             assert!(
@@ -415,6 +415,55 @@ pub(super) async fn sequences_carry_the_time_and_rise_whatever_it_does<S: Store>
     assert!(bench.sequences(bo).await == read);
 }
 
+pub(super) async fn a_mailbox_knows_which_positions_it_has_given<S: Store>(bench: Bench<S>) {
+    let people @ [ada, _] = bench.people::<2>().await;
+    let row = bench.conversation(1).await;
+    let known = async |position| {
+        let state = bench.store.mailbox(ada, Sequence(position)).await;
+        state.ok().flatten().map(|state| state.known.0)
+    };
+    assert!(
+        known(0).await == Some(0) && known(9).await == Some(0),
+        "it has given none"
+    );
+    for message in 1..=3 {
+        assert!(is_new(
+            &bench.run(sending(send(1, row, 1, message, &people))).await
+        ));
+    }
+    let given = bench.sequences(ada).await;
+    let [one, two, three] = given[..] else {
+        unreachable!("three were sent")
+    };
+    let acknowledged = bench.run(Operation::Acknowledge {
+        mailbox: ada,
+        sequence: Sequence(one),
+    });
+    assert!(acknowledged.await.is_ok());
+    for (position, expected) in [
+        (one - 1, one - 1),
+        (one, one),
+        (one + 1, if two == one + 1 { two } else { one }),
+        (two, two),
+        (
+            three - 1,
+            if three == two + 1 {
+                two
+            } else {
+                three.min(two)
+            },
+        ),
+        (three, three),
+        (three + 1, three),
+        (u64::MAX, three),
+    ] {
+        assert!(
+            known(position).await == Some(expected),
+            "{position} of {given:?}"
+        );
+    }
+}
+
 pub(super) async fn acknowledged_is_gone<S: Store>(bench: Bench<S>) {
     let people @ [ada, bo] = bench.people::<2>().await;
     let row = bench.conversation(1).await;
@@ -424,8 +473,8 @@ pub(super) async fn acknowledged_is_gone<S: Store>(bench: Bench<S>) {
         ));
     }
     let state = async |mailbox| {
-        let state = bench.store.mailbox(mailbox).await.ok().flatten();
-        state.map(|state| (state.acknowledged.0, state.newest.0))
+        let state = bench.store.mailbox(mailbox, END).await.ok().flatten();
+        state.map(|state| (state.acknowledged.0, state.known.0))
     };
     let acknowledge = |mailbox, sequence| {
         bench.run(Operation::Acknowledge {

@@ -25,6 +25,9 @@ use crate::refusal::Refusal;
 use crate::request::{Grace, KeyPackage};
 use crate::seal::Target;
 
+/// A position behind all.
+const END: Sequence = Sequence(u64::MAX);
+
 /// Runs every case, each on a store of its own that `fresh` makes empty.
 ///
 /// # Panics
@@ -56,6 +59,7 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     conversations::a_dead_address_costs_nobody_else(bench().await).await;
     conversations::a_removed_device_costs_nobody_else(bench().await).await;
     conversations::a_refused_operation_costs_only_itself(bench().await).await;
+    conversations::a_mailbox_knows_which_positions_it_has_given(bench().await).await;
     conversations::a_mailbox_is_read_in_pages(bench().await).await;
     conversations::sequences_carry_the_time_and_rise_whatever_it_does(bench().await).await;
     conversations::acknowledged_is_gone(bench().await).await;

@@ -1,8 +1,8 @@
 //! Cases about what is kept for how long.
 
 use super::{
-    Append, Bench, DAY, Duration, MailboxId, Operation, Outcome, Refusal, Sequence, Store, create,
-    is_new, is_repeat_of, key, limits, send,
+    Append, Bench, DAY, Duration, END, MailboxId, Operation, Outcome, Refusal, Sequence, Store,
+    create, is_new, is_repeat_of, key, limits, send,
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -36,8 +36,8 @@ pub(super) async fn items_stay_for_thirty_days<S: Store>(mut bench: Bench<S>) {
     bench.later(HOUR);
     bench.sweep(100).await;
     assert!(bench.bodies(ada).await.is_empty());
-    let state = bench.store.mailbox(ada).await.ok().flatten();
-    let newest = state.map(|state| state.newest.0);
+    let state = bench.store.mailbox(ada, END).await.ok().flatten();
+    let newest = state.map(|state| state.known.0);
     assert!(newest == second, "a mailbox remembers how far it was");
     assert!(is_new(
         &bench.run(sending(send(1, row, 1, 3, &people))).await
@@ -59,8 +59,8 @@ pub(super) async fn a_mailbox_tells_what_went_unseen<S: Store>(mut bench: Bench<
         unreachable!("three were sent")
     };
     let cursors = async |bench: &Bench<S>, mailbox| {
-        let state = bench.store.mailbox(mailbox).await.ok().flatten();
-        state.map(|state| (state.acknowledged.0, state.expired.0, state.newest.0))
+        let state = bench.store.mailbox(mailbox, END).await.ok().flatten();
+        state.map(|state| (state.acknowledged.0, state.expired.0, state.known.0))
     };
     let acknowledge = |mailbox, sequence| Operation::Acknowledge {
         mailbox,

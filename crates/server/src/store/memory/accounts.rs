@@ -263,6 +263,13 @@ impl State {
 }
 
 impl Mailbox {
+    /// The highest sequence up to a position that it has given.
+    pub(super) fn known(&self, position: u64) -> u64 {
+        let last = self.items.range(..=position).next_back();
+        let last = last.map_or(0, |(sequence, _)| *sequence);
+        last.max(self.acknowledged).max(self.expired).min(position)
+    }
+
     pub(super) fn supply(&self) -> v1::Supply {
         supply(&self.packages)
     }

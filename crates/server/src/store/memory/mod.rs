@@ -189,14 +189,18 @@ impl Store for MemoryStore {
         Ok(self.lock().device(&token_hash))
     }
 
-    async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
+    async fn mailbox(
+        &self,
+        mailbox: MailboxId,
+        position: Sequence,
+    ) -> Result<Option<MailboxState>, Refusal> {
         Ok(self
             .lock()
             .mailboxes
             .get(&mailbox)
             .map(|mailbox| MailboxState {
                 acknowledged: Sequence(mailbox.acknowledged),
-                newest: Sequence(mailbox.newest),
+                known: Sequence(mailbox.known(position.0)),
                 expired: Sequence(mailbox.expired),
                 supply: mailbox.supply(),
             }))

@@ -219,8 +219,13 @@ impl Store for SqliteStore {
         self.read(move |db| read::device(db, &token_hash)).await
     }
 
-    async fn mailbox(&self, mailbox: MailboxId) -> Result<Option<MailboxState>, Refusal> {
-        self.read(move |db| read::mailbox(db, mailbox)).await
+    async fn mailbox(
+        &self,
+        mailbox: MailboxId,
+        position: Sequence,
+    ) -> Result<Option<MailboxState>, Refusal> {
+        self.read(move |db| read::mailbox(db, mailbox, position))
+            .await
     }
 
     async fn read(

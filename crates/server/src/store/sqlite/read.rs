@@ -25,15 +25,21 @@ pub(super) fn device(db: &Connection, token_hash: &[u8; 32]) -> Result<Option<De
     .optional()
 }
 
-pub(super) fn mailbox(db: &Connection, mailbox: MailboxId) -> Result<Option<MailboxState>> {
+pub(super) fn mailbox(
+    db: &Connection,
+    mailbox: MailboxId,
+    position: Sequence,
+) -> Result<Option<MailboxState>> {
+    let position = position.0.min(i64::MAX as u64).cast_signed();
     let found = db
         .prepare_cached(
-            "SELECT device.id, acknowledged, max(acknowledged, expired, \
-             coalesce((SELECT max(sequence) FROM items WHERE items.mailbox = device.id), 0)), expired \
+            "SELECT device.id, acknowledged, min(?2, max(acknowledged, expired, \
+             coalesce((SELECT max(sequence) FROM items \
+             WHERE items.mailbox = device.id AND sequence <= ?2), 0))), expired \
              FROM devices device JOIN cursors ON cursors.mailbox = device.id \
              WHERE device.mailbox = ?1",
         )?
-        .query_row([mailbox.as_bytes()], |row| {
+        .query_row(params![mailbox.as_bytes(), position], |row| {
             Ok((
                 row.get::<_, i64>(0)?,
                 Sequence(unsigned(row, 1)?),
@@ -42,12 +48,12 @@ pub(super) fn mailbox(db: &Connection, mailbox: MailboxId) -> Result<Option<Mail
             ))
         })
         .optional()?;
-    let Some((device, acknowledged, newest, expired)) = found else {
+    let Some((device, acknowledged, known, expired)) = found else {
         return Ok(None);
     };
     Ok(Some(MailboxState {
         acknowledged,
-        newest,
+        known,
         expired,
         supply: supply(db, device)?,
     }))
