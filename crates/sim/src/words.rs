@@ -54,7 +54,7 @@ fn item(item: &v1::Item) -> String {
                 message.epoch
             )
         }
-        _ => format!("{} welcome", item.sequence),
+        _ => format!("{} welcome for {}", item.sequence, item.serial),
     }
 }
 
@@ -69,14 +69,28 @@ pub(crate) fn asked(body: &Body) -> String {
         ),
         Body::Commit(commit) => {
             format!(
-                "commits {} in epoch {}",
+                "commits {} in epoch {} of {}",
                 id(&commit.message_id),
-                commit.epoch
+                commit.epoch,
+                id(&commit.handle)
             )
         }
         Body::Create(create) => format!("creates {}", id(&create.handle)),
         Body::FetchKeyPackages(_) => "asks for key packages".to_owned(),
         Body::Lookup(_) => "looks somebody up".to_owned(),
+        Body::TakeAddresses(_) => "takes addresses".to_owned(),
+        Body::RevokeAddresses(revoke) => format!("revokes {:?}", revoke.serials),
+        Body::PublishKeyPackages(publish) => {
+            let count = publish.key_packages.len();
+            let all = if publish.replace {
+                "all of them"
+            } else {
+                "more"
+            };
+            format!("publishes {count} key packages, {all}")
+        }
+        Body::Probe(probe) => format!("probes epoch {} of {}", probe.epoch, id(&probe.handle)),
+        Body::ReplaceToken(_) => "replaces its token".to_owned(),
         _ => "asks for something of its own".to_owned(),
     }
 }

@@ -181,3 +181,46 @@ fn a_server_that_was_put_back_is_noticed_whatever_has_come_since() {
     town.server_is_restored();
     town.keeps_its_promises();
 }
+
+#[test]
+fn a_move_to_a_last_resort_key_package_takes_its_address_from_no_other_conversation() {
+    let town = Town::new(30_003);
+    let [_, bo, cy, dee, eve, finn, gus, hal] = town.people();
+    let group_140 = cy.creates_group("group number 140", [dee]);
+    let group_141 = gus.creates_group("group number 141", [hal]);
+    town.waits(1000);
+    gus.will_meet(Mishap::Busy(640), 6);
+    town.waits(10_000);
+    gus.says(group_141, "text number 159");
+    let group_161 = finn.creates_group("group number 161", [gus]);
+    let group_162 = finn.creates_group("group number 162", [gus]);
+    town.waits(3119);
+    gus.says(group_161, "text number 163");
+    gus.says(group_161, "text number 164");
+    dee.says(group_140, "text number 165");
+    town.waits(3586);
+    hal.says(group_141, "text number 167");
+    town.waits(3542);
+    gus.links(1946054);
+    town.waits(4164);
+    bo.creates_group("group number 173", [bo, dee, gus, hal]);
+    town.waits(869);
+    finn.adds(group_162, dee);
+    town.waits(367);
+    gus.is_away(2048);
+    cy.says(group_140, "text number 223");
+    cy.says(group_140, "text number 224");
+    town.waits(248_284);
+    gus.on(1).unlinks();
+    dee.is_away(8);
+    let group_465 = dee.creates_group("group number 465", [bo, dee, finn, gus, hal]);
+    hal.is_backed_up();
+    eve.links(-262_552);
+    town.waits(4342);
+    hal.is_restored();
+    town.waits(6126);
+    dee.says(group_465, "text number 749");
+    town.waits(404_495);
+    gus.creates_group("group number 1113", [hal]);
+    town.keeps_its_promises();
+}

@@ -150,7 +150,7 @@ impl Step<'_> {
         if joined.usage == PackageUse::Once {
             key_package::remove(self.tx, &joined.key_package)?;
         }
-        let mut line = self.new_line(&host, joined.group, serial)?;
+        let mut line = self.new_line(&host, joined.group)?;
         self.put(host);
         self.unpark.insert(serial);
         self.take_line(&mut line, Some(by), at)?;

@@ -5,7 +5,7 @@
 //! way any more.
 
 use keyfold_protocol::group::Group;
-use keyfold_wire::ids::{AccountId, ConversationId, Serial, Timestamp};
+use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 
 use super::{Notice, Step};
 use crate::Fault;
@@ -21,12 +21,7 @@ use crate::view::Standing;
 
 impl Step<'_> {
     /// A further line of a conversation, with its group.
-    pub(super) fn new_line(
-        &mut self,
-        host: &Loaded,
-        group: Group,
-        serial: Serial,
-    ) -> Result<Loaded, Fault> {
+    pub(super) fn new_line(&mut self, host: &Loaded, group: Group) -> Result<Loaded, Fault> {
         let view = group.view().clone();
         let public_id = ConversationId::new(self.rng.bytes());
         let mut row = ConversationRow::new(public_id, host.row.direct, String::new(), view.suite);
@@ -38,7 +33,6 @@ impl Step<'_> {
         let mut line = Loaded::new(self.tx, row)?;
         line.group = Some(self.current(group)?);
         self.mirror(&mut line, &view)?;
-        self.use_address(serial, &line)?;
         Ok(line)
     }
 

@@ -101,10 +101,10 @@ impl Step<'_> {
         if people.is_empty() {
             return self.gather_members(loaded, &intent);
         }
-        let Some((serial, address)) = address::free(self.tx)? else {
+        let Some((_, address)) = address::free(self.tx)? else {
             return self.take_addresses();
         };
-        if !self.found_line(loaded, &intent, people, (serial, &address))? {
+        if !self.found_line(loaded, &intent, people, &address)? {
             self.move_later(intent.id)?;
         }
         Ok(())
@@ -145,7 +145,7 @@ impl Step<'_> {
         loaded: &mut Loaded,
         intent: &IntentRow,
         people: Vec<GatheredRow>,
-        (serial, address): (Serial, &[u8]),
+        address: &[u8],
     ) -> Result<bool, Fault> {
         let Some(from) = loaded
             .group
@@ -190,7 +190,7 @@ impl Step<'_> {
         }
         self.storage.keep(attempt)?;
         let request = self.create_request(&state, &staged, &joiners)?;
-        let line = self.new_line(loaded, group, serial)?;
+        let line = self.new_line(loaded, group)?;
         let waiting = Waiting::new(Kind::Create, Some(line.row.row), intent.id);
         self.put(line);
         self.request(waiting, v1::client_frame::Request::Create(request))?;

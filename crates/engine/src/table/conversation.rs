@@ -287,7 +287,7 @@ pub(crate) fn direct_being_made(tx: &Connection, handle: &str) -> Result<Option<
 pub(crate) fn sharing(tx: &Connection, serial: Serial) -> Result<Vec<Row>, Fault> {
     rows(
         tx,
-        "SELECT id FROM conversation WHERE standing = 1 AND (serial = ?1 OR past_key IS NOT NULL)",
+        "SELECT id FROM conversation WHERE standing IN (1, 4, 5) AND (serial = ?1 OR past_key IS NOT NULL)",
         [to_sql(serial.0)?],
     )
 }
