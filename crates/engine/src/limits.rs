@@ -130,6 +130,13 @@ pub const REINVITE_TIMES: u8 = 3;
 /// In a group of so many accounts every member tells the maker of a move that it does not follow it; in a larger one admins do.
 pub const OBJECT_AT_MOST: usize = 32;
 
+/// Whoever was taken out is told so after a move for as long as a server keeps what it had for them: after that it would have found
+/// out by having been away too long.
+pub const GONE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
+
+/// Of so many people, the last, who were taken out of a conversation, it is remembered: each is told by an errand of its own.
+pub const MAX_GONE: u32 = 32;
+
 /// Whoever has followed a move ends the line before after a random part of this, so that one does.
 pub const END_JITTER: Duration = Duration::from_secs(10);
 

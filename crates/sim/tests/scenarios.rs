@@ -224,3 +224,37 @@ fn a_move_to_a_last_resort_key_package_takes_its_address_from_no_other_conversat
     gus.creates_group("group number 1113", [hal]);
     town.keeps_its_promises();
 }
+
+/// The server has lost the commit that took ada out, and she had not heard of it yet. The others move without her.
+#[test]
+fn who_was_taken_out_hears_of_it_though_the_server_has_forgotten() {
+    let town = Town::new(12);
+    let [ada, bo, cy] = town.people();
+    let group = bo.creates_group("climbing", [ada, cy]);
+    town.waits(120_000);
+    town.server_is_backed_up();
+    ada.is_away(60);
+    town.waits(1000);
+    bo.removes(group, ada);
+    town.waits(20_000);
+    town.server_is_restored();
+    town.keeps_its_promises();
+}
+
+/// Bo's database was put back to before the group was begun, and bo begins it again.
+#[test]
+fn a_group_that_is_begun_twice_is_one() {
+    let town = Town::new(30_118);
+    let [ada, bo] = town.people();
+    bo.is_away(3);
+    town.waits(38_962);
+    let group = bo.creates_group("climbing", [ada]);
+    town.waits(72_736);
+    bo.is_backed_up();
+    town.waits(71_448);
+    ada.links(1_292_006);
+    bo.makes(group, ada, Role::Owner);
+    town.waits(1000);
+    bo.is_restored();
+    town.keeps_its_promises();
+}

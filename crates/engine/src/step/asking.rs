@@ -78,12 +78,16 @@ impl Step<'_> {
     fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
         let me = self.me()?.account();
         let objecting = finding::all(self.tx, row, Finding::Objects)?;
+        let said = finding::all(self.tx, row, Finding::SaysGone)?;
         let mut members = member::all(self.tx, row)?;
         members.retain(|member| member.account != me || member.devices > 1);
+        // Who is said to be gone asks those who have not said so, and its own devices, which know no more, after them.
+        let gone = !said.is_empty();
         members.sort_by_key(|member| {
             (
+                said.contains(&member.account),
                 !objecting.contains(&member.account),
-                member.account != me,
+                (member.account == me) == gone,
                 std::cmp::Reverse(member.role),
                 member.account,
             )
@@ -240,7 +244,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// A member does not follow the move by which this account is where it is.
+    /// A member does not follow this account to where it is: by a move, or by a group that it has begun again after its database was put
+    /// back to before it had begun it.
     pub(super) fn is_not_followed(
         &mut self,
         loaded: &mut Loaded,
@@ -248,34 +253,9 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let members = member::all(self.tx, loaded.row.row)?;
         let is_member = members.iter().any(|member| member.account == by);
-        if loaded.row.standing == Standing::Active && loaded.row.moves > 0 && is_member {
+        if loaded.row.standing == Standing::Active && is_member {
             self.lose_place(loaded, "the others go on elsewhere".to_owned())?;
             finding::add(self.tx, loaded.row.row, &by, Finding::Objects)?;
-        }
-        Ok(())
-    }
-
-    /// A member says that this device is not in the conversation any more.
-    pub(super) fn said_to_be_gone(
-        &mut self,
-        loaded: &mut Loaded,
-        by: AccountId,
-        at: Timestamp,
-    ) -> Result<(), Fault> {
-        let Standing::Rejoining(_) = loaded.row.standing else {
-            return Ok(());
-        };
-        let members = member::all(self.tx, loaded.row.row)?;
-        if !members.iter().any(|member| member.account == by) {
-            return Ok(());
-        }
-        finding::add(self.tx, loaded.row.row, &by, Finding::SaysGone)?;
-        let me = self.me()?.account();
-        let others = members.iter().filter(|member| member.account != me).count();
-        let say = finding::all(self.tx, loaded.row.row, Finding::SaysGone)?;
-        // One may lie; an own device does not.
-        if by == me || say.len() >= others.min(2) {
-            self.removed(loaded, None, at)?;
         }
         Ok(())
     }

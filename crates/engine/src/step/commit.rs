@@ -180,7 +180,7 @@ impl Step<'_> {
                 update: Some(Update::default()),
                 ..Change::default()
             }),
-            Wish::Create { .. } | Wish::Move | Wish::Rejoin | Wish::Object => {
+            Wish::Create { .. } | Wish::Move | Wish::Rejoin | Wish::Object | Wish::TellGone => {
                 Err(Attempt::Over(Ok(())))
             }
         })

@@ -82,6 +82,10 @@ impl Step<'_> {
             .as_ref()
             .map(|current| current.group.view().clone());
         if let Some(view) = view {
+            let left_behind = line.group.as_ref();
+            if let Some(had) = left_behind.map(|former| former.group.view().accounts()) {
+                self.remember_gone(host.row.row, &had, &view.accounts(), at)?;
+            }
             self.mirror(host, &view)?;
             self.bring_own_devices(host.row.row, &view)?;
         }
@@ -97,6 +101,7 @@ impl Step<'_> {
         }
         if by == Some(self.me()?.account()) {
             self.reinvite_later(host.row.row, 0)?;
+            self.tell_gone(host)?;
         }
         self.note(host, by, &Notice::Moved, at)?;
         self.reschedule = true;

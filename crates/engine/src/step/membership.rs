@@ -20,7 +20,7 @@ use crate::table::address::{self, Use};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::member::{self, MemberRow};
 use crate::table::outbox::Kind as RequestKind;
-use crate::table::{heard, key_package, leaver};
+use crate::table::{gone, heard, key_package, leaver};
 use crate::view::Standing;
 
 /// When an item came in and how large it was.
@@ -275,6 +275,7 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         let (had, has) = (before.accounts(), after.accounts());
+        self.remember_gone(loaded.row.row, &had, &has, at)?;
         let came: Vec<[u8; 32]> = has
             .difference(&had)
             .map(|account| *account.as_bytes())
@@ -416,6 +417,7 @@ impl Step<'_> {
                 .map_err(Fault::from_mls)?;
         }
         self.hear_anew(loaded, None)?;
+        gone::forget(self.tx, loaded.row.row)?;
         let row = loaded.change();
         row.standing = Standing::Left;
         row.group_id = None;

@@ -12,6 +12,7 @@ mod deliver;
 mod devices;
 mod errand;
 mod gather;
+mod gone;
 mod join;
 mod lines;
 mod membership;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group, NewGroup, Staged, Update};
 use keyfold_protocol::rules::{GroupView, Violation};
-use keyfold_protocol::state::{ConversationState, Errand, Kind as ConversationKind, Role};
+use keyfold_protocol::state::{Kind as ConversationKind, Role};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Serial, Timestamp};
 use keyfold_wire::v1;
 
@@ -292,21 +292,6 @@ impl Step<'_> {
             self.gather_packages(intent, &maker, host.row.suite)?;
         }
         Ok(())
-    }
-
-    /// Tells whose move is not followed, once it is known how to reach them.
-    pub(super) fn try_object(&mut self, host: &mut Loaded) -> Result<(), Fault> {
-        let ready = self.next_intent(host.row.row, |wish| *wish == Wish::Object)?;
-        let Some(intent) = ready.filter(|_| self.session.greeted) else {
-            return Ok(());
-        };
-        let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
-        if !packages.is_empty() {
-            let handle = ConversationHandle::new(self.rng.bytes());
-            let errand = ConversationState::errand(host.row.talk(), handle, Errand::NotFollowed);
-            self.send_errand(host.row.row, packages, host.row.suite, &errand)?;
-        }
-        self.forget_intent(intent.id)
     }
 
     /// The address of a line's leaf is in use for it.

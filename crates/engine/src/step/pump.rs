@@ -26,7 +26,7 @@ impl Step<'_> {
         match loaded.row.standing {
             Standing::Creating if loaded.row.line_of.is_none() => self.try_create(&mut loaded)?,
             Standing::Active => {
-                self.try_object(&mut loaded)?;
+                self.try_errands(&loaded)?;
                 self.try_reinvite(&mut loaded)?;
                 self.go_on(&mut loaded)?;
             }

@@ -17,4 +17,6 @@ pub(super) const STEPS: &[&[&str]] = &[
     &[MLS, crate::table::SCHEMA],
     // 2: lines of a conversation, and what is offered and found out on the way back.
     &[crate::table::SCHEMA_2],
+    // 3: who was taken out of a conversation.
+    &[crate::table::SCHEMA_3],
 ];

@@ -58,6 +58,8 @@ pub(crate) enum Wish {
     Reinvite(u8),
     /// Tell an account that its move is not followed. What is gathered is that account.
     Object,
+    /// Tell an account that it was taken out, in case it has not heard. What is gathered is that account.
+    TellGone,
     /// End a line that the conversation has left behind, so that nobody says anything in it any more.
     End,
 }
@@ -82,6 +84,7 @@ impl Wish {
                 | Self::Readmit { .. }
                 | Self::Reinvite(_)
                 | Self::Object
+                | Self::TellGone
                 | Self::End
         )
     }

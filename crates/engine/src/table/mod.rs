@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod contact;
 pub(crate) mod conversation;
 pub(crate) mod finding;
+pub(crate) mod gone;
 pub(crate) mod heard;
 pub(crate) mod intent;
 pub(crate) mod key_package;
@@ -22,6 +23,9 @@ pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
 /// Brings them to schema version 2.
 pub(crate) const SCHEMA_2: &str = include_str!("schema_2.sql");
+
+/// Brings them to schema version 3.
+pub(crate) const SCHEMA_3: &str = include_str!("schema_3.sql");
 
 use keyfold_wire::ids::Timestamp;
 

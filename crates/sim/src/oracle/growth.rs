@@ -122,6 +122,7 @@ impl Oracle {
             ("offer", rows("offer"), 0),
             ("linked", rows("linked"), MAX_DEVICES),
             ("finding", rows("finding"), conversations * size.people),
+            ("gone", rows("gone"), conversations * size.people),
             (
                 "mls",
                 rows("mls"),

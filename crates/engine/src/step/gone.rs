@@ -1,0 +1,99 @@
+//! Whoever was taken out of a conversation and has not heard of it is told. `docs/protocol/recovery.md`.
+//!
+//! A server that was put back may have lost the commit that took somebody out. The others move; who is out would stay where it was,
+//! alone, and speak to nobody.
+
+use std::collections::BTreeSet;
+
+use keyfold_protocol::state::{ConversationState, Errand};
+use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
+
+use super::Step;
+use crate::Fault;
+use crate::memory::Loaded;
+use crate::table::conversation::Row;
+use crate::table::finding::{self, Finding};
+use crate::table::intent::{self, Progress, Wish};
+use crate::table::{gone, member};
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// A commit has changed who is in a conversation.
+    pub(super) fn remember_gone(
+        &self,
+        row: Row,
+        had: &BTreeSet<AccountId>,
+        has: &BTreeSet<AccountId>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        for account in had.difference(has) {
+            gone::add(self.tx, row, account, at)?;
+        }
+        for account in has.difference(had) {
+            gone::remove(self.tx, row, account)?;
+        }
+        Ok(())
+    }
+
+    /// This device has moved the conversation: those who were taken out before may not know.
+    pub(super) fn tell_gone(&mut self, host: &Loaded) -> Result<(), Fault> {
+        let row = host.row.row;
+        let now = self.now;
+        for account in gone::all(self.tx, row)? {
+            let intent = self.intend(row, &Wish::TellGone, Progress::Gathering, now)?;
+            self.gather_packages(intent, &account, host.row.suite)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the errands of these wishes whose receivers' key packages are here.
+    pub(super) fn try_errands(&mut self, host: &Loaded) -> Result<(), Fault> {
+        while self.session.greeted {
+            let is_errand = |wish: &Wish| matches!(wish, Wish::Object | Wish::TellGone);
+            let Some(intent) = self.next_intent(host.row.row, is_errand)? else {
+                return Ok(());
+            };
+            let errand = match intent.wish {
+                Wish::Object => Errand::NotFollowed,
+                _ => Errand::NotAMember,
+            };
+            let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
+            if !packages.is_empty() {
+                let handle = ConversationHandle::new(self.rng.bytes());
+                let errand = ConversationState::errand(host.row.talk(), handle, errand);
+                self.send_errand(host.row.row, packages, host.row.suite, &errand)?;
+            }
+            self.forget_intent(intent.id)?;
+        }
+        Ok(())
+    }
+
+    /// A member says that this device is not in the conversation any more. That alone is no reason to go, but one to ask the others.
+    pub(super) fn said_to_be_gone(
+        &mut self,
+        loaded: &mut Loaded,
+        by: AccountId,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let members = member::all(self.tx, loaded.row.row)?;
+        if !members.iter().any(|member| member.account == by) {
+            return Ok(());
+        }
+        match loaded.row.standing {
+            Standing::Rejoining(_) => {}
+            Standing::Active => {
+                self.lose_place(loaded, "a member says that it was removed".to_owned())?;
+            }
+            _ => return Ok(()),
+        }
+        finding::add(self.tx, loaded.row.row, &by, Finding::SaysGone)?;
+        let me = self.me()?.account();
+        let others = members.iter().filter(|member| member.account != me).count();
+        let say = finding::all(self.tx, loaded.row.row, Finding::SaysGone)?;
+        // One may lie; an own device does not.
+        if by == me || say.len() >= others.min(2) {
+            self.removed(loaded, None, at)?;
+        }
+        Ok(())
+    }
+}
