@@ -42,6 +42,9 @@ pub const MAX_UNKNOWN_ENTRIES: usize = 64;
 /// Leave proofs in one commit: one for each leaf.
 pub const MAX_LEAVE_PROOFS: usize = keyfold_wire::limits::MAX_ROSTER;
 
+/// Accounts that an errand names to be asked: in turn, with pauses that double. More would not be asked within a day.
+pub const MAX_NAMED: usize = 16;
+
 /// A device link request: ids, keys and a list of suites make about 250.
 pub const MAX_LINK_REQUEST: usize = 1_024;
 

@@ -258,3 +258,19 @@ fn a_group_that_is_begun_twice_is_one() {
     bo.is_restored();
     town.keeps_its_promises();
 }
+
+/// Whom the copy of ada's device knows has left, and names whom cy had added meanwhile.
+#[test]
+fn a_device_that_knows_nobody_who_is_still_there_is_let_in_all_the_same() {
+    let town = Town::new(30_002);
+    let [ada, bo, cy] = town.people();
+    town.waits(1000);
+    let group = cy.creates_group("climbing", [ada]);
+    town.waits(1000);
+    ada.is_cloned();
+    town.waits(2000);
+    cy.adds(group, bo);
+    town.waits(1000);
+    cy.leaves(group);
+    town.keeps_its_promises();
+}

@@ -25,7 +25,7 @@ struct Valid {
     roles: Vec<(Hex, String)>,
     who_may_add: String,
     moves: u64,
-    /// Errands: what it is, and the key package that it carries.
+    /// Errands: what it is, and the key package or the account ids that it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     errand: Option<(String, Hex)>,
     encoded: Hex,
@@ -55,7 +55,7 @@ impl Topic for States {
         Self {
             valid: states().iter().map(valid).collect(),
             later_entries: later(),
-            refused: [encodings(), fields(), sizes()].concat(),
+            refused: [encodings(), fields(), errands(), sizes()].concat(),
         }
     }
 
@@ -83,7 +83,7 @@ fn account(number: u8) -> AccountId {
     AccountId::new([number; 32])
 }
 
-fn states() -> [ConversationState; 6] {
+fn states() -> [ConversationState; 7] {
     let (id, handle) = (ConversationId::new(ID), ConversationHandle::new(HANDLE));
     let direct = ConversationState::direct(id, handle, account(2), account(1)).unwrap();
     let group = ConversationState::group(id, handle, Name::new("climbing ⛰").unwrap(), account(7));
@@ -92,13 +92,22 @@ fn states() -> [ConversationState; 6] {
     later.set_role(account(5), Role::Admin);
     later.add_policy = AddPolicy::Everyone;
     later.moves = 300;
-    let [let_me_in, not_a_member, not_followed] = [
+    let [let_me_in, not_a_member, not_followed, ask_these] = [
         Errand::LetMeIn(b"an encoded key package".to_vec()),
         Errand::NotAMember,
         Errand::NotFollowed,
+        Errand::AskThese(vec![account(3), account(4)]),
     ]
     .map(|errand| ConversationState::errand(id, handle, errand));
-    [direct, group, later, let_me_in, not_a_member, not_followed]
+    [
+        direct,
+        group,
+        later,
+        let_me_in,
+        not_a_member,
+        not_followed,
+        ask_these,
+    ]
 }
 
 fn valid(state: &ConversationState) -> Valid {
@@ -128,6 +137,10 @@ fn valid(state: &ConversationState) -> Valid {
             Errand::LetMeIn(package) => ("let_me_in".to_owned(), package.as_slice().into()),
             Errand::NotAMember => ("not_a_member".to_owned(), [].as_slice().into()),
             Errand::NotFollowed => ("not_followed".to_owned(), [].as_slice().into()),
+            Errand::AskThese(accounts) => {
+                let ids: Vec<u8> = accounts.iter().flat_map(|one| *one.as_bytes()).collect();
+                ("ask_these".to_owned(), ids.into())
+            }
         }),
         encoded: state.encode().into(),
     }
@@ -143,6 +156,10 @@ impl Valid {
                 "let_me_in" => Errand::LetMeIn(package.to_vec()),
                 "not_a_member" => Errand::NotAMember,
                 "not_followed" => Errand::NotFollowed,
+                "ask_these" => {
+                    let ids = package.chunks(32).map(|id| id.try_into().unwrap());
+                    Errand::AskThese(ids.map(AccountId::new).collect())
+                }
                 other => panic!("what is {other}?"),
             };
             ConversationState::errand(id, handle, errand)
@@ -361,6 +378,51 @@ fn fields() -> Vec<Refused> {
         ),
     ]);
     refused
+}
+
+/// An errand of this number and these bytes.
+fn errand(number: u64, carries: &[u8]) -> Vec<u8> {
+    let mut entries = entries();
+    entries[2].1 = uint(2);
+    entries[3].1 = text("");
+    entries.push((uint(9), array(&[uint(number), bytes(carries)])));
+    map(&entries)
+}
+
+fn errands() -> Vec<Refused> {
+    let ids = |numbers: &[u8]| -> Vec<u8> {
+        let ids = numbers.iter().flat_map(|number| [*number; 32]);
+        ids.collect()
+    };
+    let most: Vec<u8> = (1..=16).collect();
+    let too_many: Vec<u8> = (1..=17).collect();
+    assert!(ConversationState::decode(&errand(3, &ids(&most))).is_ok());
+    vec![
+        case("errand 1 with bytes", "malformed", errand(1, &[0])),
+        case("errand 2 with bytes", "malformed", errand(2, &[0])),
+        case("an errand that names nobody", "malformed", errand(3, &[])),
+        case(
+            "an errand that names 31 bytes",
+            "malformed",
+            errand(3, &[1; 31]),
+        ),
+        case(
+            "an errand that names accounts in another order",
+            "malformed",
+            errand(3, &ids(&[2, 1])),
+        ),
+        case(
+            "an errand that names an account twice",
+            "malformed",
+            errand(3, &ids(&[1, 1])),
+        ),
+        case(
+            "an errand that names 17 accounts",
+            "too_large",
+            errand(3, &ids(&too_many)),
+        ),
+        case("errand 4", "newer_version", errand(4, &[])),
+    ]
 }
 
 fn sizes() -> Vec<Refused> {

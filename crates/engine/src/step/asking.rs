@@ -1,9 +1,11 @@
 //! A device that has lost its place in a conversation asks its members, one after the other, to be let in again.
 //! `docs/protocol/recovery.md`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyfold_protocol::group::{self, CheckedKeyPackage, Joined, Use as PackageUse};
+use keyfold_protocol::limits::MAX_NAMED;
 use keyfold_protocol::rules::{GroupView, LeafView};
 use keyfold_protocol::state::{ConversationState, Errand};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Serial, Timestamp};
@@ -66,7 +68,8 @@ impl Step<'_> {
         else {
             return self.wish_move(loaded);
         };
-        if turn >= members.len() {
+        let named = finding::all(self.tx, row, Finding::Named)?;
+        if turn >= members.len() && named.is_empty() {
             self.wish_move(loaded)?;
         }
         let now = self.now;
@@ -74,11 +77,12 @@ impl Step<'_> {
         self.gather_packages(intent, &account, loaded.row.suite)
     }
 
-    /// Those who are elsewhere for certain, then other devices of the own account, then those who may do most.
+    /// Those who are elsewhere for certain, then other devices of the own account, then those who may do most, then those named.
     fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
         let me = self.me()?.account();
-        let objecting = finding::all(self.tx, row, Finding::Objects)?;
-        let said = finding::all(self.tx, row, Finding::SaysGone)?;
+        let found = |what| finding::all(self.tx, row, what);
+        let (objecting, said) = (found(Finding::Objects)?, found(Finding::SaysGone)?);
+        let out = found(Finding::IsOut)?;
         let mut members = member::all(self.tx, row)?;
         members.retain(|member| member.account != me || member.devices > 1);
         // Who is said to be gone asks those who have not said so, and its own devices, which know no more, after them.
@@ -92,7 +96,46 @@ impl Step<'_> {
                 member.account,
             )
         });
-        Ok(members.into_iter().map(|member| member.account).collect())
+        let members = members.into_iter().map(|member| member.account);
+        let asked = members.chain(found(Finding::Named)?);
+        Ok(asked.filter(|account| !out.contains(account)).collect())
+    }
+
+    /// Somebody who is out says who was in when it went: they are asked as well, and nobody moves before they have answered.
+    pub(super) fn told_whom_to_ask(
+        &mut self,
+        loaded: &mut Loaded,
+        by: AccountId,
+        named: &[AccountId],
+    ) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let Standing::Rejoining(_) = loaded.row.standing else {
+            return Ok(());
+        };
+        let mut known: BTreeSet<AccountId> = finding::all(self.tx, row, Finding::Named)?;
+        let room = MAX_NAMED.saturating_sub(known.len());
+        let members = member::all(self.tx, row)?;
+        known.extend(members.into_iter().map(|member| member.account));
+        if !known.contains(&by) {
+            return Ok(());
+        }
+        finding::add(self.tx, row, &by, Finding::IsOut)?;
+        let me = self.me()?.account();
+        let fresh = named
+            .iter()
+            .filter(|one| **one != me && !known.contains(one));
+        let mut any = false;
+        for account in fresh.take(room) {
+            any |= finding::add(self.tx, row, account, Finding::Named)?;
+        }
+        if any {
+            let due = self.now.after(self.within(ASK_AFTER));
+            let change = loaded.change();
+            change.attempts = 0;
+            change.update_due = Some(due);
+            self.reschedule = true;
+        }
+        Ok(())
     }
 
     /// Sends the ask that is ready.

@@ -2,6 +2,7 @@
 //! `docs/protocol/recovery.md`.
 
 use keyfold_protocol::group::{CheckedKeyPackage, Joined, NewGroup, Use as PackageUse, delete};
+use keyfold_protocol::limits::MAX_NAMED;
 use keyfold_protocol::rules::{GroupView, LeafView};
 use keyfold_protocol::state::{ConversationState, Errand};
 use keyfold_protocol::suite::Suite;
@@ -16,7 +17,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::{address, key_package};
+use crate::table::{address, key_package, member};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -77,6 +78,7 @@ impl Step<'_> {
             Errand::LetMeIn(package) => self.asked_to_let_in(&mut loaded, from, package)?,
             Errand::NotAMember => self.said_to_be_gone(&mut loaded, from.account(), at)?,
             Errand::NotFollowed => self.is_not_followed(&mut loaded, from.account())?,
+            Errand::AskThese(named) => self.told_whom_to_ask(&mut loaded, from.account(), named)?,
         }
         self.put(loaded);
         Ok(())
@@ -93,7 +95,8 @@ impl Step<'_> {
             Standing::Active => {}
             // Others can't go on either: the conversation moves.
             Standing::Held(_) | Standing::Rejoining(_) => return self.wish_move(loaded),
-            Standing::Creating | Standing::Left | Standing::Failed(_) => return Ok(()),
+            Standing::Left => return self.name_members(loaded, from, package),
+            Standing::Creating | Standing::Failed(_) => return Ok(()),
         }
         if !self.load_group(loaded)? {
             return Ok(());
@@ -102,7 +105,7 @@ impl Step<'_> {
         let is_member =
             view.is_some_and(|view| leaf_of(view, from.account(), from.device()).is_some());
         if !is_member {
-            return self.turn_away(loaded, from, package);
+            return self.answer_ask(loaded, from, package, Errand::NotAMember);
         }
         let (account, device) = (*from.account().as_bytes(), *from.device().as_bytes());
         let same =
@@ -123,13 +126,42 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// It is no member (any more): it is told so, by the key package that it has offered.
-    fn turn_away(&mut self, loaded: &Loaded, from: &LeafView, package: &[u8]) -> Result<(), Fault> {
+    /// This account is out. Whoever asks and was in with it is told who else was.
+    fn name_members(
+        &mut self,
+        loaded: &Loaded,
+        from: &LeafView,
+        package: &[u8],
+    ) -> Result<(), Fault> {
+        let me = self.me()?.account();
+        let mut members = member::all(self.tx, loaded.row.row)?;
+        if !members.iter().any(|one| one.account == from.account()) {
+            return Ok(());
+        }
+        members.retain(|one| one.account != me && one.account != from.account());
+        members.sort_by_key(|one| (std::cmp::Reverse(one.role), one.account));
+        let named = members.into_iter().take(MAX_NAMED);
+        let mut named: Vec<AccountId> = named.map(|one| one.account).collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        named.sort_unstable();
+        self.answer_ask(loaded, from, package, Errand::AskThese(named))
+    }
+
+    /// Answers a device that has asked to be let in, by the key package that it has offered.
+    fn answer_ask(
+        &mut self,
+        loaded: &Loaded,
+        from: &LeafView,
+        package: &[u8],
+        answer: Errand,
+    ) -> Result<(), Fault> {
         let Some(package) = self.offered(package, from.account(), from.device()) else {
             return Ok(());
         };
         let handle = ConversationHandle::new(self.rng.bytes());
-        let errand = ConversationState::errand(loaded.row.talk(), handle, Errand::NotAMember);
+        let errand = ConversationState::errand(loaded.row.talk(), handle, answer);
         let suite = package.suite();
         self.send_errand(loaded.row.row, vec![package], suite, &errand)
     }

@@ -117,9 +117,10 @@ impl Step<'_> {
         intent::put_off(self.tx, intent, when)
     }
 
-    /// Who need not be in the group in which a conversation goes on: those who leave, and those who have broken it.
+    /// Who need not be in the group in which a conversation goes on: those who leave or are out, and those who have broken it.
     fn gone(&self, loaded: &Loaded) -> Result<BTreeSet<AccountId>, Fault> {
         let mut gone = finding::all(self.tx, loaded.row.row, Finding::Broke)?;
+        gone.extend(finding::all(self.tx, loaded.row.row, Finding::IsOut)?);
         let leavers = leaver::all(self.tx, loaded.row.row)?;
         gone.extend(leavers.into_iter().map(|(account, _)| account));
         Ok(gone)

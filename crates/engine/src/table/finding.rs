@@ -18,8 +18,12 @@ pub(crate) enum Finding {
     Broke,
     /// It has made a move that is not followed.
     MovedBadly,
-    /// It does not follow a move that this account has made.
+    /// It does not follow this account to where it is.
     Objects,
+    /// It has left, or was removed: it lets nobody in.
+    IsOut,
+    /// Somebody who is out says that it was a member then.
+    Named,
 }
 
 /// Remembers a finding. `false`: it was known.

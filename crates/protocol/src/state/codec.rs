@@ -10,7 +10,7 @@ use minicbor::encode::Error;
 
 use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Role};
 use crate::cbor::{self, Malformed};
-use crate::limits::{MAX_EXTENSION_VALUE, MAX_STATE, MAX_UNKNOWN_ENTRIES};
+use crate::limits::{MAX_EXTENSION_VALUE, MAX_NAMED, MAX_STATE, MAX_UNKNOWN_ENTRIES};
 
 const VERSION: u8 = 1;
 
@@ -32,6 +32,7 @@ const KIND_ERRAND: u8 = 2;
 const ERRAND_LET_ME_IN: u8 = 0;
 const ERRAND_NOT_A_MEMBER: u8 = 1;
 const ERRAND_NOT_FOLLOWED: u8 = 2;
+const ERRAND_ASK_THESE: u8 = 3;
 
 /// Why bytes are not a conversation's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -102,13 +103,19 @@ impl ConversationState {
             }));
         }
         if let Some(errand) = &self.errand {
-            let (number, key_package) = match errand {
+            let named: Vec<u8>;
+            let (number, bytes) = match errand {
                 Errand::LetMeIn(key_package) => (ERRAND_LET_ME_IN, key_package.as_slice()),
                 Errand::NotAMember => (ERRAND_NOT_A_MEMBER, [].as_slice()),
                 Errand::NotFollowed => (ERRAND_NOT_FOLLOWED, [].as_slice()),
+                Errand::AskThese(accounts) => {
+                    let ids = accounts.iter().flat_map(|account| *account.as_bytes());
+                    named = ids.collect();
+                    (ERRAND_ASK_THESE, named.as_slice())
+                }
             };
             entries.push(entry(KEY_ERRAND, |e| {
-                e.array(2)?.u8(number)?.bytes(key_package)?.ok()
+                e.array(2)?.u8(number)?.bytes(bytes)?.ok()
             }));
         }
         entries
@@ -236,15 +243,29 @@ fn errand(d: &mut Decoder<'_>) -> Result<Errand, StateError> {
     if cbor::array(d)? != 2 {
         return Err(StateError::Malformed);
     }
-    let (number, key_package) = (d.u8()?, d.bytes()?);
+    let (number, bytes) = (d.u8()?, d.bytes()?);
     match number {
-        ERRAND_LET_ME_IN if key_package.len() > MAX_KEY_PACKAGE => Err(StateError::TooLarge),
-        ERRAND_LET_ME_IN => Ok(Errand::LetMeIn(key_package.to_vec())),
-        ERRAND_NOT_A_MEMBER if key_package.is_empty() => Ok(Errand::NotAMember),
-        ERRAND_NOT_FOLLOWED if key_package.is_empty() => Ok(Errand::NotFollowed),
+        ERRAND_LET_ME_IN if bytes.len() > MAX_KEY_PACKAGE => Err(StateError::TooLarge),
+        ERRAND_LET_ME_IN => Ok(Errand::LetMeIn(bytes.to_vec())),
+        ERRAND_NOT_A_MEMBER if bytes.is_empty() => Ok(Errand::NotAMember),
+        ERRAND_NOT_FOLLOWED if bytes.is_empty() => Ok(Errand::NotFollowed),
+        ERRAND_ASK_THESE => named(bytes).map(Errand::AskThese),
         ERRAND_NOT_A_MEMBER | ERRAND_NOT_FOLLOWED => Err(StateError::Malformed),
         _ => Err(StateError::NewerVersion),
     }
+}
+
+/// Rising ids, one behind the other.
+fn named(bytes: &[u8]) -> Result<Vec<AccountId>, StateError> {
+    let (ids, rest) = bytes.as_chunks::<32>();
+    if ids.len() > MAX_NAMED {
+        return Err(StateError::TooLarge);
+    }
+    let rising = ids.is_sorted_by(|one, next| one < next);
+    if ids.is_empty() || !rest.is_empty() || !rising {
+        return Err(StateError::Malformed);
+    }
+    Ok(ids.iter().map(|id| AccountId::new(*id)).collect())
 }
 
 fn accounts(d: &mut Decoder<'_>) -> Result<[AccountId; 2], StateError> {

@@ -35,8 +35,11 @@ pub enum Errand {
     LetMeIn(Vec<u8>),
     /// The answer of a member: the device that asked is not a member any more.
     NotAMember,
-    /// The move that the receiving account has made is not followed: the others go on elsewhere.
+    /// The group that the receiving account has made for the conversation is not followed: the others go on elsewhere.
     NotFollowed,
+    /// The answer of an account that is not a member any more: these were when it went. Rising, at least one and at most
+    /// [`MAX_NAMED`](crate::limits::MAX_NAMED).
+    AskThese(Vec<AccountId>),
 }
 
 /// What an account may do in a group. Ordered: who is more may more.
