@@ -274,3 +274,46 @@ fn a_device_that_knows_nobody_who_is_still_there_is_let_in_all_the_same() {
     cy.leaves(group);
     town.keeps_its_promises();
 }
+
+/// The server has lost that cy left, and dee, who had not heard of it, makes a group with her. Nobody else follows.
+#[test]
+fn who_has_left_stays_out_of_a_group_that_is_made_by_somebody_who_has_not_heard() {
+    let town = Town::new(30_010);
+    let [ada, bo, cy, dee] = town.people();
+    let group = cy.creates_group("climbing", [ada, bo, dee]);
+    town.waits(1000);
+    cy.is_away(2);
+    town.server_is_backed_up();
+    town.waits(42_277);
+    cy.leaves(group);
+    dee.is_away(13);
+    town.waits(126_411);
+    town.server_is_restored();
+    town.keeps_its_promises();
+}
+
+/// Bo's copy knows only cy, who has left by then, and makes a group with her.
+#[test]
+fn who_has_left_leaves_again_where_somebody_makes_a_group_with_them() {
+    let town = Town::new(30_031);
+    let [_, bo, cy] = town.people();
+    town.waits(1000);
+    let group = bo.creates_group("climbing", [cy]);
+    town.waits(1000);
+    bo.is_away(14);
+    town.waits(1000);
+    bo.links(-2_528_069);
+    town.waits(1000);
+    cy.links(-2_075_919);
+    town.waits(1000);
+    bo.leaves(group);
+    town.waits(1000);
+    cy.is_away(5);
+    town.waits(2000);
+    bo.is_cloned();
+    town.waits(1000);
+    cy.unlinks();
+    town.waits(1000);
+    cy.leaves(group);
+    town.keeps_its_promises();
+}

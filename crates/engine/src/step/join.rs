@@ -6,7 +6,7 @@ use keyfold_protocol::group::{self, Error, Joined, Use as PackageUse};
 use keyfold_protocol::rules::{GroupView, LeafView};
 use keyfold_protocol::state::Kind;
 use keyfold_protocol::welcome;
-use keyfold_wire::ids::{AccountId, Serial, Timestamp};
+use keyfold_wire::ids::{AccountId, Epoch, Serial, Timestamp};
 use keyfold_wire::v1;
 
 use super::content::Fate;
@@ -18,9 +18,13 @@ use crate::outcome::Event;
 use crate::store::Attempt;
 use crate::table::address::{self, Use};
 use crate::table::conversation::{self, ConversationRow, Row};
+use crate::table::finding::{self, Finding};
 use crate::table::outbox::{Kind as RequestKind, Waiting};
 use crate::table::{contact, key_package, offer};
 use crate::view::{Contact, Standing};
+
+/// The epoch that a group begins with, once everybody is added.
+const FIRST_EPOCH: Epoch = Epoch(1);
 
 /// What the member list confirms with the directory at once; larger groups when somebody asks.
 const CONFIRM_AT_MOST: usize = 32;
@@ -61,13 +65,17 @@ impl Step<'_> {
         if let Some(host) = self.in_use(&view)? {
             return self.join_line(host, joined, serial, at, attempt);
         }
-        let Some(mut loaded) = self.seat(&view)? else {
+        let Some((mut loaded, has_left)) = self.seat(&view)? else {
             return self.decline(attempt);
         };
         self.storage.keep(attempt)?;
         self.used_up(&joined, serial, &loaded)?;
         loaded.group = Some(self.current(joined.group)?);
         self.settle_in(&mut loaded, &view, inviter, at)?;
+        if has_left {
+            // Whoever has made this group has not heard, or the server has lost it.
+            let _answered = self.leave(&mut loaded)?;
+        }
         self.unpark.insert(serial);
         self.put(loaded);
         Ok(Fate::Applied)
@@ -164,15 +172,21 @@ impl Step<'_> {
         Ok(Fate::Dropped)
     }
 
-    /// The conversation that a group is for: a new one, or one that this device had left. `None`: it is in use here already.
-    fn seat(&mut self, view: &GroupView) -> Result<Option<Loaded>, Fault> {
+    /// The conversation that a group is for: a new one, or one that this device was in; and whether it is to be left again. `None`: it
+    /// is in use here already, or begins anew with somebody who was removed: whoever begins it has lost its way.
+    fn seat(&mut self, view: &GroupView) -> Result<Option<(Loaded, bool)>, Fault> {
         let existing = conversation::row_of(self.tx, &view.state.id)?;
+        let mut has_left = false;
         let mut loaded = if let Some(row) = existing {
             let loaded = self.expect(row)?;
-            if loaded.row.standing != Standing::Left {
+            let me = self.me()?.account();
+            let begins = view.epoch <= FIRST_EPOCH;
+            has_left = begins && finding::has(self.tx, row, &me, Finding::HasLeft)?;
+            if loaded.row.standing != Standing::Left || (begins && !has_left) {
                 self.put(loaded);
                 return Ok(None);
             }
+            finding::forget(self.tx, row)?;
             loaded
         } else {
             let direct = matches!(view.state.kind, Kind::Direct(_));
@@ -184,7 +198,7 @@ impl Step<'_> {
         row.standing = Standing::Active;
         row.group_id = Some(view.group_id.clone());
         row.server_epoch = view.epoch;
-        Ok(Some(loaded))
+        Ok(Some((loaded, has_left)))
     }
 
     fn settle_in(

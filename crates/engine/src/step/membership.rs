@@ -17,6 +17,7 @@ use crate::limits::{MAX_NAME, PAST_SLACK, UPDATE_BYTES_PER_DAY, UPDATE_INTERVAL}
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address::{self, Use};
+use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::member::{self, MemberRow};
 use crate::table::outbox::Kind as RequestKind;
@@ -402,6 +403,8 @@ impl Step<'_> {
     /// This account has left.
     pub(super) fn left(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         self.part(loaded)?;
+        let me = self.me()?.account();
+        finding::add(self.tx, loaded.row.row, &me, Finding::HasLeft)?;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Removed(shown));
         Ok(())

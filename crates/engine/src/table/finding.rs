@@ -24,6 +24,8 @@ pub(crate) enum Finding {
     IsOut,
     /// Somebody who is out says that it was a member then.
     Named,
+    /// The own account has left, and was not removed.
+    HasLeft,
 }
 
 /// Remembers a finding. `false`: it was known.
@@ -54,6 +56,20 @@ pub(crate) fn all(
         accounts.insert(id(&account)?);
     }
     Ok(accounts)
+}
+
+/// Whether this was found of an account.
+pub(crate) fn has(
+    tx: &Connection,
+    conversation: Row,
+    account: &AccountId,
+    finding: Finding,
+) -> Result<bool, Fault> {
+    tx.prepare_cached(
+        "SELECT 1 FROM finding WHERE conversation = ?1 AND account = ?2 AND kind = ?3",
+    )?
+    .exists((conversation.0, account.as_ref(), finding as i64))
+    .map_err(Fault::from)
 }
 
 /// The conversation goes on: nothing of this matters any more.

@@ -98,6 +98,11 @@ impl Oracle {
         self.cloned.contains(&device)
     }
 
+    /// How often the state of this device or of the server was put back.
+    pub(super) fn put_back(&self, device: usize) -> usize {
+        self.restored.get(&device).map_or(0, Vec::len) + self.server_restored.len()
+    }
+
     /// Whether the server has ever been put back.
     pub(super) fn server_was_put_back(&self) -> bool {
         !self.server_restored.is_empty()

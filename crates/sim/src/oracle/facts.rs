@@ -113,6 +113,11 @@ impl Oracle {
         answer: &Content,
         at: u64,
     ) {
+        if let Content::KeyPackages(packages) = answer {
+            for one in &packages.devices {
+                *self.handed_out.entry(one.device.to_vec()).or_default() += 1;
+            }
+        }
         if !matches!(answer, Content::Accepted(_)) {
             return;
         }

@@ -1,7 +1,8 @@
 //! Nothing grows without bound: rows of every table of every device, and of what the server keeps, once all is at rest.
 //!
 //! The bounds are functions of how many people and devices there are, what a device is in, how often keys were renewed by
-//! hand (the key packages before are kept for 30 days), and, where history is kept, of what happened.
+//! hand or a state was put back and how many key packages were handed out (those before are kept for 30 days), and, where history
+//! is kept, of what happened.
 
 use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES};
 use keyfold_wire::limits::MAX_DEVICES;
@@ -17,6 +18,8 @@ const MLS_PER_GROUP: usize = 18;
 const MLS_PER_PACKAGE: usize = 3;
 /// Lines of a timeline that one change of a group makes: people, roles, a name, devices, and who left.
 const LINES_PER_CHANGE: usize = 5;
+/// Lines that a move makes, also on devices whose person had left: it begins, and is left again.
+const LINES_PER_MOVE: usize = 3;
 /// Key packages for one suite, the one of last resort included.
 const PACKAGES: usize = KEY_PACKAGES + 1;
 /// Settings of a device, each of which is there once.
@@ -64,7 +67,7 @@ impl Oracle {
             let Some(copied) = device.copied() else {
                 continue;
             };
-            for (table, rows, bound) in self.bounds(&copied.database, device.number, size) {
+            for (table, rows, bound) in self.bounds(&copied.database, device, size) {
                 if rows > bound {
                     let number = device.number;
                     found.push(format!(
@@ -79,15 +82,18 @@ impl Oracle {
     fn bounds(
         &self,
         database: &Connection,
-        device: usize,
+        device: &Device,
         size: &Size,
     ) -> Vec<(&'static str, usize, usize)> {
         let rows = |what: &str| count(database, what);
         let conversations = rows("conversation");
         let groups = rows("conversation WHERE group_id IS NOT NULL");
         let packages = rows("key_package");
-        let renewed = self.renewed.get(&device).copied().unwrap_or(0);
-        let replaced = PACKAGES * size.suites * (REPLACED + renewed);
+        let renewed = self.renewed.get(&device.number).copied().unwrap_or(0);
+        let anew = REPLACED + renewed + self.put_back(device.number);
+        let id = device.id.map(|id| id.as_bytes().to_vec());
+        let handed_out = id.and_then(|id| self.handed_out.get(&id).copied());
+        let replaced = PACKAGES * size.suites * anew + handed_out.unwrap_or(0);
         let changes = self.moved.len();
         let free = ADDRESSES as usize + FEW_ADDRESSES + PACKAGES * size.suites;
         // Who left when nobody else was there to take them out is not taken out.
@@ -103,7 +109,10 @@ impl Oracle {
             (
                 "timeline",
                 rows("timeline"),
-                self.said.len() + LINES_PER_CHANGE * changes + 2 * conversations,
+                self.said.len()
+                    + LINES_PER_CHANGE * changes
+                    + LINES_PER_MOVE * self.created
+                    + 2 * conversations,
             ),
             ("heard", rows("heard"), conversations * size.devices),
             (

@@ -122,6 +122,8 @@ pub(crate) struct Oracle {
     parted: BTreeSet<(usize, Vec<u8>)>,
     /// How often each device was asked for new keys: its old key packages are kept for a while.
     renewed: BTreeMap<usize, usize>,
+    /// How many key packages of each device the directory has handed out: it makes others.
+    handed_out: BTreeMap<Vec<u8>, usize>,
     /// Which message moved a conversation on from an epoch.
     moved: BTreeMap<(Handle, u64), Moved>,
     /// Requests that the server accepted.

@@ -77,9 +77,7 @@ impl Oracle {
             .sum();
         let active = screens[said.device].is_active(said.conversation) && !self.has_parted(said);
         let (wrong, words) = match state {
-            Some(State::Failed) if elsewhere > 0 => {
-                return vec![format!("{:?} failed, and is shown to others", said.short())];
-            }
+            Some(State::Failed) if elsewhere > 0 => (true, "failed, and is shown to others"),
             Some(State::Failed) => (active, "failed though its sender is a member"),
             Some(State::Waiting) => (true, "waits for ever"),
             Some(State::Sent | State::Received) => (true, "is sent, and the server never had it"),
