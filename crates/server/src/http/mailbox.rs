@@ -49,11 +49,11 @@ pub(super) async fn finish(app: &App, socket: Socket, ending: Ending) {
     }
 }
 
-/// A device that was greeted.
-#[derive(Clone, Copy)]
+/// A device that is greeted, and what comes for it.
 struct Greeted {
     device: Device,
     after: Sequence,
+    feed: ServerFeed,
 }
 
 /// Takes the first frame and answers it.
@@ -66,11 +66,19 @@ async fn greet(app: &App, socket: &mut Socket, network: Network) -> Result<Greet
     let frame = decode(socket, first.map_err(late)??).await?;
     let (kind, started) = (Kind::of(frame.request.as_ref()), Instant::now());
     match admit_first(app, network, frame.id, frame.request).await {
-        Ok((greeted, greeting)) => {
+        Ok((device, greeting)) => {
             app.metrics.requests.done(kind, started.elapsed());
+            // The device's own position, or behind it where the server has fallen back: what comes in now is new all the same.
+            let after = Sequence(greeting.known);
+            // Before the device hears of it: from then on its older socket takes nothing more.
+            let feed = app.core.subscribe(&device, after);
             socket.feed(frame.id, Content::Greeting(greeting)).await?;
             socket.flush().await?;
-            Ok(greeted)
+            Ok(Greeted {
+                device,
+                after,
+                feed,
+            })
         }
         Err(refusal) => {
             app.metrics.requests.refused(kind, refusal.code());
@@ -85,27 +93,15 @@ async fn admit_first(
     network: Network,
     id: u64,
     request: Option<Request>,
-) -> Result<(Greeted, v1::Greeting), Refusal> {
+) -> Result<(Device, v1::Greeting), Refusal> {
     if id == 0 {
         return Err(Refusal::Malformed);
     }
     match request {
-        Some(Request::Hello(hello)) => {
-            let (device, greeting) = Box::pin(app.core.hello(hello)).await?;
-            // The device's own position, or behind it where the server has fallen back: what comes in now is new all the same.
-            let after = Sequence(greeting.known);
-            Ok((Greeted { device, after }, greeting))
-        }
+        Some(Request::Hello(hello)) => Box::pin(app.core.hello(hello)).await,
         Some(Request::Register(register)) => {
             app.admit(Class::Register, network, 1)?;
-            let (device, greeting) = Box::pin(app.core.register(register)).await?;
-            Ok((
-                Greeted {
-                    device,
-                    after: Sequence(0),
-                },
-                greeting,
-            ))
+            Box::pin(app.core.register(register)).await
         }
         Some(
             Request::Lookup(_)
@@ -169,8 +165,11 @@ enum Turn {
 
 impl<'a> Session<'a> {
     fn new(app: &'a App, socket: &'a mut Socket, network: Network, greeted: Greeted) -> Self {
-        let Greeted { device, after } = greeted;
-        let feed = app.core.subscribe(&device, after);
+        let Greeted {
+            device,
+            after,
+            feed,
+        } = greeted;
         Self {
             app,
             socket,
