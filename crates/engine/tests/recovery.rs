@@ -468,6 +468,21 @@ fn after_the_server_was_put_back_everything_goes_on_and_what_may_be_missing_is_s
     talks_on(&mut town, &[ada, bo], talk);
 }
 
+/// Nothing had come for bo, so that he stood where his new mailbox stands as well; but his addresses lead to the former one.
+#[test]
+fn a_new_mailbox_is_noticed_before_anything_has_come() {
+    let mut town = Town::on_disk(14);
+    let [ada] = town.people(["ada"]);
+    let backup = town.store.backup();
+    let [bo] = town.people(["bo"]);
+    assert!(!town.events(bo).contains(&Event::ServerRolledBack));
+    town.puts_server_back(&backup);
+    town.passes(MINUTE * 5);
+    assert!(town.events(bo).contains(&Event::ServerRolledBack));
+    let talk = town.meets(bo, ada);
+    talks_on(&mut town, &[ada, bo], talk);
+}
+
 #[test]
 fn who_registered_or_was_linked_after_the_backup_is_there_again() {
     let mut town = Town::on_disk(10);

@@ -169,11 +169,16 @@ async fn a_token_opens_one_mailbox<S: Store>(store: S) {
     let (device, greeting) = town.core.hello(ada.papers.hello(one)).await.unwrap();
     assert_eq!(device, ada.device);
     assert_eq!((greeting.acknowledged, greeting.known), (0, one));
+    let name = greeting.mailbox;
+    assert_eq!(name.len(), 16);
+    let (_, of_bo) = town.core.hello(bo.papers.hello(0)).await.unwrap();
+    assert_ne!(of_bo.mailbox, name, "each has a name of its own");
     group.says(&town, "three").await.unwrap();
     let (_, greeting) = town.core.hello(ada.papers.hello(u64::MAX)).await.unwrap();
     let three = greeting.known;
     assert!(three > two);
     assert_eq!(greeting.acknowledged, one, "a hello acknowledges");
+    assert_eq!(greeting.mailbox, name, "which stays");
     group.says(&town, "four").await.unwrap();
     let (_, greeting) = town.core.hello(ada.papers.hello(0)).await.unwrap();
     assert_eq!(

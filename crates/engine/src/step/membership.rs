@@ -108,9 +108,13 @@ impl Step<'_> {
         let me = leaf_of(&before, me.0, me.1).cloned();
         self.entered(loaded, &before, me, arrival)?;
         if let Some(waiting) = waiting
-            && loaded.row.line_of.is_none()
             && let Some(intent) = intent::get(self.tx, waiting.reference)?
         {
+            if intent.wish == Wish::End {
+                // Nobody else was in it: the roster that ends it is that of the next epoch.
+                self.line_over(loaded)?;
+                return Ok(Fate::Applied);
+            }
             self.updated(loaded, &intent.wish)?;
             if let Wish::Reinvite(times) = intent.wish {
                 self.reinvite_later(loaded.row.row, times.saturating_add(1))?;

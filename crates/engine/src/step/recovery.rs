@@ -30,17 +30,18 @@ impl Step<'_> {
         // What fits no database comes from a broken server only.
         let sequence = |number: u64| Sequence(number.min(i64::MAX as u64));
         let (acknowledged, expired) = (sequence(greeting.acknowledged), sequence(greeting.expired));
+        let renewed = self.names_mailbox(&greeting.mailbox)?;
         if acknowledged > applied {
             self.rolled_back(acknowledged)?;
         } else if expired > applied {
             self.stands_at(expired)?;
             self.tell(Event::NotKept);
             self.doubt_all(NOT_KEPT, at)?;
-        } else if Sequence(greeting.known) < applied {
+        } else if renewed || Sequence(greeting.known) < applied {
             self.stands_at(Sequence(greeting.known))?;
             self.tell(Event::ServerRolledBack);
             self.add_devices_again()?;
-            if greeting.known == 0 {
+            if renewed || greeting.known == 0 {
                 self.has_new_mailbox()?;
             } else {
                 self.doubt_all(SERVER_ROLLED_BACK, at)?;
@@ -51,6 +52,16 @@ impl Step<'_> {
         let accepted = accepted.filter(|(_, waiting)| waiting.accepted);
         self.session.accepted_before = accepted.map(|(id, _)| *id).collect();
         self.wake_up()
+    }
+
+    /// What the server calls this device's mailbox. `true`: another than before, since it has forgotten that one.
+    fn names_mailbox(&mut self, name: &[u8]) -> Result<bool, Fault> {
+        let before = setting::get(self.tx, Setting::Mailbox)?;
+        if name.is_empty() || before.as_deref().is_some_and(|before| before == name) {
+            return Ok(false);
+        }
+        setting::put(self.tx, Setting::Mailbox, name)?;
+        Ok(before.is_some())
     }
 
     /// From now on something may be encrypted: what waited for that goes on.
@@ -72,6 +83,8 @@ impl Step<'_> {
     fn rolled_back(&mut self, acknowledged: Sequence) -> Result<(), Fault> {
         self.tell(Event::RolledBack);
         self.stands_at(acknowledged)?;
+        // They may have been used and revoked since.
+        address::remove_free(self.tx)?;
         for row in conversation::lines(self.tx, None)? {
             let mut line = self.expect(row)?;
             self.end_line(&mut line)?;

@@ -10,9 +10,9 @@ use super::Step;
 use crate::Fault;
 use crate::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, REPLACE_INTERVAL, RETRY_FIRST};
 use crate::table::address::{self, Use};
-use crate::table::key_package;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
+use crate::table::{key_package, parked};
 
 /// Key packages to be made for one suite.
 struct Order {
@@ -184,7 +184,7 @@ impl Step<'_> {
         }
     }
 
-    /// Addresses that are not used any more: what still comes in for them is dropped by the server.
+    /// Addresses that are not used any more: what still comes in for them is dropped by the server, and what waits here by this device.
     pub(super) fn revoke(&mut self, serials: Vec<Serial>) -> Result<(), Fault> {
         if serials.is_empty() {
             return Ok(());
@@ -192,6 +192,7 @@ impl Step<'_> {
         let mut numbers = Vec::with_capacity(serials.len());
         for serial in serials {
             address::remove(self.tx, serial)?;
+            parked::take(self.tx, serial)?;
             self.memory.serials.remove(&serial);
             numbers.push(serial.0);
         }

@@ -27,6 +27,8 @@ pub(crate) enum Setting {
     Registered,
     /// When all key packages are to be replaced (Unix time in milliseconds, u64 big endian).
     ReplacementDue,
+    /// What the server calls this device's mailbox.
+    Mailbox,
     /// The recovery key's digits, until they have been kept elsewhere.
     Recovery,
 }
@@ -42,6 +44,7 @@ impl Setting {
             Self::Registration => "registration",
             Self::RegisteringAgain => "registering_again",
             Self::Registered => "registered",
+            Self::Mailbox => "mailbox",
             Self::Recovery => "recovery",
             Self::ReplacementDue => "replacement_due",
         }

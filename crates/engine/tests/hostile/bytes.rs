@@ -365,6 +365,7 @@ fn a_greeting_or_supply_of_any_numbers_is_no_fault() {
             now_ms: number,
             supply: Some(supply),
             expired: number,
+            mailbox: number.to_be_bytes().to_vec().into(),
         };
         town.people[bo.0].apply(Input::Connected(greeting), now);
         let refused = v1::Refused {

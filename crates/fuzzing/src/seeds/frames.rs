@@ -148,6 +148,7 @@ fn answers() -> Vec<(&'static str, Content)> {
         now_ms: 1_790_000_000_000,
         supply: Some(supply()),
         expired: 2,
+        mailbox: vec![7; 16].into(),
     };
     let address = v1::Address {
         serial: 4,

@@ -148,6 +148,7 @@ impl<'r> Desk<'r> {
                     now_ms: now.instead_of(self.now.0),
                     supply: supply.as_ref().map(|stocks| stock(&stocks.0)),
                     expired: acknowledged.instead_of(0),
+                    mailbox: bytes::Bytes::new(),
                 };
                 self.is_greeted(greeting);
             }
@@ -237,6 +238,7 @@ impl<'r> Desk<'r> {
             now_ms: self.now.0,
             supply: None,
             expired: 0,
+            mailbox: bytes::Bytes::new(),
         };
         self.is_greeted(greeting);
         self.rests();

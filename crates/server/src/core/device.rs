@@ -1,5 +1,6 @@
 //! Requests of devices: registering, showing a token, key packages, addresses, the account's other devices.
 
+use bytes::Bytes;
 use keyfold_wire::certificate::{self, Certificate, verify_registration};
 use keyfold_wire::ids::{DeviceId, MailboxId, Sequence};
 use keyfold_wire::v1::server_frame::Content;
@@ -106,6 +107,7 @@ impl<S: Store, C: Clock> Core<S, C> {
             acknowledged: state.acknowledged.0,
             known: state.known.0,
             expired: state.expired.0,
+            mailbox: name_of(mailbox),
             now_ms: self.clock.now().0,
             supply: Some(state.supply),
         })
@@ -230,6 +232,15 @@ impl<S: Store, C: Clock> Core<S, C> {
             .ok_or(Refusal::Unauthenticated)
             .map(drop)
     }
+}
+
+/// What a device calls its mailbox: what it is called here is sealed in addresses, and nobody else's to see.
+fn name_of(mailbox: MailboxId) -> Bytes {
+    let hash = Sha256::new()
+        .chain_update(b"keyfold mailbox v1")
+        .chain_update(mailbox.as_bytes())
+        .finalize();
+    Bytes::copy_from_slice(&hash[..16])
 }
 
 fn fresh_mailbox() -> Result<MailboxId, Refusal> {

@@ -1,7 +1,7 @@
 //! Lines that say that something is missing: each must be right.
 
 use super::screen::{Gap, Screen};
-use super::{Oracle, Said};
+use super::{Oracle, Placed, Said};
 use crate::device::Device;
 
 impl Oracle {
@@ -33,9 +33,20 @@ impl Oracle {
     fn is_missing_rightly(&self, said: &Said, device: &Device, devices: &[Device]) -> bool {
         let placed = said.message.as_ref().and_then(|id| self.placed.get(id));
         match placed {
-            Some(placed) => self.excuse(said, placed, device, devices).is_some(),
+            Some(placed) => {
+                self.was_out(said, placed, device)
+                    || self.excuse(said, placed, device, devices).is_some()
+            }
             // What a device that was taken out had not sent yet fails there.
             None => self.has_parted(said) || self.excuse_unsent(said, devices).is_some(),
         }
+    }
+
+    /// What was said after it had overtaken it, and this came in an epoch that the device was not in: it was out for a while.
+    fn was_out(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
+        let roster = self.rosters.get(&(placed.handle.clone(), placed.epoch));
+        let member = roster.is_some_and(|roster| roster.contains(&device.number));
+        let home = (device.number, said.conversation.as_ref().to_vec());
+        !member && self.parted.contains(&home)
     }
 }

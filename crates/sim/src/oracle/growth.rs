@@ -4,11 +4,12 @@
 //! hand or a state was put back and how many key packages were handed out (those before are kept for 30 days), and, where history
 //! is kept, of what happened.
 
-use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES};
+use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_PARKED};
 use keyfold_wire::limits::MAX_DEVICES;
 use rusqlite::Connection;
 
 use super::Oracle;
+use super::rest::waits;
 use crate::device::Device;
 use crate::server::Server;
 
@@ -70,8 +71,9 @@ impl Oracle {
             for (table, rows, bound) in self.bounds(&copied.database, device, size) {
                 if rows > bound {
                     let number = device.number;
+                    let waits = waits(&copied.database);
                     found.push(format!(
-                        "device {number} has {rows} rows of {table}, more than {bound}"
+                        "device {number} has {rows} rows of {table}, more than {bound} ({waits})"
                     ));
                 }
             }
@@ -99,6 +101,10 @@ impl Oracle {
         // Who left when nobody else was there to take them out is not taken out.
         let leavers = "leaver JOIN conversation ON leaver.conversation = conversation.id
                        WHERE conversation.standing = 1";
+        // What comes for the address of a key package waits for a welcome, for as long as there is that package.
+        let parked =
+            "parked LEFT JOIN address ON address.serial = parked.serial WHERE address.use IS NOT 1";
+        let barriers = format!("outbox WHERE kind = {BARRIER}");
         let outbox = format!("outbox WHERE kind <> {BARRIER}");
         vec![
             ("setting", rows("setting"), SETTINGS),
@@ -121,13 +127,15 @@ impl Oracle {
                 packages + 2 * conversations + free,
             ),
             ("key_package", packages, replaced),
-            ("intent", rows("intent"), 0),
+            // The end of a line that was left may wait for a barrier, and that for as long as the clock was set back.
+            ("intent", rows("intent"), rows(&barriers)),
             ("gathered", rows("gathered"), 0),
             ("outbox", rows(&outbox), 0),
             // What ends a grace waits for as long as the clock was set back.
             ("outbox", rows("outbox"), groups),
             ("leaver", rows(leavers), 0),
-            ("parked", rows("parked"), self.slipped_in + self.stray()),
+            ("parked", rows(parked), self.slipped_in + self.stray()),
+            ("parked", rows("parked"), MAX_PARKED),
             ("offer", rows("offer"), 0),
             ("linked", rows("linked"), MAX_DEVICES),
             ("finding", rows("finding"), conversations * size.people),
@@ -142,11 +150,7 @@ impl Oracle {
 
     /// Items that wait for a welcome or a commit that was lost with a server's or a device's state. They are bounded, not zero.
     fn stray(&self) -> usize {
-        if self.came_apart() {
-            keyfold_engine::limits::MAX_PARKED
-        } else {
-            0
-        }
+        if self.came_apart() { MAX_PARKED } else { 0 }
     }
 
     fn judge_store(&self, server: &Server, size: &Size) -> Vec<String> {

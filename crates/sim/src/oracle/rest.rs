@@ -36,7 +36,7 @@ pub(super) fn at_rest(screen: &Screen, device: &Device, came_apart: bool) -> Vec
 }
 
 /// What a device still wants, by what its tables call it: for whoever looks for the cause.
-fn waits(database: &Connection) -> String {
+pub(super) fn waits(database: &Connection) -> String {
     let list = |select: &str| -> Vec<String> {
         let mut statement = database.prepare(select).unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
