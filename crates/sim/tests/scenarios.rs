@@ -201,7 +201,7 @@ fn a_move_to_a_last_resort_key_package_takes_its_address_from_no_other_conversat
     town.waits(3586);
     hal.says(group_141, "text number 167");
     town.waits(3542);
-    gus.links(1946054);
+    gus.links(1_946_054);
     town.waits(4164);
     bo.creates_group("group number 173", [bo, dee, gus, hal]);
     town.waits(869);

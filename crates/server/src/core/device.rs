@@ -234,13 +234,16 @@ impl<S: Store, C: Clock> Core<S, C> {
     }
 }
 
+/// Bytes of a mailbox's name: no two of a device's mailboxes have one.
+const MAILBOX_NAME: usize = 16;
+
 /// What a device calls its mailbox: what it is called here is sealed in addresses, and nobody else's to see.
 fn name_of(mailbox: MailboxId) -> Bytes {
     let hash = Sha256::new()
         .chain_update(b"keyfold mailbox v1")
         .chain_update(mailbox.as_bytes())
         .finalize();
-    Bytes::copy_from_slice(&hash[..16])
+    hash.into_iter().take(MAILBOX_NAME).collect()
 }
 
 fn fresh_mailbox() -> Result<MailboxId, Refusal> {
