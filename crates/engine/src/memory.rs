@@ -14,6 +14,7 @@ use crate::outcome::RequestId;
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::heard::Heard;
 use crate::table::outbox::{self, Waiting};
+use crate::table::timeline::Place;
 use crate::table::{intent, mailbox, timeline};
 
 /// A conversation in memory.
@@ -207,6 +208,14 @@ impl Loaded {
             ended: false,
             heard: HashMap::new(),
         })
+    }
+
+    /// An entry of its own has another place.
+    pub(crate) fn entry_moved(&mut self, from: Place, to: Place) {
+        for (heard, dirty) in self.heard.values_mut() {
+            heard.relocate(from, to);
+            *dirty = true;
+        }
     }
 
     /// The row, to be changed.

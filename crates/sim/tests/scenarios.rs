@@ -317,3 +317,24 @@ fn who_has_left_leaves_again_where_somebody_makes_a_group_with_them() {
     cy.leaves(group);
     town.keeps_its_promises();
 }
+
+/// Ada's one-to-one conversation is joined with that of bo, and this with that of her other device, while what she has said in the first
+/// is under way.
+#[test]
+fn three_conversations_of_two_people_become_one_and_nothing_in_them_waits_for_ever() {
+    let town = Town::new(15);
+    let [ada, bo] = town.people();
+    town.waits(20_000);
+    ada.links(0);
+    town.waits(60_000);
+    bo.is_away(4);
+    ada.on(1).is_away(4);
+    let talk = ada.meets(bo);
+    town.waits(20_000);
+    ada.is_away(8);
+    ada.on(1).meets(bo);
+    bo.meets(ada);
+    ada.says(talk, "meet at six");
+    ada.says(talk, "or at seven");
+    town.keeps_its_promises();
+}

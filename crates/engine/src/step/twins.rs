@@ -40,13 +40,25 @@ impl Step<'_> {
         for entry in timeline::all(self.tx, guest.row.row)? {
             let to = next_place(host, entry.place);
             timeline::relocate(self.tx, entry.place, to)?;
-            self.refer(guest.row.row, entry.place, to)?;
-            for (heard, dirty) in guest.heard.values_mut() {
-                heard.relocate(entry.place, to);
-                *dirty = true;
+            // It may be of another twin, that was shown in the guest until now.
+            let origin = entry.origin;
+            self.refer(origin, entry.place, to)?;
+            if origin == guest.row.row {
+                guest.entry_moved(entry.place, to);
+            } else if let Some(mut other) = self.take(origin)? {
+                other.entry_moved(entry.place, to);
+                self.put(other);
             }
-            heard::relocate(self.tx, guest.row.row, entry.place, to)?;
+            heard::relocate(self.tx, origin, entry.place, to)?;
         }
+        for row in conversation::lines(self.tx, Some(guest.row.row))? {
+            if let Some(mut line) = self.take(row)? {
+                line.change().shown_in = host.row.row;
+                self.put(line);
+            }
+        }
+        self.recount.insert(guest.row.row);
+        self.touched.insert(guest.row.row);
         let unread = guest.row.unread;
         guest.change().shown_in = host.row.row;
         guest.change().unread = 0;
