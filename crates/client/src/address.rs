@@ -1,6 +1,6 @@
 //! Where a server is: an `https` address, or `http` on this very machine.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
@@ -78,6 +78,18 @@ fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// A host without the brackets that an IPv6 address stands in, and nothing else does.
+fn host_of(written: &str) -> Option<String> {
+    let host = written.to_lowercase();
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    match bracketed {
+        Some(six) => six.parse::<Ipv6Addr>().is_ok().then(|| six.to_owned()),
+        None => (!host.is_empty() && !host.contains(['[', ']', ':'])).then_some(host),
+    }
+}
+
 impl std::str::FromStr for ServerUrl {
     type Err = AddressError;
 
@@ -96,14 +108,12 @@ impl std::str::FromStr for ServerUrl {
         {
             return Err(AddressError::TooMuch);
         }
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_lowercase();
-        if host.is_empty() {
+        let rest = authority.as_str().strip_prefix(authority.host());
+        let rest = rest.ok_or_else(malformed)?;
+        if !rest.is_empty() && !rest.starts_with(':') {
             return Err(malformed());
         }
+        let host = host_of(authority.host()).ok_or_else(malformed)?;
         if !tls && !is_this_machine(&host) {
             return Err(AddressError::NeedsTls(host));
         }
@@ -137,6 +147,23 @@ mod tests {
 
     fn read(text: &str) -> Result<ServerUrl, AddressError> {
         text.parse()
+    }
+
+    #[test]
+    fn brackets_stand_around_an_address_and_nowhere_else() {
+        assert_eq!(read("https://[2001:DB8::1]").unwrap().host(), "2001:db8::1");
+        for text in [
+            "https://ch[::1]example.org",
+            "https://[::1]example.org",
+            "https://[[::1]]",
+            "https://[example.org]",
+            "https://[]",
+        ] {
+            assert!(
+                matches!(read(text), Err(AddressError::Malformed(_))),
+                "{text}"
+            );
+        }
     }
 
     #[test]
