@@ -123,8 +123,12 @@ fn a_server_that_was_put_back_knows_everybody_and_everything_again() {
     cy.start(&["send", &club, "we are all here again"]).finish();
     cy.syncs();
     for reading in [&ada_reads, &bo_reads] {
-        let heard = waits_for(reading, "text");
-        assert_eq!(text(&heard, "text"), "we are all here again");
+        let mut heard = text(&waits_for(reading, "text"), "text");
+        if heard == "in a group that the backup does not know" {
+            // Ada's own, which had not come back to her before the server died: it has its place only now.
+            heard = text(&waits_for(reading, "text"), "text");
+        }
+        assert_eq!(heard, "we are all here again");
     }
     drop((ada_reads, bo_reads));
     ada.says(&talk, "and we two as well");
