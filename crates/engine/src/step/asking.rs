@@ -7,8 +7,8 @@ use std::time::Duration;
 use keyfold_protocol::group::{self, CheckedKeyPackage, Joined, Use as PackageUse};
 use keyfold_protocol::limits::MAX_NAMED;
 use keyfold_protocol::rules::{GroupView, LeafView};
-use keyfold_protocol::state::{ConversationState, Errand};
-use keyfold_wire::ids::{AccountId, ConversationHandle, Serial, Timestamp};
+use keyfold_protocol::state::Errand;
+use keyfold_wire::ids::{AccountId, Serial, Timestamp};
 
 use super::{Notice, Step};
 use crate::Fault;
@@ -72,9 +72,7 @@ impl Step<'_> {
         if turn >= members.len() && named.is_empty() {
             self.wish_move(loaded)?;
         }
-        let now = self.now;
-        let intent = self.intend(row, &Wish::Rejoin, Progress::Gathering, now)?;
-        self.gather_packages(intent, &account, loaded.row.suite)
+        self.wish_of(loaded, &Wish::Rejoin, &account)
     }
 
     /// Those who are elsewhere for certain, then other devices of the own account, then those who may do most, then those named.
@@ -164,10 +162,7 @@ impl Step<'_> {
         key_package::add(self.tx, &made.reference, suite, serial, false, self.now)?;
         offer::add(self.tx, serial, &made.reference, row)?;
         self.withdraw_offers(row, MAX_OFFERS)?;
-        let handle = ConversationHandle::new(self.rng.bytes());
-        let ask = Errand::LetMeIn(made.message);
-        let errand = ConversationState::errand(loaded.row.talk(), handle, ask);
-        self.send_errand(row, packages, suite, &errand)?;
+        self.send_errand(loaded, packages, suite, Errand::LetMeIn(made.message))?;
         self.forget_intent(intent.id)
     }
 

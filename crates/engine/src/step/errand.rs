@@ -14,21 +14,23 @@ use super::commit::addresses_of;
 use crate::Fault;
 use crate::limits::READMIT_JITTER;
 use crate::memory::Loaded;
-use crate::table::conversation::{self, Row};
+use crate::table::conversation;
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::{address, key_package, member};
 use crate::view::Standing;
 
 impl Step<'_> {
-    /// Sends an errand to these devices. Nothing of its group stays here.
+    /// Sends an errand about a conversation to these devices. Nothing of its group stays here.
     pub(super) fn send_errand(
         &mut self,
-        about: Row,
+        about: &Loaded,
         to: Vec<CheckedKeyPackage>,
         suite: Suite,
-        errand: &ConversationState,
+        errand: Errand,
     ) -> Result<(), Fault> {
+        let handle = ConversationHandle::new(self.rng.bytes());
+        let state = ConversationState::errand(about.row.talk(), handle, errand);
         let Some((serial, address)) = address::free(self.tx)? else {
             return self.take_addresses();
         };
@@ -37,15 +39,15 @@ impl Step<'_> {
         let new = NewGroup {
             group_id: &group_id,
             suite,
-            state: errand,
+            state: &state,
             address: &address,
         };
         let attempt = self.storage.attempt()?;
         let made = self.fresh_group(new, to)?;
         self.storage.take_back(attempt)?;
         if let Some((_, staged)) = made {
-            let request = self.create_request(errand, &staged, &joiners)?;
-            let waiting = Waiting::new(Kind::Errand, None, about.0);
+            let request = self.create_request(&state, &staged, &joiners)?;
+            let waiting = Waiting::new(Kind::Errand, None, about.row.row.0);
             self.request(waiting, v1::client_frame::Request::Create(request))?;
         }
         self.revoke(vec![serial])
@@ -160,10 +162,8 @@ impl Step<'_> {
         let Some(package) = self.offered(package, from.account(), from.device()) else {
             return Ok(());
         };
-        let handle = ConversationHandle::new(self.rng.bytes());
-        let errand = ConversationState::errand(loaded.row.talk(), handle, answer);
         let suite = package.suite();
-        self.send_errand(loaded.row.row, vec![package], suite, &errand)
+        self.send_errand(loaded, vec![package], suite, answer)
     }
 
     /// A key package that a device has offered, if it is that device's.

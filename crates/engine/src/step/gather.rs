@@ -9,6 +9,7 @@ use super::Step;
 use super::command::{Answered, normal_form};
 use crate::Fault;
 use crate::command::{Answer, Complaint};
+use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::contact;
 use crate::table::conversation::Row;
@@ -161,6 +162,18 @@ impl Step<'_> {
             self.request(Waiting::new(Kind::Fetch, None, id), body)?;
         }
         Ok(())
+    }
+
+    /// Wishes for something that only this account's devices are needed for, and asks for their key packages.
+    pub(super) fn wish_of(
+        &mut self,
+        loaded: &Loaded,
+        wish: &Wish,
+        account: &AccountId,
+    ) -> Result<(), Fault> {
+        let now = self.now;
+        let intent = self.intend(loaded.row.row, wish, Progress::Gathering, now)?;
+        self.gather_packages(intent, account, loaded.row.suite)
     }
 
     /// The key packages of a known account for an intent.

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use keyfold_protocol::state::{ConversationState, Errand};
-use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
+use keyfold_protocol::state::Errand;
+use keyfold_wire::ids::{AccountId, Timestamp};
 
 use super::Step;
 use crate::Fault;
 use crate::memory::Loaded;
 use crate::table::conversation::Row;
 use crate::table::finding::{self, Finding};
-use crate::table::intent::{self, Progress, Wish};
+use crate::table::intent::{self, Wish};
 use crate::table::{gone, member};
 use crate::view::Standing;
 
@@ -37,11 +37,8 @@ impl Step<'_> {
 
     /// This device has moved the conversation: those who were taken out before may not know.
     pub(super) fn tell_gone(&mut self, host: &Loaded) -> Result<(), Fault> {
-        let row = host.row.row;
-        let now = self.now;
-        for account in gone::all(self.tx, row)? {
-            let intent = self.intend(row, &Wish::TellGone, Progress::Gathering, now)?;
-            self.gather_packages(intent, &account, host.row.suite)?;
+        for account in gone::all(self.tx, host.row.row)? {
+            self.wish_of(host, &Wish::TellGone, &account)?;
         }
         Ok(())
     }
@@ -59,9 +56,7 @@ impl Step<'_> {
             };
             let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
             if !packages.is_empty() {
-                let handle = ConversationHandle::new(self.rng.bytes());
-                let errand = ConversationState::errand(host.row.talk(), handle, errand);
-                self.send_errand(host.row.row, packages, host.row.suite, &errand)?;
+                self.send_errand(host, packages, host.row.suite, errand)?;
             }
             self.forget_intent(intent.id)?;
         }

@@ -85,7 +85,7 @@ impl Step<'_> {
     fn used_up(&mut self, joined: &Joined, serial: Serial, loaded: &Loaded) -> Result<(), Fault> {
         if joined.usage == PackageUse::Once {
             key_package::remove(self.tx, &joined.key_package)?;
-            self.use_address(serial, loaded)?;
+            address::assign(self.tx, serial, Use::Conversation(loaded.row.row), None)?;
         }
         Ok(())
     }

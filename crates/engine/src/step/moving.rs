@@ -9,7 +9,7 @@ use std::time::Duration;
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group, NewGroup, Staged, Update};
 use keyfold_protocol::rules::{GroupView, Violation};
 use keyfold_protocol::state::{Kind as ConversationKind, Role};
-use keyfold_wire::ids::{AccountId, ConversationHandle, Serial, Timestamp};
+use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
 use keyfold_wire::v1;
 
 use super::commit::addresses_of;
@@ -19,7 +19,7 @@ use crate::Fault;
 use crate::limits::{MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AT_MOST};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
-use crate::table::address::{self, Use};
+use crate::table::address;
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, IntentRow, Progress, Wish};
 use crate::table::leaver;
@@ -288,15 +288,8 @@ impl Step<'_> {
             view.accounts().len() <= OBJECT_AT_MOST || view.authority(me) >= Role::Admin
         });
         if speaks && maker != me {
-            let now = self.now;
-            let intent = self.intend(host.row.row, &Wish::Object, Progress::Gathering, now)?;
-            self.gather_packages(intent, &maker, host.row.suite)?;
+            self.wish_of(host, &Wish::Object, &maker)?;
         }
         Ok(())
-    }
-
-    /// The address of a line's leaf is in use for it.
-    pub(super) fn use_address(&mut self, serial: Serial, line: &Loaded) -> Result<(), Fault> {
-        address::assign(self.tx, serial, Use::Conversation(line.row.row), None)
     }
 }
