@@ -37,14 +37,7 @@ impl Engine {
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn timeline_last(&self, id: ConversationId, limit: usize) -> Result<Vec<Entry>, Fault> {
-        let Some(row) = self.shown_row(&id)? else {
-            return Ok(Vec::new());
-        };
-        let entries = timeline::last(&self.database, row.row, timeline::END, limit)?;
-        entries
-            .into_iter()
-            .map(|entry| self.entry(&entry))
-            .collect()
+        self.newest(id, timeline::END, limit)
     }
 
     /// The newest entries that have their final place, oldest first, at most `limit`.
@@ -56,10 +49,14 @@ impl Engine {
         id: ConversationId,
         limit: usize,
     ) -> Result<Vec<Entry>, Fault> {
+        self.newest(id, timeline::WAITING, limit)
+    }
+
+    fn newest(&self, id: ConversationId, before: i64, limit: usize) -> Result<Vec<Entry>, Fault> {
         let Some(row) = self.shown_row(&id)? else {
             return Ok(Vec::new());
         };
-        let entries = timeline::last(&self.database, row.row, timeline::WAITING, limit)?;
+        let entries = timeline::last(&self.database, row.row, before, limit)?;
         entries
             .into_iter()
             .map(|entry| self.entry(&entry))
