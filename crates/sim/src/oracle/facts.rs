@@ -7,7 +7,7 @@ use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
-use super::{Check, MessageId, Moved, Oracle, Placed, Said};
+use super::{Check, Handle, MessageId, Moved, Oracle, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
 
@@ -72,14 +72,17 @@ impl Oracle {
     pub(super) fn has_left(&self, device: &Device, placed: &Placed) -> bool {
         let leaves = self.leaves.get(&device.number);
         let still_in = |from: u64| {
-            (from..=placed.epoch).all(|epoch| {
-                let roster = self.rosters.get(&(placed.handle.clone(), epoch));
-                roster.is_some_and(|roster| roster.contains(&device.number))
-            })
+            (from..=placed.epoch).all(|epoch| self.was_in(device, &placed.handle, epoch))
         };
         leaves.into_iter().flatten().any(|(handle, order, epoch)| {
             *handle == placed.handle && *order <= placed.order && still_in(*epoch)
         })
+    }
+
+    /// Whether a device was in this epoch.
+    pub(super) fn was_in(&self, device: &Device, handle: &Handle, epoch: u64) -> bool {
+        let roster = self.rosters.get(&(handle.clone(), epoch));
+        roster.is_some_and(|roster| roster.contains(&device.number))
     }
 
     /// The server has greeted a device.

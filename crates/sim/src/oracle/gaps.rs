@@ -44,9 +44,7 @@ impl Oracle {
 
     /// What was said after it had overtaken it, and this came in an epoch that the device was not in: it was out for a while.
     fn was_out(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
-        let roster = self.rosters.get(&(placed.handle.clone(), placed.epoch));
-        let member = roster.is_some_and(|roster| roster.contains(&device.number));
         let home = (device.number, said.conversation.as_ref().to_vec());
-        !member && self.parted.contains(&home)
+        !self.was_in(device, &placed.handle, placed.epoch) && self.parted.contains(&home)
     }
 }

@@ -61,8 +61,7 @@ impl Oracle {
 
     /// Whether the device was in the epoch that carried it.
     pub(crate) fn is_in(&self, device: &Device, carried: &Carried) -> bool {
-        let roster = self.rosters.get(&(carried.handle.clone(), carried.epoch));
-        roster.is_some_and(|roster| roster.contains(&device.number))
+        self.was_in(device, &carried.handle, carried.epoch)
     }
 
     /// How many texts the device was to read of what the server took before this and after.

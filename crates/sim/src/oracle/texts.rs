@@ -27,11 +27,9 @@ impl Oracle {
             return (Check::Unsent, words);
         };
         let mut found = Vec::new();
-        let roster = self.rosters.get(&(placed.handle.clone(), placed.epoch));
         for (device, screen) in devices.iter().zip(screens) {
-            let member = roster.is_some_and(|roster| roster.contains(&device.number));
             let shown = screen.count(&said.text);
-            let wanted = usize::from(member);
+            let wanted = usize::from(self.was_in(device, &placed.handle, placed.epoch));
             if shown == wanted {
                 continue;
             }
