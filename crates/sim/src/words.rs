@@ -1,6 +1,7 @@
 //! What happens to a device that is followed, in words: for whoever looks for the cause of a violation.
 
-use keyfold_engine::{Command, Input};
+use keyfold_engine::view::What;
+use keyfold_engine::{Command, Engine, Input};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
@@ -93,4 +94,30 @@ pub(crate) fn asked(body: &Body) -> String {
         Body::ReplaceToken(_) => "replaces its token".to_owned(),
         _ => "asks for something of its own".to_owned(),
     }
+}
+
+/// What its conversations show: who is in them, and what they say of themselves.
+pub(crate) fn screen_words(engine: &Engine) -> Vec<String> {
+    let mut lines = Vec::new();
+    for conversation in engine.conversations().unwrap_or_default() {
+        let name = format!("{:?} {:?}", conversation.id, conversation.name);
+        let members: Vec<String> = (conversation.members.iter())
+            .map(|one| format!("{} {:?} {}", one.contact.handle, one.role, one.devices))
+            .collect();
+        lines.push(format!(
+            "    {name} is {:?} at {} with {members:?}",
+            conversation.standing, conversation.epoch.0
+        ));
+        let entries = engine.timeline(conversation.id, None, usize::MAX);
+        for entry in entries.unwrap_or_default() {
+            if !matches!(entry.what, What::Text(_)) {
+                let from = entry.from.map(|from| from.handle);
+                lines.push(format!(
+                    "    {name} {}: {from:?} {:?}",
+                    entry.position, entry.what
+                ));
+            }
+        }
+    }
+    lines
 }

@@ -14,7 +14,7 @@ mod scenes;
 mod server_side;
 mod shell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keyfold_engine::Command;
@@ -110,6 +110,8 @@ pub(crate) struct World {
     meddler: Meddler,
     hoard: Hoard,
     pub(crate) trace: Trace,
+    /// What the device that is followed has shown.
+    shown: BTreeSet<String>,
     folder: tempfile::TempDir,
 }
 
@@ -137,6 +139,7 @@ impl World {
             meddler: Meddler::default(),
             hoard: Hoard::default(),
             trace: Trace::default(),
+            shown: BTreeSet::new(),
             folder: tempfile::tempdir().unwrap(),
         }
     }

@@ -7,7 +7,7 @@ use crate::device::Asked;
 use crate::network::Event;
 use crate::oracle::{Check, Oracle};
 use crate::script::{Mishap, Occasion};
-use crate::words::{asked as asked_words, words};
+use crate::words::{asked as asked_words, screen_words, words};
 
 /// Pages enough for any database here.
 const ROOM: u32 = 1_000_000;
@@ -48,6 +48,7 @@ impl World {
         if let Some(told) = told {
             let heard = outcome.as_ref().map(|it| (&it.answer, &it.events));
             self.follows(&format!("{told} -> {heard:?}"));
+            self.follows_screen(device);
         }
         let dies = self.devices[device].doomed;
         if !self.survives(device) || dies && outcome.is_err() {
@@ -71,6 +72,15 @@ impl World {
     #[allow(clippy::print_stdout, reason = "asked for at a terminal")]
     pub(super) fn follows(&self, what: &str) {
         println!("{:>10} {what}", self.now() - START);
+    }
+
+    /// What the device that is followed shows now and did not before, texts left out.
+    fn follows_screen(&mut self, device: usize) {
+        for line in screen_words(&self.devices[device].engine) {
+            if self.shown.insert(line.clone()) {
+                self.follows(&line);
+            }
+        }
     }
 
     /// A step before, within or after which the process may be killed, so that its shell never hears of it. `None`: it was, or the
