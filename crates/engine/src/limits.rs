@@ -107,6 +107,24 @@ pub const ASK_AGAIN: Duration = Duration::from_secs(20);
 /// ... up to this.
 pub const ASK_AGAIN_MOST: Duration = Duration::from_hours(12);
 
+/// A maker whose move is not followed is told at most this often: the word may have been lost with a server that was put back.
+pub const OBJECT_AGAIN: Duration = Duration::from_mins(2);
+
+/// A device that may have missed a move waits so long before it tells some members where it is: who has to move does it first ...
+pub const LOCATE_AFTER: Duration = Duration::from_mins(1);
+
+/// ... and up to so much longer, for many do it at once.
+pub const LOCATE_WITHIN: Duration = Duration::from_mins(4);
+
+/// It tells so many members. One who is further is enough.
+pub const LOCATE_AT_MOST: usize = 4;
+
+/// At most this often: somebody who is not a member any more can make it doubt.
+pub const LOCATE_AGAIN: Duration = Duration::from_mins(10);
+
+/// What was offered to those who were told is withdrawn when the device renews its keys, if it was offered so long ago.
+pub const OFFER_RETENTION: Duration = Duration::from_hours(24);
+
 /// Offered key packages of one conversation that are kept: the answers to the last asks may still be on their way.
 pub const MAX_OFFERS: usize = 4;
 

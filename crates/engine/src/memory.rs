@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyfold_protocol::envelope::EnvelopeKey;
 use keyfold_protocol::group::Group;
-use keyfold_wire::ids::{DeviceId, Epoch, MessageId, Sequence, Serial, Timestamp};
+use keyfold_wire::ids::{AccountId, DeviceId, Epoch, MessageId, Sequence, Serial, Timestamp};
 use keyfold_wire::roster::RosterKey;
 use rusqlite::Connection;
 
@@ -73,6 +73,8 @@ pub(crate) struct Session {
     pub(crate) refusals: u32,
     /// When it was last looked into whether this device still has its place.
     pub(crate) probed: HashMap<Row, Timestamp>,
+    /// When an account, or some members (with the own account), were last told that this device or they are elsewhere.
+    pub(crate) told: HashMap<(Row, AccountId), Timestamp>,
     /// Own requests that the server had accepted before the present connection, and that had not come back.
     pub(crate) accepted_before: Vec<i64>,
     /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.

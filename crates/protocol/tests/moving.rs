@@ -6,7 +6,7 @@ mod people;
 use std::collections::BTreeSet;
 
 use keyfold_protocol::rules::{GroupView, LeafIndex, LeafView, Violation};
-use keyfold_protocol::state::{AddPolicy, Name, Role};
+use keyfold_protocol::state::{AddPolicy, Name, Place, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationHandle, Epoch};
 use people::town::*;
@@ -27,7 +27,7 @@ fn moved(town: &Town, leaves: &[LeafIndex]) -> GroupView {
         group_id: b"another".to_vec(),
         epoch: Epoch(0),
         suite: town.group.suite,
-        state: town.group.state.moved_to(NEW_HANDLE),
+        state: town.group.state.moved_to(NEW_HANDLE, town.group.epoch),
         leaves,
     }
 }
@@ -44,6 +44,42 @@ fn any_member_may_let_the_conversation_go_on_as_it_was() {
     for maker in [&town.ada, &town.bo, &town.cy, &town.dee] {
         assert_eq!(judge(&town, &moved(&town, &ALL), maker), Ok(()));
     }
+}
+
+/// `(moves, epoch moved from)` of a group that somebody has made, against one in epoch 7 that has moved twice.
+#[test]
+fn whoever_made_it_later_knows_more() {
+    let mut town = Town::new();
+    (town.group.state.moves, town.group.epoch) = (2, Epoch(7));
+    let mut to = moved(&town, &ALL);
+    for (made, knows_more) in [
+        ((3, 7), false),
+        ((3, 8), true),
+        ((3, 6), false),
+        ((4, 1), true),
+        ((2, 9), false),
+    ] {
+        (to.state.moves, to.state.moved_from) = (made.0, Epoch(made.1));
+        assert_eq!(town.group.knows_less_than(&to), knows_more, "{made:?}");
+    }
+}
+
+/// Of two places the one with more moves is followed; of two with as many, the one with the smaller handle.
+#[test]
+fn members_follow_the_greater_place() {
+    let place = |moves, handle| Place {
+        moves,
+        handle: ConversationHandle::new([handle; 32]),
+    };
+    let rising = [
+        place(0, 9),
+        place(0, 1),
+        place(1, 8),
+        place(2, 9),
+        place(2, 7),
+    ];
+    assert!(rising.is_sorted_by(|one, next| one < next));
+    assert_eq!(place(1, 8), place(1, 8));
 }
 
 #[test]

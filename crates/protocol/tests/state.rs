@@ -64,7 +64,7 @@ fn a_state_has_the_documented_encoding() {
 fn a_state_reads_what_it_writes() {
     let mut state = climbing();
     state.add_policy = AddPolicy::Everyone;
-    state.moves = 70_000;
+    (state.moves, state.moved_from) = (70_000, Epoch(9));
     assert_eq!(
         ConversationState::decode(&state.encode()),
         Ok(state.clone())
@@ -91,7 +91,7 @@ fn what_a_later_version_wrote_is_kept_byte_for_byte() {
 }
 
 /// The first key that this version does not know. One that it knows is judged by its value alone.
-const LATER: u8 = 10;
+const LATER: u8 = 11;
 
 /// Two more entries at the end.
 fn with_entries(state: &ConversationState, first: &[u8], second: &[u8]) -> Vec<u8> {
@@ -180,8 +180,8 @@ fn limits_hold_at_them_and_one_past() {
         value.resize(3 + length, 7);
         value
     };
-    let at = with_entry(&state, &[0x0a], &value(MAX_EXTENSION_VALUE - 4));
-    let past = with_entry(&state, &[0x0a], &value(MAX_EXTENSION_VALUE - 3));
+    let at = with_entry(&state, &[0x0b], &value(MAX_EXTENSION_VALUE - 4));
+    let past = with_entry(&state, &[0x0b], &value(MAX_EXTENSION_VALUE - 3));
     assert!(ConversationState::decode(&at).is_ok());
     assert_eq!(ConversationState::decode(&past), Err(StateError::TooLarge));
 

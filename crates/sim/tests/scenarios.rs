@@ -338,3 +338,23 @@ fn three_conversations_of_two_people_become_one_and_nothing_in_them_waits_for_ev
     ada.says(talk, "or at seven");
     town.keeps_its_promises();
 }
+
+/// Bo's copy knows only ada, who has left since. She says that bo was out before she went; nobody knows cy but she.
+#[test]
+fn who_was_removed_hears_so_from_somebody_who_has_left() {
+    let town = Town::new(30_172);
+    let [ada, bo, cy] = town.people();
+    let group = ada.creates_group("climbing", [bo]);
+    town.waits(60_000);
+    bo.is_backed_up();
+    town.waits(1000);
+    ada.says(group, "meet at six");
+    ada.adds(group, cy);
+    town.waits(2000);
+    ada.removes(group, bo);
+    town.waits(60_000);
+    ada.leaves(group);
+    town.waits(20_000);
+    bo.is_restored();
+    town.keeps_its_promises();
+}

@@ -1,7 +1,7 @@
 //! `state.json`: what a conversation agrees on, in its one encoding.
 
-use keyfold_protocol::state::{AddPolicy, ConversationState, Errand, Kind, Name, Role};
-use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
+use keyfold_protocol::state::{AddPolicy, ConversationState, Errand, Kind, Name, Place, Role};
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use serde::{Deserialize, Serialize};
 
 use crate::cbor::{array, bytes, map, text, uint};
@@ -25,6 +25,9 @@ struct Valid {
     roles: Vec<(Hex, String)>,
     who_may_add: String,
     moves: u64,
+    /// Where it has moved: in which epoch the group before was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moved_from: Option<u64>,
     /// Errands: what it is, and the key package or the account ids that it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     errand: Option<(String, Hex)>,
@@ -79,11 +82,31 @@ impl Topic for States {
     }
 }
 
+/// A place: the move counter, big-endian, and the handle.
+fn written(place: &Place) -> Vec<u8> {
+    [
+        &place.moves.to_be_bytes(),
+        place.handle.as_bytes().as_slice(),
+    ]
+    .concat()
+}
+
+/// A place, and what is behind it.
+fn read(bytes: &[u8]) -> (Place, Vec<u8>) {
+    let (moves, rest) = bytes.split_at(8);
+    let (handle, rest) = rest.split_at(32);
+    let place = Place {
+        moves: u64::from_be_bytes(moves.try_into().unwrap()),
+        handle: ConversationHandle::new(handle.try_into().unwrap()),
+    };
+    (place, rest.to_vec())
+}
+
 fn account(number: u8) -> AccountId {
     AccountId::new([number; 32])
 }
 
-fn states() -> [ConversationState; 7] {
+fn states() -> [ConversationState; 8] {
     let (id, handle) = (ConversationId::new(ID), ConversationHandle::new(HANDLE));
     let direct = ConversationState::direct(id, handle, account(2), account(1)).unwrap();
     let group = ConversationState::group(id, handle, Name::new("climbing ⛰").unwrap(), account(7));
@@ -92,11 +115,14 @@ fn states() -> [ConversationState; 7] {
     later.set_role(account(5), Role::Admin);
     later.add_policy = AddPolicy::Everyone;
     later.moves = 300;
-    let [let_me_in, not_a_member, not_followed, ask_these] = [
+    later.moved_from = Epoch(70_000);
+    let place = Place { moves: 2, handle };
+    let [let_me_in, not_a_member, not_followed, ask_these, stands_at] = [
         Errand::LetMeIn(b"an encoded key package".to_vec()),
         Errand::NotAMember,
-        Errand::NotFollowed,
+        Errand::NotFollowed(place),
         Errand::AskThese(vec![account(3), account(4)]),
+        Errand::StandsAt(place, b"an encoded key package".to_vec()),
     ]
     .map(|errand| ConversationState::errand(id, handle, errand));
     [
@@ -107,6 +133,7 @@ fn states() -> [ConversationState; 7] {
         not_a_member,
         not_followed,
         ask_these,
+        stands_at,
     ]
 }
 
@@ -133,13 +160,18 @@ fn valid(state: &ConversationState) -> Valid {
             .collect(),
         who_may_add: format!("{:?}", state.add_policy).to_lowercase(),
         moves: state.moves,
+        moved_from: (state.moves > 0).then_some(state.moved_from.0),
         errand: state.as_errand().map(|errand| match errand {
             Errand::LetMeIn(package) => ("let_me_in".to_owned(), package.as_slice().into()),
             Errand::NotAMember => ("not_a_member".to_owned(), [].as_slice().into()),
-            Errand::NotFollowed => ("not_followed".to_owned(), [].as_slice().into()),
+            Errand::NotFollowed(place) => ("not_followed".to_owned(), written(place).into()),
             Errand::AskThese(accounts) => {
                 let ids: Vec<u8> = accounts.iter().flat_map(|one| *one.as_bytes()).collect();
                 ("ask_these".to_owned(), ids.into())
+            }
+            Errand::StandsAt(place, package) => {
+                let written = [written(place), package.clone()].concat();
+                ("stands_at".to_owned(), written.into())
             }
         }),
         encoded: state.encode().into(),
@@ -155,10 +187,14 @@ impl Valid {
             let errand = match what.as_str() {
                 "let_me_in" => Errand::LetMeIn(package.to_vec()),
                 "not_a_member" => Errand::NotAMember,
-                "not_followed" => Errand::NotFollowed,
+                "not_followed" => Errand::NotFollowed(read(&package.to_vec()).0),
                 "ask_these" => {
                     let ids = package.chunks(32).map(|id| id.try_into().unwrap());
                     Errand::AskThese(ids.map(AccountId::new).collect())
+                }
+                "stands_at" => {
+                    let (place, package) = read(&package.to_vec());
+                    Errand::StandsAt(place, package)
                 }
                 other => panic!("what is {other}?"),
             };
@@ -175,6 +211,7 @@ impl Valid {
         };
         state.name = Name::new(&self.name).unwrap();
         state.moves = self.moves;
+        state.moved_from = Epoch(self.moved_from.unwrap_or_default());
         state.add_policy = match self.who_may_add.as_str() {
             "admins" => AddPolicy::Admins,
             "everyone" => AddPolicy::Everyone,
@@ -227,7 +264,7 @@ fn without(key: usize) -> Vec<u8> {
 
 fn later() -> Vec<Later> {
     let mut many = entries();
-    many.push((uint(10), array(&[uint(1), map(&[(text("x"), uint(2))])])));
+    many.push((uint(11), array(&[uint(1), map(&[(text("x"), uint(2))])])));
     many.push((uint(1_000), bytes(&[1, 2, 3])));
     // -1
     many.push((vec![0x20], text("negative")));
@@ -365,6 +402,16 @@ fn fields() -> Vec<Refused> {
             and(uint(8), pair(1, 2)),
         ),
         case(
+            "an epoch moved from, of a conversation that has not moved",
+            "malformed",
+            and(uint(10), uint(3)),
+        ),
+        case(
+            "no epoch moved from, of a conversation that has moved",
+            "malformed",
+            with(7, uint(1)),
+        ),
+        case(
             "a direct conversation without its accounts",
             "malformed",
             with(2, uint(0)),
@@ -399,7 +446,9 @@ fn errands() -> Vec<Refused> {
     assert!(ConversationState::decode(&errand(3, &ids(&most))).is_ok());
     vec![
         case("errand 1 with bytes", "malformed", errand(1, &[0])),
-        case("errand 2 with bytes", "malformed", errand(2, &[0])),
+        case("errand 2 without a place", "malformed", errand(2, &[])),
+        case("a place of 39 bytes", "malformed", errand(2, &[0; 39])),
+        case("a byte behind a place", "malformed", errand(2, &[0; 41])),
         case("an errand that names nobody", "malformed", errand(3, &[])),
         case(
             "an errand that names 31 bytes",
@@ -421,13 +470,14 @@ fn errands() -> Vec<Refused> {
             "too_large",
             errand(3, &ids(&too_many)),
         ),
-        case("errand 4", "newer_version", errand(4, &[])),
+        case("errand 4 without a place", "malformed", errand(4, &[0; 39])),
+        case("errand 5", "newer_version", errand(5, &[])),
     ]
 }
 
 fn sizes() -> Vec<Refused> {
     let mut many = entries();
-    many.extend((10..75).map(|key| (uint(key), uint(0))));
+    many.extend((11..76).map(|key| (uint(key), uint(0))));
     let deep = [vec![0x81; 16], vec![0]].concat();
     vec![
         case(

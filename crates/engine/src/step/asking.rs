@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyfold_protocol::group::{self, CheckedKeyPackage, Joined, Use as PackageUse};
 use keyfold_protocol::limits::MAX_NAMED;
 use keyfold_protocol::rules::{GroupView, LeafView};
-use keyfold_protocol::state::Errand;
+use keyfold_protocol::state::{Errand, Place};
 use keyfold_wire::ids::{AccountId, Serial, Timestamp};
 
 use super::{Notice, Step};
@@ -23,6 +23,8 @@ use crate::table::outbox::Kind;
 use crate::table::timeline::{self, Stage};
 use crate::table::{key_package, member, offer, parked};
 use crate::view::Standing;
+
+const ELSEWHERE: &str = "the others go on elsewhere";
 
 impl Step<'_> {
     /// This device can't go on where it is, though others may.
@@ -49,17 +51,12 @@ impl Step<'_> {
     pub(super) fn ask_member(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         let row = loaded.row.row;
         let attempts = loaded.row.attempts;
-        let pause = doubled(ASK_AGAIN, attempts).min(ASK_AGAIN_MOST);
-        let due = self.now.after(pause).after(self.within(ASK_AFTER));
-        let change = loaded.change();
-        change.attempts = attempts.saturating_add(1);
-        change.update_due = Some(due);
-        self.reschedule = true;
-        for intent in intent::of(self.tx, row)? {
-            if intent.wish == Wish::Rejoin {
-                self.forget_intent(intent.id)?;
-            }
+        if self.asks_already(row)? {
+            // Nobody is passed over because this device was out of reach.
+            return self.asks_next(loaded, attempts.saturating_sub(1));
         }
+        self.asks_next(loaded, attempts)?;
+        loaded.change().attempts = attempts.saturating_add(1);
         let members = self.whom_to_ask(row)?;
         let turn = usize::try_from(attempts).unwrap_or(usize::MAX);
         let Some(account) = turn
@@ -68,11 +65,52 @@ impl Step<'_> {
         else {
             return self.wish_move(loaded);
         };
-        let named = finding::all(self.tx, row, Finding::Named)?;
-        if turn >= members.len() && named.is_empty() {
+        if turn >= members.len() {
             self.wish_move(loaded)?;
         }
         self.wish_of(loaded, &Wish::Rejoin, &account)
+    }
+
+    /// Whether somebody can say where the conversation goes on: who is elsewhere for certain, or is said to have been a member.
+    pub(super) fn somebody_knows(&self, row: Row) -> Result<bool, Fault> {
+        let out = finding::all(self.tx, row, Finding::IsOut)?;
+        let mut knows = finding::all(self.tx, row, Finding::Named)?;
+        knows.append(&mut finding::all(self.tx, row, Finding::Objects)?);
+        Ok(!knows.is_subset(&out))
+    }
+
+    /// Whether the ask before has not reached the server yet.
+    fn asks_already(&self, row: Row) -> Result<bool, Fault> {
+        let mut intents = intent::of(self.tx, row)?.into_iter();
+        let mut requests = self.memory.outbox.values();
+        Ok(intents.any(|intent| intent.wish == Wish::Rejoin)
+            || requests.any(|waiting| waiting.kind == Kind::Errand && waiting.reference == row.0))
+    }
+
+    /// The next ask is due when the one before, the `turn`th, has had time to be answered.
+    fn asks_next(&mut self, loaded: &mut Loaded, turn: u64) -> Result<(), Fault> {
+        let pause = doubled(ASK_AGAIN, turn).min(ASK_AGAIN_MOST);
+        let due = self.now.after(pause).after(self.within(ASK_AFTER));
+        loaded.change().update_due = Some(due);
+        self.reschedule = true;
+        Ok(())
+    }
+
+    /// An errand has reached the server: if it was an ask, it has from now on time to be answered.
+    pub(super) fn errand_sent(&mut self, request: i64) -> Result<(), Fault> {
+        let Some(waiting) = self.drop_request(request)? else {
+            return Ok(());
+        };
+        if let Some(mut loaded) = self.take(Row(waiting.reference))? {
+            if let Standing::Rejoining(_) = loaded.row.standing
+                && loaded.row.attempts > 0
+            {
+                let turn = loaded.row.attempts.saturating_sub(1);
+                self.asks_next(&mut loaded, turn)?;
+            }
+            self.put(loaded);
+        }
+        Ok(())
     }
 
     /// Those who are elsewhere for certain, then other devices of the own account, then those who may do most, then those named.
@@ -143,10 +181,21 @@ impl Step<'_> {
         let Some(intent) = ready.filter(|_| self.session.greeted) else {
             return Ok(());
         };
-        let people = intent::gathered(self.tx, intent.id)?;
+        self.offer_to(loaded, intent.id, Errand::LetMeIn)
+    }
+
+    /// Sends the people of an intent an errand with a fresh key package, by which to let this device in.
+    pub(super) fn offer_to(
+        &mut self,
+        loaded: &Loaded,
+        intent: i64,
+        errand: impl FnOnce(Vec<u8>) -> Errand,
+    ) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let people = intent::gathered(self.tx, intent)?;
         let packages = self.packages_of(people);
         if packages.is_empty() {
-            return self.forget_intent(intent.id);
+            return self.forget_intent(intent);
         }
         if address::count_free(self.tx)? < 2 {
             return self.take_addresses();
@@ -162,8 +211,8 @@ impl Step<'_> {
         key_package::add(self.tx, &made.reference, suite, serial, false, self.now)?;
         offer::add(self.tx, serial, &made.reference, row)?;
         self.withdraw_offers(row, MAX_OFFERS)?;
-        self.send_errand(loaded, packages, suite, Errand::LetMeIn(made.message))?;
-        self.forget_intent(intent.id)
+        self.send_errand(loaded, packages, suite, errand(made.message))?;
+        self.forget_intent(intent)
     }
 
     pub(super) fn packages_of(&self, people: Vec<GatheredRow>) -> Vec<CheckedKeyPackage> {
@@ -206,11 +255,17 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let view = joined.group.view().clone();
         let by = view.leaf(joined.inviter).map(LeafView::account);
+        if loaded.row.group_id.as_ref() != Some(&view.group_id) {
+            self.stop_reinviting(loaded.row.row)?;
+        }
+        if loaded.row.place() != Some(view.state.place()) {
+            self.tell_who_is_astray(loaded, &view.accounts())?;
+        }
         self.drop_former_group(loaded, &view)?;
         self.all_wait_again(loaded)?;
         let why = match &loaded.row.standing {
             Standing::Rejoining(why) | Standing::Held(why) => why.clone(),
-            _ => String::new(),
+            _ => ELSEWHERE.to_owned(),
         };
         offer::remove(self.tx, serial)?;
         address::assign(self.tx, serial, Use::Conversation(loaded.row.row), None)?;
@@ -282,17 +337,19 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// A member does not follow this account to where it is: by a move, or by a group that it has begun again after its database was put
-    /// back to before it had begun it.
+    /// A member does not follow to where this device is: by a move, or by a group that was begun again by somebody whose database was put
+    /// back to before it had begun.
     pub(super) fn is_not_followed(
         &mut self,
         loaded: &mut Loaded,
         by: AccountId,
+        place: Place,
     ) -> Result<(), Fault> {
         let members = member::all(self.tx, loaded.row.row)?;
         let is_member = members.iter().any(|member| member.account == by);
-        if loaded.row.standing == Standing::Active && is_member {
-            self.lose_place(loaded, "the others go on elsewhere".to_owned())?;
+        let here = loaded.row.place() == Some(place);
+        if loaded.row.standing == Standing::Active && here && is_member {
+            self.lose_place(loaded, ELSEWHERE.to_owned())?;
             finding::add(self.tx, loaded.row.row, &by, Finding::Objects)?;
         }
         Ok(())

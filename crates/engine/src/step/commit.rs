@@ -175,14 +175,18 @@ impl Step<'_> {
                 device,
                 key_package,
             } => self.plan_readmit(view, (*account, *device), key_package),
-            Wish::Reinvite(_) => self.plan_reinvite(&current.group, intent)?,
+            Wish::Reinvite(_) => self.plan_reinvite(loaded.row.row, &current.group, intent)?,
             Wish::End => Ok(Change {
                 update: Some(Update::default()),
                 ..Change::default()
             }),
-            Wish::Create { .. } | Wish::Move | Wish::Rejoin | Wish::Object | Wish::TellGone => {
-                Err(Attempt::Over(Ok(())))
-            }
+            Wish::Create { .. }
+            | Wish::Move
+            | Wish::Rejoin
+            | Wish::NotFollowed(..)
+            | Wish::TellGone
+            | Wish::Look
+            | Wish::Locate => Err(Attempt::Over(Ok(()))),
         })
     }
 

@@ -14,7 +14,7 @@ use super::commit::addresses_of;
 use crate::Fault;
 use crate::limits::READMIT_JITTER;
 use crate::memory::Loaded;
-use crate::table::conversation;
+use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::{address, key_package, member};
@@ -79,8 +79,13 @@ impl Step<'_> {
         match errand {
             Errand::LetMeIn(package) => self.asked_to_let_in(&mut loaded, from, package)?,
             Errand::NotAMember => self.said_to_be_gone(&mut loaded, from.account(), at)?,
-            Errand::NotFollowed => self.is_not_followed(&mut loaded, from.account())?,
+            Errand::NotFollowed(place) => {
+                self.is_not_followed(&mut loaded, from.account(), *place)?;
+            }
             Errand::AskThese(named) => self.told_whom_to_ask(&mut loaded, from.account(), named)?,
+            Errand::StandsAt(place, package) => {
+                self.told_a_place(&mut loaded, from, *place, package)?;
+            }
         }
         self.put(loaded);
         Ok(())
@@ -109,10 +114,20 @@ impl Step<'_> {
         if !is_member {
             return self.answer_ask(loaded, from, package, Errand::NotAMember);
         }
+        self.wish_readmit(loaded.row.row, from, package)
+    }
+
+    /// Takes a device out and adds it again in a while, unless somebody is quicker.
+    pub(super) fn wish_readmit(
+        &mut self,
+        row: Row,
+        from: &LeafView,
+        package: &[u8],
+    ) -> Result<(), Fault> {
         let (account, device) = (*from.account().as_bytes(), *from.device().as_bytes());
         let same =
             |wish: &Wish| matches!(wish, Wish::Readmit { device: other, .. } if *other == device);
-        for intent in intent::of(self.tx, loaded.row.row)? {
+        for intent in intent::of(self.tx, row)? {
             if same(&intent.wish) && intent.progress == Progress::Ready {
                 self.forget_intent(intent.id)?;
             }
@@ -123,12 +138,12 @@ impl Step<'_> {
             key_package: package.to_vec(),
         };
         let when = self.now.after(self.within(READMIT_JITTER));
-        self.intend(loaded.row.row, &wish, Progress::Ready, when)?;
+        self.intend(row, &wish, Progress::Ready, when)?;
         self.wake(when);
         Ok(())
     }
 
-    /// This account is out. Whoever asks and was in with it is told who else was.
+    /// This account is out. Whoever asks and was in with it is told who else was; who was out before, that it was.
     fn name_members(
         &mut self,
         loaded: &Loaded,
@@ -138,21 +153,22 @@ impl Step<'_> {
         let me = self.me()?.account();
         let mut members = member::all(self.tx, loaded.row.row)?;
         if !members.iter().any(|one| one.account == from.account()) {
-            return Ok(());
+            return self.answer_ask(loaded, from, package, Errand::NotAMember);
         }
         members.retain(|one| one.account != me && one.account != from.account());
         members.sort_by_key(|one| (std::cmp::Reverse(one.role), one.account));
         let named = members.into_iter().take(MAX_NAMED);
         let mut named: Vec<AccountId> = named.map(|one| one.account).collect();
         if named.is_empty() {
-            return Ok(());
+            // Nobody else was in it.
+            return self.answer_ask(loaded, from, package, Errand::NotAMember);
         }
         named.sort_unstable();
         self.answer_ask(loaded, from, package, Errand::AskThese(named))
     }
 
     /// Answers a device that has asked to be let in, by the key package that it has offered.
-    fn answer_ask(
+    pub(super) fn answer_ask(
         &mut self,
         loaded: &Loaded,
         from: &LeafView,

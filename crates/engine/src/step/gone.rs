@@ -5,16 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use keyfold_protocol::state::Errand;
-use keyfold_wire::ids::{AccountId, Timestamp};
+use keyfold_protocol::state::{Errand, Place};
+use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
 
 use super::Step;
 use crate::Fault;
+use crate::limits::MAX_GONE;
 use crate::memory::Loaded;
 use crate::table::conversation::Row;
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, Wish};
-use crate::table::{gone, member};
+use crate::table::{address, gone, member};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -43,19 +44,56 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Those who are in the group that this device is about to leave, and not among `others`, may be there because it has made that group:
+    /// they hear that nobody follows.
+    pub(super) fn tell_who_is_astray(
+        &mut self,
+        host: &Loaded,
+        others: &BTreeSet<AccountId>,
+    ) -> Result<(), Fault> {
+        let (Some(place), me) = (host.row.place(), self.me()?.account()) else {
+            return Ok(());
+        };
+        let members = member::all(self.tx, host.row.row)?.into_iter();
+        let astray = members
+            .map(|one| one.account)
+            .filter(|account| *account != me && !others.contains(account));
+        for account in astray.take(MAX_GONE as usize) {
+            self.say_not_followed(host, place, &account)?;
+        }
+        Ok(())
+    }
+
+    /// An account hears that the group at this place is not followed.
+    pub(super) fn say_not_followed(
+        &mut self,
+        host: &Loaded,
+        place: Place,
+        account: &AccountId,
+    ) -> Result<(), Fault> {
+        let wish = Wish::NotFollowed(place.moves, *place.handle.as_bytes());
+        self.wish_of(host, &wish, account)
+    }
+
     /// Sends the errands of these wishes whose receivers' key packages are here.
     pub(super) fn try_errands(&mut self, host: &Loaded) -> Result<(), Fault> {
         while self.session.greeted {
-            let is_errand = |wish: &Wish| matches!(wish, Wish::Object | Wish::TellGone);
+            let is_errand = |wish: &Wish| matches!(wish, Wish::NotFollowed(..) | Wish::TellGone);
             let Some(intent) = self.next_intent(host.row.row, is_errand)? else {
                 return Ok(());
             };
             let errand = match intent.wish {
-                Wish::Object => Errand::NotFollowed,
+                Wish::NotFollowed(moves, handle) => Errand::NotFollowed(Place {
+                    moves,
+                    handle: ConversationHandle::new(handle),
+                }),
                 _ => Errand::NotAMember,
             };
             let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
             if !packages.is_empty() {
+                if address::count_free(self.tx)? == 0 {
+                    return self.take_addresses();
+                }
                 self.send_errand(host, packages, host.row.suite, errand)?;
             }
             self.forget_intent(intent.id)?;
@@ -88,6 +126,7 @@ impl Step<'_> {
         // One may lie; an own device does not.
         if by == me || say.len() >= others.min(2) {
             self.removed(loaded, None, at)?;
+            self.tell_who_is_astray(loaded, &say)?;
         }
         Ok(())
     }

@@ -100,10 +100,12 @@ impl Step<'_> {
         attempt: Attempt,
     ) -> Result<Fate, Fault> {
         let mut loaded = self.expect(row)?;
-        let asks = matches!(
-            loaded.row.standing,
-            Standing::Rejoining(_) | Standing::Held(_)
-        );
+        let asks = match loaded.row.standing {
+            Standing::Rejoining(_) | Standing::Held(_) => true,
+            // It has said where it is, and somebody is further.
+            Standing::Active => Some(joined.group.state().place()) > loaded.row.place(),
+            _ => false,
+        };
         if !asks || joined.group.state().id != loaded.row.talk() {
             self.put(loaded);
             return self.decline(attempt);
@@ -147,9 +149,9 @@ impl Step<'_> {
             self.put(host);
             return self.decline(attempt);
         };
-        if let Err(violation) = self.judge_move(&mut host, &to, by)? {
+        if let Err(why) = self.judge_move(&mut host, &to, by)? {
             let fate = self.decline(attempt);
-            self.refuse_move(&mut host, by, &violation.to_string(), at)?;
+            self.refuse_move(&mut host, &to, by, why, at)?;
             self.put(host);
             return fate;
         }

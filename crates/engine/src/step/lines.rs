@@ -53,10 +53,9 @@ impl Step<'_> {
             return self.end_line(line);
         };
         let in_use = !matches!(host.row.standing, Standing::Left | Standing::Failed(_));
-        let place = |row: &ConversationRow| (row.moves, std::cmp::Reverse(row.handle));
         if !in_use {
             self.end_line(line)?;
-        } else if place(&line.row) > place(&host.row) {
+        } else if line.row.place() > host.row.place() {
             self.change_lines(&mut host, line, by, at)?;
         } else {
             self.leave_behind(line)?;
@@ -94,6 +93,7 @@ impl Step<'_> {
         (row.since_update, row.attempts) = (0, 0);
         row.update_due = Some(due);
         self.on_the_way_again(host)?;
+        self.stop_reinviting(host.row.row)?;
         if usable {
             self.leave_behind(line)?;
         } else {
@@ -167,7 +167,7 @@ impl Step<'_> {
             let over = match intent.wish {
                 // The server may have it already, and somebody may be in it.
                 Wish::Move => intent.progress != Progress::Requested,
-                Wish::Rejoin | Wish::Readmit { .. } => true,
+                Wish::Rejoin | Wish::Readmit { .. } | Wish::Look | Wish::Locate => true,
                 _ => false,
             };
             if over {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group, NewGroup, Staged, Update};
 use keyfold_protocol::rules::{GroupView, Violation};
-use keyfold_protocol::state::{Kind as ConversationKind, Role};
+use keyfold_protocol::state::{Kind as ConversationKind, Place, Role};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
 use keyfold_wire::v1;
 
@@ -16,14 +16,14 @@ use super::commit::addresses_of;
 use super::content::Fate;
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AT_MOST};
+use crate::limits::{MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AGAIN, OBJECT_AT_MOST};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address;
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, IntentRow, Progress, Wish};
-use crate::table::leaver;
 use crate::table::outbox::{Kind, Waiting};
+use crate::table::{gone, leaver};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -62,11 +62,15 @@ impl Step<'_> {
         self.hold(loaded, why, at)
     }
 
-    /// Moves the conversation soon, unless somebody else is quicker.
+    /// Moves the conversation soon, unless somebody else is quicker, or is known to be elsewhere.
     pub(super) fn wish_move(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         let row = loaded.row.row;
         let mut intents = intent::of(self.tx, row)?.into_iter();
         if intents.any(|intent| intent.wish == Wish::Move) || !self.load_group(loaded)? {
+            return Ok(());
+        }
+        let rejoins = matches!(loaded.row.standing, Standing::Rejoining(_));
+        if rejoins && self.somebody_knows(row)? {
             return Ok(());
         }
         let me = self.me()?.account();
@@ -74,7 +78,12 @@ impl Step<'_> {
         let first = view.is_some_and(|view| {
             view.state.kind != ConversationKind::Group || view.authority(me) >= Role::Admin
         });
-        let base = if first { MOVE_AFTER } else { MOVE_AFTER_OTHERS };
+        // Who has only lost its own place leaves time for being let in.
+        let base = if first && !rejoins {
+            MOVE_AFTER
+        } else {
+            MOVE_AFTER_OTHERS
+        };
         let when = self.now.after(base).after(self.within(base));
         self.intend(row, &Wish::Move, Progress::Ready, when)?;
         self.wake(when);
@@ -160,7 +169,7 @@ impl Step<'_> {
         };
         let mut state = from
             .state
-            .moved_to(ConversationHandle::new(self.rng.bytes()));
+            .moved_to(ConversationHandle::new(self.rng.bytes()), from.epoch);
         let mut accounts: BTreeSet<_> = added
             .iter()
             .map(|package| package.certificate().account)
@@ -264,14 +273,22 @@ impl Step<'_> {
     pub(super) fn refuse_move(
         &mut self,
         host: &mut Loaded,
+        to: &GroupView,
         maker: AccountId,
-        why: &str,
+        why: Violation,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let known = host.row.standing != Standing::Active
-            || !finding::add(self.tx, host.row.row, &maker, Finding::MovedBadly)?;
-        if !known {
-            self.object(host, maker)?;
+        if host.row.standing != Standing::Active {
+            return Ok(());
+        }
+        // Whoever is known to be out can't have moved on from here, whatever it says.
+        let is_out = gone::all(self.tx, host.row.row)?.contains(&maker);
+        let view = host.group.as_ref().map(|current| current.group.view());
+        let knows_more = view.is_some_and(|view| view.knows_less_than(to));
+        if is_out || !knows_more || !self.locate_among(host, &to.accounts())? {
+            self.object(host, to.state.place(), maker)?;
+        }
+        if finding::add(self.tx, host.row.row, &maker, Finding::MovedBadly)? {
             let words = format!("a move of this conversation to a new place: {why}");
             self.note(host, Some(maker), &Notice::Refused(words), at)?;
             let shown = self.shown_id(host)?;
@@ -280,15 +297,16 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The maker may not know that its idea of the conversation is old: it is told.
-    fn object(&mut self, host: &Loaded, maker: AccountId) -> Result<(), Fault> {
+    /// The maker may not know that its idea of the conversation is old: it is told, and again when it goes on, for the first word
+    /// may have been lost.
+    fn object(&mut self, host: &Loaded, to: Place, maker: AccountId) -> Result<(), Fault> {
         let view = host.group.as_ref().map(|current| current.group.view());
         let me = self.me()?.account();
         let speaks = view.is_some_and(|view| {
             view.accounts().len() <= OBJECT_AT_MOST || view.authority(me) >= Role::Admin
         });
-        if speaks && maker != me {
-            self.wish_of(host, &Wish::Object, &maker)?;
+        if (speaks || maker == me) && self.is_time(host.row.row, maker, OBJECT_AGAIN) {
+            self.say_not_followed(host, to, &maker)?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ impl Step<'_> {
             Standing::Creating if loaded.row.line_of.is_none() => self.try_create(&mut loaded)?,
             Standing::Active => {
                 self.try_errands(&loaded)?;
+                self.try_locate(&mut loaded)?;
                 self.try_reinvite(&mut loaded)?;
                 self.go_on(&mut loaded)?;
             }
@@ -35,7 +36,8 @@ impl Step<'_> {
                 self.try_ask(&mut loaded)?;
                 self.try_move(&mut loaded)?;
             }
-            Standing::Creating | Standing::Left | Standing::Failed(_) | Standing::Held(_) => {}
+            Standing::Left => self.try_errands(&loaded)?,
+            Standing::Creating | Standing::Failed(_) | Standing::Held(_) => {}
         }
         self.put(loaded);
         Ok(())
@@ -47,7 +49,7 @@ impl Step<'_> {
             && loaded.row.epoch >= loaded.row.server_epoch
             && self.memory.open_requests(loaded.row.row) == 0
         {
-            let Some(intent) = self.next_intent(loaded.row.row, |_| true)? else {
+            let Some(intent) = self.next_intent(loaded.row.row, Wish::is_change)? else {
                 return Ok(());
             };
             if !self.load_group(loaded)? {
@@ -93,7 +95,7 @@ impl Step<'_> {
 
     /// Whether an intent is ready to become a commit: messages wait for it, so that it is not put off for ever.
     pub(super) fn commit_waits(&self, row: Row) -> Result<bool, Fault> {
-        Ok(self.next_intent(row, |_| true)?.is_some())
+        Ok(self.next_intent(row, Wish::is_change)?.is_some())
     }
 
     /// The first intent that can be seen to now, of those that are wanted.

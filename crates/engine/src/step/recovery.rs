@@ -187,6 +187,7 @@ impl Step<'_> {
             let shown = self.shown_id(&mut loaded)?;
             self.tell(Event::Changed(shown));
             self.probe(&mut loaded)?;
+            self.look_later(row)?;
             self.put(loaded);
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::limits::{REINVITE_AFTER, REINVITE_TIMES};
 use crate::memory::Loaded;
 use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
-use crate::table::{address, key_package, offer};
+use crate::table::{address, key_package, leaver, offer};
 
 impl Step<'_> {
     /// Looks in a while who has not come in.
@@ -22,6 +22,16 @@ impl Step<'_> {
             let when = self.now.after(REINVITE_AFTER);
             self.intend(row, &Wish::Reinvite(times), Progress::Ready, when)?;
             self.wake(when);
+        }
+        Ok(())
+    }
+
+    /// The conversation goes on in a group that this device has not made: whoever has made that one looks.
+    pub(super) fn stop_reinviting(&mut self, row: Row) -> Result<(), Fault> {
+        for intent in intent::of(self.tx, row)? {
+            if let Wish::Reinvite(_) = intent.wish {
+                self.forget_intent(intent.id)?;
+            }
         }
         Ok(())
     }
@@ -37,7 +47,7 @@ impl Step<'_> {
             return Ok(());
         }
         let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
-        let absent = absent(&current.group);
+        let absent = self.absent(loaded.row.row, &current.group)?;
         let accounts: BTreeSet<AccountId> = absent.iter().map(LeafView::account).collect();
         if accounts.is_empty() {
             return self.forget_intent(intent.id);
@@ -52,12 +62,13 @@ impl Step<'_> {
     /// Takes out and adds again each device that has not come in, where the directory has another key package of it.
     pub(super) fn plan_reinvite(
         &self,
+        row: Row,
         group: &Group,
         intent: &IntentRow,
     ) -> Result<Result<Change, Attempt>, Fault> {
         let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
         let mut change = Change::default();
-        for leaf in absent(group) {
+        for leaf in self.absent(row, group)? {
             let fresh = |package: &&CheckedKeyPackage| {
                 let whose = package.certificate();
                 (whose.account, whose.device) == (leaf.account(), leaf.device())
@@ -100,17 +111,16 @@ impl Step<'_> {
         }
         Ok(())
     }
-}
 
-/// Leaves whose devices have not come in. The own one is where it is.
-fn absent(group: &Group) -> Vec<LeafView> {
-    let view: &GroupView = group.view();
-    let own = group.own_index();
-    let absent = group
-        .not_renewed()
-        .into_iter()
-        .filter(|index| *index != own);
-    absent
-        .filter_map(|index| view.leaf(index).cloned())
-        .collect()
+    /// Leaves whose devices have not come in. The own one is where it is, and who leaves renews no leaf any more.
+    fn absent(&self, row: Row, group: &Group) -> Result<Vec<LeafView>, Fault> {
+        let view: &GroupView = group.view();
+        let own = group.own_index();
+        let leavers = leaver::all(self.tx, row)?;
+        let leaves = |leaf: &LeafView| leavers.iter().any(|(who, _)| *who == leaf.account());
+        let others = |index: &_| *index != own;
+        let absent = group.not_renewed().into_iter().filter(others);
+        let absent = absent.filter_map(|index| view.leaf(index).cloned());
+        Ok(absent.filter(|leaf| !leaves(leaf)).collect())
+    }
 }

@@ -60,7 +60,7 @@ impl Step<'_> {
     fn accepted(&mut self, request: i64, waiting: &Waiting, at: Timestamp) -> Result<(), Fault> {
         let Some(row) = waiting.conversation else {
             return match waiting.kind {
-                Kind::Errand => self.drop_request(request).map(drop),
+                Kind::Errand => self.errand_sent(request),
                 _ => self.try_later(request, waiting.clone(), 0),
             };
         };

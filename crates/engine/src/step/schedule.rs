@@ -5,12 +5,12 @@ use keyfold_wire::limits::EPOCH_GRACE;
 
 use super::Step;
 use crate::Fault;
-use crate::limits::{KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, PAST_SLACK};
+use crate::limits::{KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, OFFER_RETENTION, PAST_SLACK};
 use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Wish};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::{address, key_package};
+use crate::table::{address, key_package, offer};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -48,6 +48,9 @@ impl Step<'_> {
         if loaded.row.line_of.is_some() {
             return self.end_line(loaded);
         }
+        let young = self.now.before(OFFER_RETENTION);
+        let kept = offer::count_since(self.tx, loaded.row.row, young)?;
+        self.withdraw_offers(loaded.row.row, kept)?;
         self.load_group(loaded)?;
         let next = self.now.after(Self::update_interval(loaded));
         loaded.change().update_due = Some(next);

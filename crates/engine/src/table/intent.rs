@@ -56,10 +56,14 @@ pub(crate) enum Wish {
     },
     /// After a move of one's own: invite those again who have not come in, for the how-manyth time. What is gathered are they.
     Reinvite(u8),
-    /// Tell an account that its move is not followed. What is gathered is that account.
-    Object,
+    /// Tell an account that the group of so many moves at this handle is not followed. What is gathered is that account.
+    NotFollowed(u64, [u8; 32]),
     /// Tell an account that it was taken out, in case it has not heard. What is gathered is that account.
     TellGone,
+    /// In a while: tell some members where this device is.
+    Look,
+    /// Tell an account where this device is, so that it is let in where the others are. What is gathered is that account.
+    Locate,
     /// End a line that the conversation has left behind, so that nobody says anything in it any more.
     End,
 }
@@ -83,9 +87,25 @@ impl Wish {
                 | Self::Rejoin
                 | Self::Readmit { .. }
                 | Self::Reinvite(_)
-                | Self::Object
+                | Self::NotFollowed(..)
                 | Self::TellGone
+                | Self::Look
+                | Self::Locate
                 | Self::End
+        )
+    }
+
+    /// A commit of the conversation does it.
+    pub(crate) const fn is_change(&self) -> bool {
+        !matches!(
+            self,
+            Self::Create { .. }
+                | Self::Move
+                | Self::Rejoin
+                | Self::NotFollowed(..)
+                | Self::TellGone
+                | Self::Look
+                | Self::Locate
         )
     }
 

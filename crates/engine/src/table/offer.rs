@@ -1,10 +1,10 @@
 //! Key packages that were offered to a member, to be let in again with.
 
-use keyfold_wire::ids::Serial;
+use keyfold_wire::ids::{Serial, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::conversation::Row;
-use super::{from_sql, to_sql};
+use super::{from_sql, instant, to_sql};
 use crate::Fault;
 
 /// Remembers one.
@@ -38,6 +38,20 @@ pub(crate) fn of(tx: &Connection, conversation: Row) -> Result<Vec<(Vec<u8>, Ser
         })?
         .collect::<Result<_, _>>()?;
     Ok(found)
+}
+
+/// How many of a conversation's were made at this time or later.
+pub(crate) fn count_since(
+    tx: &Connection,
+    conversation: Row,
+    time: Timestamp,
+) -> Result<usize, Fault> {
+    let sql = "SELECT count(*) FROM offer JOIN key_package USING (reference)
+               WHERE conversation = ?1 AND made >= ?2";
+    let count: i64 = tx
+        .prepare_cached(sql)?
+        .query_row((conversation.0, instant(time)), |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// Forgets one.

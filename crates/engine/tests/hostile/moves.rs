@@ -59,7 +59,7 @@ fn moves(
 ) {
     let added = packages(town, eve, people);
     let from = eve.group(group);
-    let state = from.state().moved_to(eve.handle());
+    let state = from.state().moved_to(eve.handle(), from.view().epoch);
     let create = eve.creates(&from, state, added, bends);
     town.asks(Body::Create(create)).unwrap();
     town.settles();

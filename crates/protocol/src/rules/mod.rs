@@ -200,6 +200,14 @@ impl GroupView {
         moving::check(self, to, maker, gone)
     }
 
+    /// Whether the maker of a move says that it was made from a later epoch than this one, or after a move that is not known here: then
+    /// it can't be judged from here.
+    #[must_use]
+    pub fn knows_less_than(&self, to: &Self) -> bool {
+        let next = self.state.moves.saturating_add(1);
+        (to.state.moves, to.state.moved_from) > (next, self.epoch)
+    }
+
     /// Judges a whole group: one that a device creates, or is invited to.
     ///
     /// # Errors

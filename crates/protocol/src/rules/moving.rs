@@ -1,6 +1,6 @@
 //! Whether a fresh group goes on where another of the same conversation stood: the move as one step by its maker.
 //!
-//! Which of two moves members follow is in [`ConversationState::is_followed_before`](crate::state::ConversationState).
+//! Which of two moves members follow is in [`Place`](crate::state::Place).
 
 use std::collections::BTreeSet;
 
@@ -42,5 +42,6 @@ pub(super) fn check(
     }
     let mut stayed: ConversationState = to.state.clone();
     (stayed.handle, stayed.moves) = (from.state.handle, from.state.moves);
+    stayed.moved_from = from.state.moved_from;
     change::check_state(from, maker, &stayed, to)
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use keyfold_wire::limits::{MAX_KEY_PACKAGE, MAX_ROSTER};
 use minicbor::Decoder;
 use minicbor::data::Type;
 use minicbor::encode::Error;
 
-use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Role};
+use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Place, Role};
 use crate::cbor::{self, Malformed};
 use crate::limits::{MAX_EXTENSION_VALUE, MAX_NAMED, MAX_STATE, MAX_UNKNOWN_ENTRIES};
 
@@ -24,6 +24,7 @@ const KEY_ADD_POLICY: u64 = 6;
 const KEY_MOVES: u64 = 7;
 const KEY_ACCOUNTS: u64 = 8;
 const KEY_ERRAND: u64 = 9;
+const KEY_MOVED_FROM: u64 = 10;
 
 const KIND_DIRECT: u8 = 0;
 const KIND_GROUP: u8 = 1;
@@ -33,6 +34,12 @@ const ERRAND_LET_ME_IN: u8 = 0;
 const ERRAND_NOT_A_MEMBER: u8 = 1;
 const ERRAND_NOT_FOLLOWED: u8 = 2;
 const ERRAND_ASK_THESE: u8 = 3;
+const ERRAND_STANDS_AT: u8 = 4;
+
+/// A place is the move counter, big-endian, and the handle.
+const PLACE: usize = MOVES + HANDLE;
+const MOVES: usize = 8;
+const HANDLE: usize = 32;
 
 /// Why bytes are not a conversation's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +101,9 @@ impl ConversationState {
             entry(KEY_ADD_POLICY, |e| e.u8(self.add_policy.number())?.ok()),
             entry(KEY_MOVES, |e| e.u64(self.moves)?.ok()),
         ];
+        if self.moves > 0 {
+            entries.push(entry(KEY_MOVED_FROM, |e| e.u64(self.moved_from.0)?.ok()));
+        }
         if let Kind::Direct([one, other]) = &self.kind {
             entries.push(entry(KEY_ACCOUNTS, |e| {
                 e.array(2)?
@@ -103,15 +113,22 @@ impl ConversationState {
             }));
         }
         if let Some(errand) = &self.errand {
-            let named: Vec<u8>;
+            let made: Vec<u8>;
             let (number, bytes) = match errand {
                 Errand::LetMeIn(key_package) => (ERRAND_LET_ME_IN, key_package.as_slice()),
                 Errand::NotAMember => (ERRAND_NOT_A_MEMBER, [].as_slice()),
-                Errand::NotFollowed => (ERRAND_NOT_FOLLOWED, [].as_slice()),
+                Errand::NotFollowed(place) => {
+                    made = encoded_place(place).to_vec();
+                    (ERRAND_NOT_FOLLOWED, made.as_slice())
+                }
                 Errand::AskThese(accounts) => {
                     let ids = accounts.iter().flat_map(|account| *account.as_bytes());
-                    named = ids.collect();
-                    (ERRAND_ASK_THESE, named.as_slice())
+                    made = ids.collect();
+                    (ERRAND_ASK_THESE, made.as_slice())
+                }
+                Errand::StandsAt(place, key_package) => {
+                    made = [encoded_place(place).as_slice(), key_package].concat();
+                    (ERRAND_STANDS_AT, made.as_slice())
                 }
             };
             entries.push(entry(KEY_ERRAND, |e| {
@@ -155,6 +172,7 @@ struct Fields {
     moves: u64,
     accounts: Option<[AccountId; 2]>,
     errand: Option<Errand>,
+    moved_from: Option<u64>,
     unknown: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -172,6 +190,7 @@ impl Fields {
             Some(KEY_MOVES) => self.moves = d.u64()?,
             Some(KEY_ACCOUNTS) => self.accounts = Some(accounts(d)?),
             Some(KEY_ERRAND) => self.errand = Some(errand(d)?),
+            Some(KEY_MOVED_FROM) => self.moved_from = Some(d.u64()?),
             _ => self.keep(key, cbor::any(d)?)?,
         }
         Ok(())
@@ -202,6 +221,9 @@ impl Fields {
             (KIND_DIRECT | KIND_GROUP | KIND_ERRAND, ..) => return Err(StateError::Malformed),
             _ => return Err(StateError::NewerVersion),
         };
+        if self.moved_from.is_some() != (self.moves > 0) {
+            return Err(StateError::Malformed);
+        }
         Ok(ConversationState {
             id: ConversationId::new(self.id.ok_or(StateError::Malformed)?),
             kind,
@@ -209,6 +231,7 @@ impl Fields {
             handle: ConversationHandle::new(self.handle.ok_or(StateError::Malformed)?),
             add_policy: self.add_policy.ok_or(StateError::Malformed)?,
             moves: self.moves,
+            moved_from: Epoch(self.moved_from.unwrap_or_default()),
             errand: self.errand,
             roles: self.roles,
             unknown: sorted(self.unknown),
@@ -248,11 +271,41 @@ fn errand(d: &mut Decoder<'_>) -> Result<Errand, StateError> {
         ERRAND_LET_ME_IN if bytes.len() > MAX_KEY_PACKAGE => Err(StateError::TooLarge),
         ERRAND_LET_ME_IN => Ok(Errand::LetMeIn(bytes.to_vec())),
         ERRAND_NOT_A_MEMBER if bytes.is_empty() => Ok(Errand::NotAMember),
-        ERRAND_NOT_FOLLOWED if bytes.is_empty() => Ok(Errand::NotFollowed),
+        ERRAND_NOT_FOLLOWED => match place(bytes)? {
+            (place, []) => Ok(Errand::NotFollowed(place)),
+            _ => Err(StateError::Malformed),
+        },
         ERRAND_ASK_THESE => named(bytes).map(Errand::AskThese),
-        ERRAND_NOT_A_MEMBER | ERRAND_NOT_FOLLOWED => Err(StateError::Malformed),
+        ERRAND_STANDS_AT => match place(bytes)? {
+            (_, package) if package.len() > MAX_KEY_PACKAGE => Err(StateError::TooLarge),
+            (place, package) => Ok(Errand::StandsAt(place, package.to_vec())),
+        },
+        ERRAND_NOT_A_MEMBER => Err(StateError::Malformed),
         _ => Err(StateError::NewerVersion),
     }
+}
+
+fn encoded_place(place: &Place) -> [u8; PLACE] {
+    let mut encoded = [0; PLACE];
+    let (moves, handle) = encoded.split_at_mut(MOVES);
+    moves.copy_from_slice(&place.moves.to_be_bytes());
+    handle.copy_from_slice(place.handle.as_bytes());
+    encoded
+}
+
+/// A place, and what is behind it.
+fn place(bytes: &[u8]) -> Result<(Place, &[u8]), StateError> {
+    let (moves, rest) = bytes
+        .split_first_chunk::<MOVES>()
+        .ok_or(StateError::Malformed)?;
+    let (handle, rest) = rest
+        .split_first_chunk::<HANDLE>()
+        .ok_or(StateError::Malformed)?;
+    let place = Place {
+        moves: u64::from_be_bytes(*moves),
+        handle: ConversationHandle::new(*handle),
+    };
+    Ok((place, rest))
 }
 
 /// Rising ids, one behind the other.

@@ -5,9 +5,10 @@
 mod codec;
 mod name;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId};
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use serde::{Deserialize, Serialize};
 
 pub use codec::StateError;
@@ -35,11 +36,36 @@ pub enum Errand {
     LetMeIn(Vec<u8>),
     /// The answer of a member: the device that asked is not a member any more.
     NotAMember,
-    /// The group that the receiving account has made for the conversation is not followed: the others go on elsewhere.
-    NotFollowed,
+    /// The group at this place, which the receiving account is in, is not followed: the others go on elsewhere.
+    NotFollowed(Place),
     /// The answer of an account that is not a member any more: these were when it went. Rising, at least one and at most
     /// [`MAX_NAMED`](crate::limits::MAX_NAMED).
     AskThese(Vec<AccountId>),
+    /// The device that sends it is in the group at this place. Whoever is in one that is followed before it lets the device in there
+    /// with this key package (an encoded `MLSMessage`).
+    StandsAt(Place, Vec<u8>),
+}
+
+/// Which of the groups that a conversation has gone through one is. Ordered: members follow the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// How often the conversation has moved to come there.
+    pub moves: u64,
+    /// Where it is at the server.
+    pub handle: ConversationHandle,
+}
+
+impl Ord for Place {
+    /// The one that has moved more often; of two that have moved equally often, the one with the smaller handle.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.moves, &other.handle).cmp(&(other.moves, &self.handle))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// What an account may do in a group. Ordered: who is more may more.
@@ -82,6 +108,8 @@ pub struct ConversationState {
     pub add_policy: AddPolicy,
     /// How often it has moved to another handle and group.
     pub moves: u64,
+    /// In which epoch the group was that it has moved from; 0 where it has not moved.
+    pub moved_from: Epoch,
     /// What an errand says; nothing in a conversation.
     errand: Option<Errand>,
     roles: BTreeMap<AccountId, Role>,
@@ -141,20 +169,23 @@ impl ConversationState {
         self.errand.as_ref()
     }
 
-    /// The state with which the conversation goes on in a new group at a new handle.
+    /// The state with which the conversation goes on in a new group at a new handle, after this epoch of the present one.
     #[must_use]
-    pub fn moved_to(&self, handle: ConversationHandle) -> Self {
+    pub fn moved_to(&self, handle: ConversationHandle, from: Epoch) -> Self {
         Self {
             handle,
             moves: self.moves.saturating_add(1),
+            moved_from: from,
             ..self.clone()
         }
     }
 
-    /// Whether members follow this one rather than the other, both being of one conversation: the one that has moved more often;
-    /// of two that have moved equally often, the one with the smaller handle.
-    pub fn is_followed_before(&self, other: &Self) -> bool {
-        (other.moves, &self.handle) < (self.moves, &other.handle)
+    /// Where it is. Of two states of one conversation members follow the one with the greater place.
+    pub const fn place(&self) -> Place {
+        Place {
+            moves: self.moves,
+            handle: self.handle,
+        }
     }
 
     fn new(id: ConversationId, handle: ConversationHandle, kind: Kind, name: Name) -> Self {
@@ -165,6 +196,7 @@ impl ConversationState {
             handle,
             add_policy: AddPolicy::default(),
             moves: 0,
+            moved_from: Epoch(0),
             errand: None,
             roles: BTreeMap::new(),
             unknown: Vec::new(),

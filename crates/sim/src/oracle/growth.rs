@@ -4,7 +4,7 @@
 //! hand or a state was put back and how many key packages were handed out (those before are kept for 30 days), and, where history
 //! is kept, of what happened.
 
-use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_PARKED};
+use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_OFFERS, MAX_PARKED};
 use keyfold_wire::limits::MAX_DEVICES;
 use rusqlite::Connection;
 
@@ -136,7 +136,16 @@ impl Oracle {
             ("leaver", rows(leavers), 0),
             ("parked", rows(parked), self.slipped_in + self.stray()),
             ("parked", rows("parked"), MAX_PARKED),
-            ("offer", rows("offer"), 0),
+            // Whoever was told where a device is may answer for a day.
+            (
+                "offer",
+                rows("offer"),
+                if self.came_apart() {
+                    MAX_OFFERS * conversations
+                } else {
+                    0
+                },
+            ),
             ("linked", rows("linked"), MAX_DEVICES),
             ("finding", rows("finding"), conversations * size.people),
             ("gone", rows("gone"), conversations * size.people),

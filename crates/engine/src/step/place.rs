@@ -1,0 +1,132 @@
+//! A device that may have missed a move tells some members where it is; whoever is further lets it in. `docs/protocol/recovery.md`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use keyfold_protocol::rules::LeafView;
+use keyfold_protocol::state::{Errand, Place};
+use keyfold_wire::ids::AccountId;
+
+use super::Step;
+use super::errand::leaf_of;
+use crate::Fault;
+use crate::limits::{LOCATE_AFTER, LOCATE_AGAIN, LOCATE_AT_MOST, LOCATE_WITHIN};
+use crate::memory::Loaded;
+use crate::table::conversation::{ConversationRow, Row};
+use crate::table::intent::{self, Progress, Wish};
+use crate::table::member;
+use crate::view::Standing;
+
+impl Step<'_> {
+    /// Tells some members in a while: those who move do it first.
+    pub(super) fn look_later(&mut self, row: Row) -> Result<(), Fault> {
+        let intents = intent::of(self.tx, row)?;
+        if intents.iter().any(|intent| intent.wish == Wish::Look) {
+            return Ok(());
+        }
+        let when = self
+            .now
+            .after(LOCATE_AFTER)
+            .after(self.within(LOCATE_WITHIN));
+        self.intend(row, &Wish::Look, Progress::Ready, when)?;
+        self.wake(when);
+        Ok(())
+    }
+
+    /// Tells some of those who are members both here and in a group that somebody has made and that this device can't judge. `false`:
+    /// there are none.
+    pub(super) fn locate_among(
+        &mut self,
+        loaded: &Loaded,
+        there: &BTreeSet<AccountId>,
+    ) -> Result<bool, Fault> {
+        let (row, me) = (loaded.row.row, self.me()?.account());
+        let members = member::all(self.tx, row)?;
+        let mut whom: Vec<AccountId> = members.into_iter().map(|one| one.account).collect();
+        whom.retain(|account| *account != me && there.contains(account));
+        if whom.is_empty() {
+            return Ok(false);
+        }
+        if !self.is_time(row, me, LOCATE_AGAIN) {
+            return Ok(true);
+        }
+        for _ in 0..whom.len().min(LOCATE_AT_MOST) {
+            let any = self.rng.with(|rng| rng.next_u64());
+            let any = usize::try_from(any).unwrap_or(0).checked_rem(whom.len());
+            let account = whom.swap_remove(any.unwrap_or(0));
+            self.wish_of(loaded, &Wish::Locate, &account)?;
+        }
+        Ok(true)
+    }
+
+    /// Sees to what is due of this.
+    pub(super) fn try_locate(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        let is_it = |wish: &Wish| matches!(wish, Wish::Look | Wish::Locate);
+        while let Some(intent) = self.next_intent(row, is_it)?
+            && self.session.greeted
+        {
+            if intent.wish == Wish::Look {
+                self.forget_intent(intent.id)?;
+                let members = member::all(self.tx, row)?;
+                let members = members.into_iter().map(|one| one.account).collect();
+                self.locate_among(loaded, &members)?;
+                continue;
+            }
+            let Some(place) = loaded.row.place() else {
+                return Ok(());
+            };
+            self.offer_to(loaded, intent.id, |package| {
+                Errand::StandsAt(place, package)
+            })?;
+            if intent::get(self.tx, intent.id)?.is_some() {
+                // Addresses are on their way.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// A device says where it is. If the others are further it is let in there, unless it is there already.
+    pub(super) fn told_a_place(
+        &mut self,
+        loaded: &mut Loaded,
+        from: &LeafView,
+        place: Place,
+        package: &[u8],
+    ) -> Result<(), Fault> {
+        let further = loaded.row.place() > Some(place);
+        if loaded.row.standing != Standing::Active || !further || !self.load_group(loaded)? {
+            return Ok(());
+        }
+        let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
+        let leaf = leaf_of(current.group.view(), from.account(), from.device());
+        match leaf.map(|leaf| leaf.index) {
+            None => self.answer_ask(loaded, from, package, Errand::NotAMember),
+            Some(leaf) if current.group.not_renewed().contains(&leaf) => {
+                self.wish_readmit(loaded.row.row, from, package)
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Whether the last such word to this account is so long ago, or lost with the process: from now on it is a new one.
+    pub(super) fn is_time(&mut self, row: Row, account: AccountId, pause: Duration) -> bool {
+        let last = self.session.told.get(&(row, account));
+        let is_time = last.is_none_or(|last| self.now >= last.after(pause));
+        if is_time {
+            self.session.told.insert((row, account), self.now);
+        }
+        is_time
+    }
+}
+
+impl ConversationRow {
+    /// Which of the groups of its conversation this is. `None`: of none yet.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.handle.map(|handle| Place {
+            moves: self.moves,
+            handle,
+        })
+    }
+}
