@@ -1,5 +1,7 @@
 //! Why a text may be missing. What is not listed here is no excuse.
 
+use keyfold_wire::ids::ConversationId;
+
 use super::{Oracle, Placed, Said};
 use crate::device::Device;
 
@@ -20,6 +22,8 @@ pub enum Excuse {
     DeviceRestored,
     /// Two devices went on from one state.
     DeviceCloned,
+    /// The device had lost its place in the conversation, for others had gone on elsewhere, and was not back yet.
+    PlaceLost,
     /// A malicious server did not deliver it.
     Withheld,
     /// Its sender uses a client of their own making as well, under the same keys.
@@ -58,15 +62,43 @@ impl Oracle {
 
     /// A device has come back from a copy of its state.
     pub(crate) fn is_restored(&mut self, device: usize, copied: u64, now: u64) {
-        // What waited for it when the copy was made came afterwards.
-        let absences = self.absences.get(&device).into_iter().flatten();
-        let away = absences.filter(|span| (span.from..=span.to + DELAY).contains(&copied));
-        let since = away.map(|span| span.from).min().unwrap_or(copied);
         let span = Span {
-            from: since.saturating_sub(DELAY),
+            from: self.last_up_to_date(device, copied),
             to: now + WAY_BACK,
         };
         self.restored.entry(device).or_default().push(span);
+    }
+
+    /// Since when there may be something that had not come to a device at this time.
+    fn last_up_to_date(&self, device: usize, at: u64) -> u64 {
+        let absences = self.absences.get(&device).into_iter().flatten();
+        let away = absences.filter(|span| (span.from..=span.to + DELAY).contains(&at));
+        let since = away.map(|span| span.from).min().unwrap_or(at);
+        since.saturating_sub(DELAY)
+    }
+
+    /// A device says that it has lost its place in a conversation. What it missed was under way to it before.
+    pub(super) fn loses_place(&mut self, device: usize, conversation: ConversationId, now: u64) {
+        let span = Span {
+            from: self.last_up_to_date(device, now),
+            to: u64::MAX,
+        };
+        let places = self.places_lost.entry((device, conversation)).or_default();
+        places.push(span);
+    }
+
+    /// It is in it again, and says so.
+    pub(super) fn has_its_place(&mut self, device: usize, conversation: ConversationId, now: u64) {
+        let places = self.places_lost.entry((device, conversation)).or_default();
+        for span in places.iter_mut().filter(|span| span.to == u64::MAX) {
+            span.to = now;
+        }
+    }
+
+    fn had_lost_its_place(&self, device: usize, conversation: ConversationId, at: u64) -> bool {
+        let places = self.places_lost.get(&(device, conversation));
+        let mut places = places.into_iter().flatten();
+        self.came_apart() && places.any(|span| (span.from..=span.to).contains(&at))
     }
 
     /// Two devices have one state.
@@ -131,7 +163,9 @@ impl Oracle {
         } else if self.was_away(device.number, placed.at) {
             Some(Excuse::RetentionPassed)
         } else {
-            self.excuse_of_restoring(device.number, placed.at)
+            let lost = self.had_lost_its_place(device.number, said.conversation, placed.at);
+            let restored = self.excuse_of_restoring(device.number, placed.at);
+            restored.or_else(|| lost.then_some(Excuse::PlaceLost))
         }
     }
 

@@ -37,9 +37,16 @@ impl Oracle {
         self.said.len()
     }
 
-    /// A device is not in a conversation any more.
-    pub(crate) fn parts(&mut self, device: usize, events: &[Event]) {
+    /// A device says that it is not in a conversation any more, or has lost or found its place there.
+    pub(crate) fn parts(&mut self, device: usize, events: &[Event], now: u64) {
         for event in events {
+            match event {
+                Event::Rejoining(conversation, _) => self.loses_place(device, *conversation, now),
+                Event::Back(conversation) | Event::Moved(conversation) => {
+                    self.has_its_place(device, *conversation, now);
+                }
+                _ => {}
+            }
             // Only one copy of a device goes on, and what a device or server that was put back had added is not known any more: the
             // device says so, and is linked anew.
             if *event == Event::DeviceRemoved && self.came_apart() {

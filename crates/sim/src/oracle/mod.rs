@@ -134,6 +134,8 @@ pub(crate) struct Oracle {
     created: usize,
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
+    /// From when to when a device had lost its place in a conversation.
+    places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
     cloned: BTreeSet<usize>,
     /// What a malicious server kept from which device.
     withheld: BTreeSet<(usize, MessageId)>,

@@ -56,7 +56,8 @@ impl World {
         }
         match outcome {
             Ok(outcome) => {
-                self.oracle.parts(device, &outcome.events);
+                let now = self.now();
+                self.oracle.parts(device, &outcome.events, now);
                 Some(outcome)
             }
             Err(fault) => {
