@@ -357,4 +357,23 @@ fn who_was_removed_hears_so_from_somebody_who_has_left() {
     town.waits(20_000);
     bo.is_restored();
     town.keeps_its_promises();
+
+/// Ada's other device has begun one, too, and it comes while her own is being made: what is said in it is shown with the others, whichever
+/// of the three is the first by its id.
+#[test]
+fn of_conversations_of_two_people_one_may_still_be_in_the_making() {
+    for seed in 0..24 {
+        let town = Town::new(seed);
+        let [ada, bo] = town.people();
+        town.waits(20_000);
+        ada.links(0);
+        town.waits(60_000);
+        town.parts([ada, ada.on(1)], 4);
+        let talk = ada.on(1).meets(bo);
+        ada.meets(bo);
+        bo.meets(ada);
+        town.waits(300_000);
+        ada.on(1).says(talk, "meet at six");
+        town.keeps_its_promises();
+    }
 }

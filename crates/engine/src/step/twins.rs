@@ -9,6 +9,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
 use crate::table::timeline::{self, Place, WAITING};
 use crate::table::{heard, outbox};
+use crate::view::Standing;
 
 impl Step<'_> {
     /// Joins a one-to-one conversation's timeline with that of its twin, where it has one.
@@ -22,9 +23,11 @@ impl Step<'_> {
                 continue;
             }
             let mut twin = self.expect(row)?;
-            if smaller(&twin.row.public_id, &loaded.row.public_id) {
+            // One that is still being made is joined with all the others once it is there.
+            let there = twin.row.standing != Standing::Creating;
+            if there && smaller(&twin.row.public_id, &loaded.row.public_id) {
                 self.show_in(loaded, &mut twin)?;
-            } else {
+            } else if there {
                 self.show_in(&mut twin, loaded)?;
             }
             self.put(twin);
