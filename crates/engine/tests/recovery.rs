@@ -12,7 +12,7 @@ mod town;
 use std::time::Duration;
 
 use keyfold_engine::view::{Standing, What};
-use keyfold_engine::{Command, Event};
+use keyfold_engine::{Command, Event, Input};
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1;
 use keyfold_wire::v1::RefusalCode;
@@ -238,6 +238,30 @@ fn a_device_that_missed_a_change_for_good_is_let_in_again() {
     }
     assert_eq!(town.reads(cy, club), ["one", "two"]);
     assert_eq!(town.shows(cy, club).name, "the club");
+    talks_on(&mut town, &everybody, club);
+}
+
+/// The server speaks of a change that has not come. Whether it comes is seen after half a minute, though cy's clock is set back meanwhile.
+#[test]
+fn a_clock_set_back_does_not_put_off_that_a_missed_change_is_noticed() {
+    let (mut town, everybody, club) = town(2);
+    let [_, _, cy] = everybody;
+    town.people[cy.0].skew = 24 * 3_600_000;
+    let refused = v1::Refused {
+        epoch: 1_000,
+        ..refusal(RefusalCode::Stale)
+    };
+    town.people[cy.0].refuses = Some(Box::new(move |body| {
+        matches!(body, Body::Send(_)).then(|| refused.clone())
+    }));
+    town.says(cy, club, "three");
+    town.passes(Duration::from_secs(5));
+    town.people[cy.0].skew = 0;
+    let now = town.now();
+    town.people[cy.0].apply(Input::Tick, now);
+    town.people[cy.0].refuses = None;
+    town.passes(MINUTE * 5);
+    assert!(town.events(cy).contains(&Event::Back(club)));
     talks_on(&mut town, &everybody, club);
 }
 

@@ -11,6 +11,13 @@ use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Wish};
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::{address, key_package, offer};
+
+use crate::limits::{KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, PAST_SLACK, RETRY_MOST};
+use crate::memory::Loaded;
+use crate::table::conversation::{self, Row};
+use crate::table::intent::{self, Wish};
+use crate::table::outbox::{self, Kind, Waiting};
+use crate::table::{address, key_package};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -35,7 +42,22 @@ impl Step<'_> {
         self.touched.extend(intent::due(self.tx, self.now)?);
         let retired = address::retired(self.tx, self.now)?;
         self.revoke(retired)?;
+        self.wait_anew()?;
         self.sweep_key_packages()
+    }
+
+    /// No barrier waits for longer than a retry. One that does was made before the clock was set back: it waits again from now on,
+    /// and not until the clock has come to where it was.
+    fn wait_anew(&mut self) -> Result<(), Fault> {
+        let latest = self.now.after(RETRY_MOST);
+        let due = self.now.after(PAST_SLACK);
+        for (id, waiting) in &mut self.memory.outbox {
+            if waiting.kind == Kind::Barrier && waiting.not_before > latest {
+                waiting.not_before = due;
+                outbox::update(self.tx, *id, waiting)?;
+            }
+        }
+        Ok(())
     }
 
     fn renew(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
@@ -199,7 +221,9 @@ impl Step<'_> {
             key_package::first_retired(self.tx)?.map(|time| time.after(KEY_PACKAGE_RETENTION));
         let later = |waiting: &&Waiting| !waiting.is_due(self.now);
         let retries = self.memory.outbox.values().filter(later);
-        let retry = retries.map(|waiting| waiting.not_before).min();
+        // What lies further ahead was set by a clock that has moved back, and is looked at before.
+        let latest = self.now.after(RETRY_MOST);
+        let retry = retries.map(|waiting| waiting.not_before.min(latest)).min();
         let dues = [
             self.replacement_due()?.filter(|_| can_publish),
             conversation::next_due(self.tx, self.erasures_due())?,

@@ -133,7 +133,7 @@ impl Waiting {
         }
     }
 
-    /// Whether it may go now. A barrier is about time that has passed, so a clock that has moved back puts it off.
+    /// Whether it may go now. A barrier is about time that has passed, so after a clock has moved back it waits anew.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         if self.kind == Kind::Barrier {
             return self.not_before <= now;
