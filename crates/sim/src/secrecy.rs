@@ -45,6 +45,9 @@ struct Stolen {
     accepted: u64,
     /// What its owner had read and said by then.
     read: HashSet<String>,
+    /// The messages that it had taken in. What is said in two messages may have been read in one and be still to come in the other: a
+    /// copy of its sender says it as well, or the sender says it again.
+    taken: HashSet<Vec<u8>>,
     /// The device was there, and had been for long enough to erase what it need not keep.
     settled: bool,
     /// Commits that were made and may not have been accepted: their new keys are stolen as well.
@@ -57,8 +60,8 @@ pub(crate) struct Secrecy {
     loot: Loot,
     seen: HashSet<Vec<u8>>,
     stolen: Vec<Stolen>,
-    /// When a device was welcomed to which epoch of which conversation, by device.
-    welcomed: BTreeMap<(usize, Vec<u8>), Vec<u64>>,
+    /// To which epochs of which conversation a device was welcomed, each with the number of that request.
+    welcomed: BTreeMap<(usize, Vec<u8>), Vec<(u64, u64)>>,
 }
 
 fn message(id: &[u8], epoch: u64, body: &[u8], commit: bool) -> v1::Message {
@@ -72,7 +75,13 @@ fn message(id: &[u8], epoch: u64, body: &[u8], commit: bool) -> v1::Message {
 
 impl Secrecy {
     /// The server has accepted a request.
-    pub(crate) fn records(&mut self, server: &Server, devices: &[Device], body: &Body) {
+    pub(crate) fn records(
+        &mut self,
+        server: &Server,
+        devices: &[Device],
+        body: &Body,
+        accepted: u64,
+    ) {
         match body {
             Body::Send(send) if self.seen.insert(send.message_id.to_vec()) => {
                 let one = message(&send.message_id, send.epoch, &send.body, false);
@@ -81,11 +90,15 @@ impl Secrecy {
             Body::Commit(commit) if self.seen.insert(commit.message_id.to_vec()) => {
                 let one = message(&commit.message_id, commit.epoch, &commit.body, true);
                 self.loot.messages.push(one);
-                let shared = (&commit.handle, commit.epoch + 1, &commit.group_info);
+                let place = (&commit.handle, (commit.epoch + 1, accepted));
+                let shared = (place, &commit.group_info);
                 self.welcomes(server, devices, shared, &commit.welcomes);
             }
             Body::Create(create) if self.seen.insert(create.message_id.to_vec()) => {
-                let shared = (&create.handle, create.epoch, &create.group_info);
+                let shared = (
+                    (&create.handle, (create.epoch, accepted)),
+                    &create.group_info,
+                );
                 self.welcomes(server, devices, shared, &create.welcomes);
             }
             _ => {}
@@ -96,7 +109,7 @@ impl Secrecy {
         &mut self,
         server: &Server,
         devices: &[Device],
-        (handle, epoch, group_info): (&bytes::Bytes, u64, &bytes::Bytes),
+        ((handle, entered), group_info): ((&bytes::Bytes, (u64, u64)), &bytes::Bytes),
         welcomes: &[v1::WelcomeItem],
     ) {
         for welcome in welcomes {
@@ -109,7 +122,7 @@ impl Secrecy {
                 };
                 self.loot.welcomes.push((device, item));
                 let place = (device, handle.to_vec());
-                self.welcomed.entry(place).or_default().push(epoch);
+                self.welcomed.entry(place).or_default().push(entered);
             }
         }
     }
@@ -120,6 +133,7 @@ impl Secrecy {
         device: &Device,
         copied: Copied,
         (now, order, accepted): (u64, u64, u64),
+        mut taken: HashSet<Vec<u8>>,
         online: Option<u64>,
     ) {
         let select = "SELECT message_id FROM outbox WHERE message_id IS NOT NULL";
@@ -131,6 +145,9 @@ impl Secrecy {
             .unwrap()
             .map(Result::unwrap)
             .collect();
+        for waits in copied.parked() {
+            taken.remove(&waits);
+        }
         self.stolen.push(Stolen {
             copied,
             device: device.number,
@@ -138,6 +155,7 @@ impl Secrecy {
             order,
             accepted,
             read: crate::oracle::reads(device),
+            taken,
             settled: online.is_some_and(|since| since + ERASED < now),
             pending,
         });
@@ -172,7 +190,8 @@ impl Secrecy {
                         };
                         let verdict = if carried.order < stolen.order {
                             theft.before += 1;
-                            stolen.judge_before(&carried, &text, &epochs, oracle)
+                            let used = stolen.taken.contains(&id) && stolen.read.contains(&text);
+                            stolen.judge_before(&carried, used, &epochs, oracle)
                         } else {
                             theft.after += 1;
                             self.judge_after(&stolen, &carried, oracle, owner)
@@ -202,10 +221,12 @@ impl Secrecy {
         // A welcome opens anew to whoever has the key package that it is for.
         let place = (stolen.device, carried.handle.clone());
         let welcomed = self.welcomed.get(&place).into_iter().flatten();
-        let from = welcomed.filter(|epoch| **epoch <= carried.epoch).max();
-        let from = from.copied().unwrap_or(0);
+        let led_there = welcomed.filter(|(epoch, request)| {
+            *epoch <= carried.epoch && oracle.had(*request, carried.accepted)
+        });
+        let from = led_there.map(|(epoch, _)| *epoch).max().unwrap_or(0);
         let renewed = (from..carried.epoch).any(|epoch| {
-            let by = oracle.moved_by(&carried.handle, epoch);
+            let by = oracle.moved_by(&carried.handle, epoch, carried.accepted);
             by.is_some_and(|by| {
                 by.device == stolen.device
                     && by.order > stolen.accepted
@@ -224,11 +245,11 @@ impl Stolen {
     fn judge_before(
         &self,
         carried: &Carried,
-        text: &str,
+        used: bool,
         epochs: &BTreeMap<Vec<u8>, u64>,
         oracle: &Oracle,
     ) -> Option<&'static str> {
-        if self.read.contains(text) {
+        if used {
             return Some("its key had been used");
         }
         // Not held then: a welcome under way led to it.
@@ -236,7 +257,7 @@ impl Stolen {
         if carried.epoch + 1 < held {
             return Some("it is older than the epoch before");
         }
-        let ended = oracle.moved_by(&carried.handle, carried.epoch);
+        let ended = oracle.moved_by(&carried.handle, carried.epoch, self.accepted);
         let past = carried.epoch < held;
         let long_ago = ended.is_some_and(|by| by.at + ERASED < self.at);
         (past && long_ago && self.settled).then_some("the grace of its epoch was over")

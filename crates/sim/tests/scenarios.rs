@@ -377,3 +377,45 @@ fn of_conversations_of_two_people_one_may_still_be_in_the_making() {
         town.keeps_its_promises();
     }
 }
+
+/// Both copies of bo's device begin the group and say the same in it. Ada has read the one when her state is stolen, and not taken in the other.
+#[test]
+fn what_two_copies_of_a_device_say_is_stolen_where_it_has_not_come_yet() {
+    let town = Town::new(30_165);
+    let [ada, bo] = town.people();
+    town.waits(20_000);
+    bo.is_away(4);
+    let group = bo.creates_group("climbing", [ada]);
+    bo.says(group, "meet at six");
+    bo.is_cloned();
+    town.waits(120_000);
+    ada.is_away(10);
+    town.waits(240_000);
+    ada.is_stolen();
+    let report = town.ends();
+    assert_eq!(report.violations, []);
+    assert_eq!(report.thefts.iter().map(|one| one.before).sum::<usize>(), 1);
+}
+
+/// The server has lost the commit by which ada renewed her keys after the theft, and bo goes on from before it.
+#[test]
+fn a_commit_that_the_server_has_lost_locks_no_thief_out() {
+    let town = Town::new(30_190);
+    let [ada, bo] = town.people();
+    let group = ada.creates_group("climbing", [bo]);
+    town.waits(180_000);
+    ada.is_stolen();
+    bo.is_away(4);
+    town.server_is_backed_up();
+    ada.renews_keys(group);
+    town.waits(20_000);
+    ada.is_away(30);
+    town.server_is_restored();
+    town.waits(300_000);
+    bo.renews_keys(group);
+    town.waits(20_000);
+    bo.says(group, "meet at six");
+    let report = town.ends();
+    assert_eq!(report.violations, []);
+    assert_eq!(report.thefts.iter().map(|one| one.after).sum::<usize>(), 1);
+}

@@ -12,6 +12,7 @@ use keyfold_protocol::envelope::EnvelopeKey;
 use keyfold_protocol::group::{Crypto, Device, Group, Mls, Rng};
 use keyfold_protocol::identity::DeviceKeys;
 use keyfold_wire::ids::Epoch;
+use keyfold_wire::{Message as _, v1};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rusqlite::Connection;
@@ -113,6 +114,20 @@ impl Copied {
             }
         }
         holds
+    }
+
+    /// Messages that wait for a welcome or a commit: they have come, and were not opened.
+    pub(crate) fn parked(&self) -> Vec<Vec<u8>> {
+        let mut select = self.database.prepare("SELECT item FROM parked").unwrap();
+        let items = select
+            .query_map([], |row| row.get::<_, Vec<u8>>(0))
+            .unwrap();
+        let items = items.map(|item| v1::Item::decode(&*item.unwrap()).unwrap());
+        let messages = items.filter_map(|item| match item.content {
+            Some(v1::item::Content::Message(message)) => Some(message.message_id.to_vec()),
+            _ => None,
+        });
+        messages.collect()
     }
 
     pub(crate) fn envelope_key(&mut self, group: &Group) -> Option<EnvelopeKey> {

@@ -67,6 +67,7 @@ impl Oracle {
             to: now + WAY_BACK,
         };
         self.restored.entry(device).or_default().push(span);
+        self.past.device_goes_on_from_copy(device);
     }
 
     /// Since when there may be something that had not come to a device at this time.
@@ -105,6 +106,7 @@ impl Oracle {
     pub(crate) fn are_clones(&mut self, [original, copy]: [usize; 2]) {
         self.cloned.extend([original, copy]);
         self.was_in_as_well(original, copy);
+        self.past.are_clones(original, copy);
     }
 
     /// The server has come back from a copy of what it held.
@@ -113,6 +115,7 @@ impl Oracle {
             from: copied,
             to: now + WAY_BACK,
         });
+        self.past.server_goes_on_from_copy(self.accepted());
     }
 
     /// Something befell the world after which conversations move and devices are let in again, with a line that says why.
@@ -133,11 +136,6 @@ impl Oracle {
     /// How often the state of this device or of the server was put back.
     pub(super) fn put_back(&self, device: usize) -> usize {
         self.restored.get(&device).map_or(0, Vec::len) + self.server_restored.len()
-    }
-
-    /// Whether the server has ever been put back.
-    pub(super) fn server_was_put_back(&self) -> bool {
-        !self.server_restored.is_empty()
     }
 
     /// Why a member's device need not show what the server placed.

@@ -157,6 +157,7 @@ impl Oracle {
                     epoch: send.epoch,
                     order,
                     at,
+                    accepted: self.accepted as u64,
                 };
                 self.placed
                     .entry(send.message_id.to_vec())
@@ -168,12 +169,17 @@ impl Oracle {
 
     /// The server has accepted a commit.
     fn moves(&mut self, handle: &[u8], epoch: u64, moved: Moved) {
-        let message = moved.message.clone();
-        let place = (handle.to_vec(), epoch);
-        let first = self.moved.entry(place).or_insert(moved);
-        if first.message != message && !self.server_was_put_back() {
-            let words = format!("the server has accepted two commits for epoch {epoch}");
-            self.violated(Check::Epochs, &words);
+        let known = self.moved_by(handle, epoch, moved.order);
+        match known.map(|known| known.message == moved.message) {
+            None => {
+                let place = (handle.to_vec(), epoch);
+                self.moved.entry(place).or_default().push(moved);
+            }
+            Some(true) => {}
+            Some(false) => {
+                let words = format!("the server has accepted two commits for epoch {epoch}");
+                self.violated(Check::Epochs, &words);
+            }
         }
     }
 
@@ -198,12 +204,17 @@ impl Oracle {
 
     /// Items have come back to the device that sent them.
     pub(crate) fn takes_in(&mut self, device: usize, items: &[v1::Item], events: &[Event]) {
-        let own = items.iter().filter_map(|item| match &item.content {
+        let messages = items.iter().filter_map(|item| match &item.content {
             Some(v1::item::Content::Message(message)) => Some(message.message_id.to_vec()),
             _ => None,
         });
+        let own: Vec<MessageId> = messages.collect();
+        for message in &own {
+            self.past.takes_in(device, message.clone());
+        }
         let mine = |id: &MessageId| self.asked.get(id) == Some(&device);
         let own = own
+            .into_iter()
             .filter(mine)
             .filter(|id| !self.known.contains(id))
             .collect();

@@ -24,6 +24,7 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 use crate::device::Device;
 pub use excuse::Excuse;
 use excuse::Span;
+use past::Past;
 pub(crate) use past::{Carried, Moved, reads};
 use rest::at_rest;
 use screen::Screen;
@@ -96,6 +97,8 @@ struct Placed {
     epoch: u64,
     order: u64,
     at: u64,
+    /// Requests that the server had accepted by then, this one included.
+    accepted: u64,
 }
 
 /// Violations that are kept: more say nothing more.
@@ -124,8 +127,8 @@ pub(crate) struct Oracle {
     renewed: BTreeMap<usize, usize>,
     /// How many key packages of each device the directory has handed out: it makes others.
     handed_out: BTreeMap<Vec<u8>, usize>,
-    /// Which message moved a conversation on from an epoch.
-    moved: BTreeMap<(Handle, u64), Moved>,
+    /// Which messages moved a conversation on from an epoch: of a server that was put back there may be several.
+    moved: BTreeMap<(Handle, u64), Vec<Moved>>,
     /// Requests that the server accepted.
     accepted: usize,
     /// Conversations that people began.
@@ -144,6 +147,7 @@ pub(crate) struct Oracle {
     /// Items that a malicious server made up.
     slipped_in: usize,
     server_restored: Vec<Span>,
+    past: Past,
     /// What people were told was refused, with the device that told them.
     pub(crate) told: Vec<(usize, String)>,
     /// What is missing rightly, by why.

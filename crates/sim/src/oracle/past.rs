@@ -1,6 +1,6 @@
 //! What whoever measures secrecy wants to know of the past.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use keyfold_engine::view::State;
 
@@ -14,6 +14,8 @@ pub(crate) struct Carried {
     pub(crate) epoch: u64,
     pub(crate) order: u64,
     pub(crate) at: u64,
+    /// Requests that the server had accepted by then, this one included.
+    pub(crate) accepted: u64,
 }
 
 /// Who moved a conversation on from an epoch, and when.
@@ -24,6 +26,45 @@ pub(crate) struct Moved {
     /// Requests that the server had accepted by then, this one included.
     pub(crate) order: u64,
     pub(crate) at: u64,
+}
+
+/// What there was before devices and the server were put back.
+#[derive(Default)]
+pub(super) struct Past {
+    /// Messages that each device has taken in: what its state knows of, not what it ever did.
+    taken: BTreeMap<usize, BTreeSet<MessageId>>,
+    /// The same as the copies of devices have it that were kept last.
+    copied: BTreeMap<usize, BTreeSet<MessageId>>,
+    /// How many requests the copy of the server knows that was kept last.
+    backed_up: u64,
+    /// When the server was put back, and to when, in requests that it had accepted.
+    put_back: Vec<(u64, u64)>,
+}
+
+impl Past {
+    pub(super) fn takes_in(&mut self, device: usize, message: MessageId) {
+        self.taken.entry(device).or_default().insert(message);
+    }
+
+    pub(super) fn device_goes_on_from_copy(&mut self, device: usize) {
+        let known = self.copied.get(&device).cloned().unwrap_or_default();
+        self.taken.insert(device, known);
+    }
+
+    pub(super) fn are_clones(&mut self, original: usize, copy: usize) {
+        let known = self.taken.get(&original).cloned().unwrap_or_default();
+        self.taken.insert(copy, known);
+    }
+
+    pub(super) fn server_goes_on_from_copy(&mut self, accepted: u64) {
+        self.put_back.push((accepted, self.backed_up));
+    }
+
+    /// Whether the server had a request, by its number, still when it had accepted so many in all.
+    pub(super) fn had(&self, request: u64, when: u64) -> bool {
+        let lost = |(at, to): &(u64, u64)| *to < request && request <= *at && *at < when;
+        request <= when && !self.put_back.iter().any(lost)
+    }
 }
 
 /// All texts that a device shows, its own included.
@@ -52,11 +93,36 @@ impl Oracle {
             epoch: placed.epoch,
             order: placed.order,
             at: placed.at,
+            accepted: placed.accepted,
         })
     }
 
-    pub(crate) fn moved_by(&self, handle: &[u8], epoch: u64) -> Option<&Moved> {
-        self.moved.get(&(handle.to_vec(), epoch))
+    /// Who moved a conversation on from an epoch, as the server knew it when it had accepted so many requests.
+    pub(crate) fn moved_by(&self, handle: &[u8], epoch: u64, when: u64) -> Option<&Moved> {
+        let mut moved = self.moved.get(&(handle.to_vec(), epoch))?.iter();
+        moved.find(|moved| self.past.had(moved.order, when))
+    }
+
+    /// Whether the server had a request, by its number, still when it had accepted so many in all.
+    pub(crate) fn had(&self, request: u64, when: u64) -> bool {
+        self.past.had(request, when)
+    }
+
+    /// The messages that a device's state has taken in.
+    pub(crate) fn taken_in(&self, device: usize) -> HashSet<MessageId> {
+        let taken = self.past.taken.get(&device).into_iter().flatten();
+        taken.cloned().collect()
+    }
+
+    /// A copy of a device's state is kept.
+    pub(crate) fn is_backed_up(&mut self, device: usize) {
+        let known = self.past.taken.get(&device).cloned().unwrap_or_default();
+        self.past.copied.insert(device, known);
+    }
+
+    /// A copy of what the server holds is kept.
+    pub(crate) const fn server_is_backed_up(&mut self) {
+        self.past.backed_up = self.accepted();
     }
 
     /// Whether the device was in the epoch that carried it.

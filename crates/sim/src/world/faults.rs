@@ -27,8 +27,9 @@ impl World {
                 let online = online.filter(|_| on_time);
                 if let Some(loot) = loot {
                     let accepted = self.oracle.accepted();
+                    let taken = self.oracle.taken_in(device.number);
                     self.secrecy
-                        .steals(device, loot, (now, order, accepted), online);
+                        .steals(device, loot, (now, order, accepted), taken, online);
                 }
             }
             Act::BackedUp => self.is_backed_up(device),
@@ -36,7 +37,10 @@ impl World {
             Act::Turns(trick) => self.turns(device, *trick),
             Act::Cloned => self.is_cloned(device),
             Act::ServerDies => self.server_is_killed(),
-            Act::ServerBackedUp => self.backup = Some((self.server.copied(), self.now())),
+            Act::ServerBackedUp => {
+                self.backup = Some((self.server.copied(), self.now()));
+                self.oracle.server_is_backed_up();
+            }
             Act::ServerRestored => self.server_is_restored(),
             Act::Parted(crowd, minutes) => {
                 for device in self.crowd(crowd) {
@@ -68,6 +72,7 @@ impl World {
         let path = self.folder.path().join(format!("backup-{device}.db"));
         self.devices[device].copies_to(&path);
         self.fates[device].backup = Some((path, self.now()));
+        self.oracle.is_backed_up(device);
     }
 
     fn is_restored(&mut self, device: usize) {

@@ -115,7 +115,9 @@ impl World {
                 self.oracle
                     .answered(&self.server, wire.device, &body, &content, now);
                 if matches!(content, Content::Accepted(_)) {
-                    self.secrecy.records(&self.server, &self.devices, &body);
+                    let accepted = self.oracle.accepted();
+                    self.secrecy
+                        .records(&self.server, &self.devices, &body, accepted);
                 }
                 content
             }
