@@ -45,6 +45,25 @@ fn what_is_withheld_shows_as_a_gap() {
     assert_eq!(report.excused.get(&Excuse::Withheld), Some(&1));
 }
 
+/// From seed 3033: what ada said first is put off and overtaken, so that bo hears of her for the first time by what she said last. What was
+/// in between, and withheld, may as well be from before bo came.
+#[test]
+fn what_is_withheld_before_somebody_was_heard_for_the_first_time_is_no_gap() {
+    let town = Town::new(3033);
+    let [ada, bo, cy] = town.people();
+    let group = ada.creates_group("climbing", [bo, cy]);
+    town.waits(130_000);
+    ada.will_meet(Mishap::Busy(3_000), 0);
+    bo.will_meet(Mishap::Cheats(Cheat::Withholds), 0);
+    ada.says(group, "meet at six");
+    ada.says(group, "or at seven");
+    ada.says(group, "or at eight");
+    town.waits(10_000);
+    let report = town.ends_as(hostile());
+    assert_eq!(report.violations, []);
+    assert_eq!(report.excused.get(&Excuse::Withheld), Some(&1));
+}
+
 #[test]
 fn other_peoples_keys_and_broken_ones_lead_nowhere() {
     for cheat in [Cheat::SwapsKeys, Cheat::SpoilsPackages] {

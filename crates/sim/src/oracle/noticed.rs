@@ -30,30 +30,20 @@ impl Oracle {
         message.is_some_and(|message| self.withheld.contains(&(device, message)))
     }
 
-    /// What was withheld is a gap as soon as the same device has said something more in that epoch, if it was heard before:
-    /// a first message may as well be the one after many that came before the receiver did.
+    /// What was withheld is a gap as soon as something has come that the same device said after it in that epoch, if something that it had
+    /// said before had come by then: a first message may as well be the one after many that came before the receiver did.
     pub(super) fn judge_withheld(&self, screen: &Screen, devices: &[Device]) -> Vec<String> {
         let withheld = self.said.values();
         // What was pushed again over another connection has come after all.
         let withheld = withheld
             .filter(|said| self.is_withheld(screen.device, said) && screen.count(&said.text) == 0);
         let unnoticed = withheld.filter(|said| {
-            let with = |other: &Said| {
-                other.device == said.device
-                    && other.conversation == said.conversation
-                    && self.epoch_of(other) == self.epoch_of(said)
-                    && screen.count(&other.text) > 0
-            };
-            let mut all = self.said.values();
-            let before = all.any(|other| with(other) && other.number < said.number);
-            let mut all = self.said.values();
-            let behind = all.any(|other| with(other) && other.number > said.number);
             let person = Some(devices[said.device].person);
             let told = screen
                 .gaps
                 .iter()
                 .any(|gap| gap.from == person && gap.conversation == said.conversation);
-            before && behind && !told
+            self.leaves_a_gap(said, screen) && !told
         });
         unnoticed
             .map(|said| {
@@ -62,6 +52,25 @@ impl Oracle {
                 format!("device {number} says nothing of {text:?}, which was withheld")
             })
             .collect()
+    }
+
+    /// Whether something of before had come when the first came that was said after it.
+    fn leaves_a_gap(&self, withheld: &Said, screen: &Screen) -> bool {
+        let came = self.said.values().filter(|other| {
+            other.device == withheld.device
+                && other.conversation == withheld.conversation
+                && self.epoch_of(other) == self.epoch_of(withheld)
+                && screen.count(&other.text) > 0
+        });
+        let (before, behind): (Vec<&Said>, Vec<&Said>) =
+            came.partition(|other| other.number < withheld.number);
+        let first = |said: Vec<&Said>| said.into_iter().filter_map(|one| self.order_of(one)).min();
+        matches!((first(before), first(behind)), (Some(before), Some(behind)) if before < behind)
+    }
+
+    fn order_of(&self, said: &Said) -> Option<u64> {
+        let placed = self.placed.get(said.message.as_ref()?)?;
+        Some(placed.order)
     }
 
     fn epoch_of(&self, said: &Said) -> Option<u64> {
