@@ -1,6 +1,7 @@
 //! Connections: two for each device, each in order, each of which may break at any moment with frames under way.
 
 use keyfold_engine::{Channel, RequestId};
+use keyfold_server::core::Lane as Order;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use rand::Rng as _;
@@ -35,6 +36,8 @@ pub(crate) struct Pipe {
     pub(crate) ebbs: u64,
     pub(crate) up: Lane,
     pub(crate) down: Lane,
+    /// The server's end of it: in which order it carries out what comes.
+    pub(crate) order: Order,
 }
 
 impl Pipe {

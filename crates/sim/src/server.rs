@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyfold_engine::Channel;
 use keyfold_server::clock::{Clock as _, ManualClock};
+use keyfold_server::core::Lane as Order;
 use keyfold_server::delivery::Feed;
 use keyfold_server::request::{AnonymousRequest, DeviceRequest};
 use keyfold_server::seal::{AddressKey, Target};
@@ -164,9 +166,20 @@ impl Server {
         })
     }
 
-    /// Any other request.
+    /// Any other request, by itself.
     pub(crate) fn answers(
         &self,
+        channel: Channel,
+        session: Option<&Session>,
+        body: Body,
+    ) -> Result<Content, Refusal> {
+        self.answers_in(&Order::default(), channel, session, body)
+    }
+
+    /// One of many requests of a connection.
+    pub(crate) fn answers_in(
+        &self,
+        order: &Order,
         channel: Channel,
         session: Option<&Session>,
         body: Body,
@@ -174,13 +187,25 @@ impl Server {
         let core = &self.core;
         self.runtime.block_on(async {
             match (channel, session) {
-                (Channel::Anonymous, _) => core.anonymous(AnonymousRequest::parse(body)?).await,
+                (Channel::Anonymous, _) => {
+                    let request = AnonymousRequest::parse(body)?;
+                    core.anonymous_in(order, request).await
+                }
                 (Channel::Mailbox, Some(session)) => {
                     let request = DeviceRequest::parse(body)?;
                     core.device_request(&session.device, request).await
                 }
                 (Channel::Mailbox, None) => Err(Refusal::Unauthenticated),
             }
+        })
+    }
+
+    /// One of many requests of a connection, for which there is no time now.
+    pub(crate) fn puts_off(&self, order: &Order, body: Body, retry_after: Duration) -> Refusal {
+        let busy = Refusal::Busy { retry_after };
+        AnonymousRequest::parse(body).map_or(busy, |request| {
+            let answer = self.core.refused_in(order, &request, busy);
+            self.runtime.block_on(answer)
         })
     }
 

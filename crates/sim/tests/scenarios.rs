@@ -418,4 +418,23 @@ fn a_commit_that_the_server_has_lost_locks_no_thief_out() {
     let report = town.ends();
     assert_eq!(report.violations, []);
     assert_eq!(report.thefts.iter().map(|one| one.after).sum::<usize>(), 1);
+
+/// The server puts off the first of two texts, and cy is added before it comes again. The second does not overtake it: else cy,
+/// who was not there yet, would miss it between the first and the third.
+#[test]
+fn who_joins_misses_nothing_that_was_said_before() {
+    let town = Town::new(31_071);
+    let [ada, bo, cy] = town.people();
+    let group = ada.creates_group("climbing", [bo]);
+    town.waits(120_000);
+    ada.makes(group, bo, Role::Admin);
+    town.waits(120_000);
+    ada.will_meet(Mishap::Busy(120_000), 0);
+    ada.says(group, "meet at six");
+    ada.says(group, "or at seven");
+    town.waits(10_000);
+    bo.adds(group, cy);
+    town.waits(180_000);
+    ada.says(group, "or at eight");
+    town.keeps_its_promises();
 }

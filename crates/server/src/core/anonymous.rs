@@ -11,6 +11,7 @@ use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::{limits, v1};
 use sha2::{Digest as _, Sha256};
 
+use super::lane::{Subject, Turn};
 use super::{Core, Lane};
 use crate::clock::Clock;
 use crate::directory::Handle;
@@ -29,8 +30,8 @@ impl<S: Store, C: Clock> Core<S, C> {
         self.anonymous_in(&Lane::default(), request).await
     }
 
-    /// The same for one of many requests of a socket: those of one lane that append reach the queue in the order in
-    /// which they are first polled.
+    /// The same for one of many requests of a socket: those of one lane that append to one conversation are carried out in the
+    /// order in which they are first polled. Where one is put off, so are those behind it, until it has come again.
     ///
     /// # Errors
     /// Whatever the request can meet.
@@ -40,8 +41,18 @@ impl<S: Store, C: Clock> Core<S, C> {
         request: AnonymousRequest,
     ) -> Result<Content, Refusal> {
         match request {
-            AnonymousRequest::Send(send) => self.send(lane, send).await.map(accepted),
-            AnonymousRequest::Commit(commit) => self.commit(lane, commit).await.map(accepted),
+            AnonymousRequest::Send(send) => {
+                let mut turn = lane.turn(Subject::from(&send)).await;
+                let outcome = self.send(&mut turn, send).await;
+                turn.over(&outcome, self.clock.now());
+                outcome.map(accepted)
+            }
+            AnonymousRequest::Commit(commit) => {
+                let mut turn = lane.turn(Subject::from(&commit)).await;
+                let outcome = self.commit(&mut turn, commit).await;
+                turn.over(&outcome, self.clock.now());
+                outcome.map(accepted)
+            }
             AnonymousRequest::Create(create) => self.create(create).await.map(accepted),
             AnonymousRequest::Probe(probe) => self.probe(&probe).await,
             AnonymousRequest::LookupHandle(typed) => {
@@ -63,8 +74,23 @@ impl<S: Store, C: Clock> Core<S, C> {
         }
     }
 
-    async fn send(&self, lane: &Lane, send: Send) -> Result<Timestamp, Refusal> {
-        let turn = lane.turn().await;
+    /// For a request of a lane that is refused before it came to the core, e.g. since there are too many: those behind it wait for
+    /// it as if the core had. Gives the refusal.
+    pub async fn refused_in(
+        &self,
+        lane: &Lane,
+        request: &AnonymousRequest,
+        refusal: Refusal,
+    ) -> Refusal {
+        if let Some(subject) = Subject::of(request) {
+            let turn = lane.turn(subject).await;
+            turn.over(&Err::<(), _>(refusal), self.clock.now());
+        }
+        refusal
+    }
+
+    async fn send(&self, turn: &mut Turn<'_>, send: Send) -> Result<Timestamp, Refusal> {
+        turn.may_go(self.clock.now())?;
         let key = ConversationKey::of(&send.handle);
         let once = OnceKey::new(&send.handle, &send.message_id, send.digest());
         let conversation = self
@@ -92,8 +118,8 @@ impl<S: Store, C: Clock> Core<S, C> {
         )
     }
 
-    async fn commit(&self, lane: &Lane, commit: Commit) -> Result<Timestamp, Refusal> {
-        let turn = lane.turn().await;
+    async fn commit(&self, turn: &mut Turn<'_>, commit: Commit) -> Result<Timestamp, Refusal> {
+        turn.may_go(self.clock.now())?;
         let key = ConversationKey::of(&commit.handle);
         let once = OnceKey::new(&commit.handle, &commit.message_id, commit.digest());
         let conversation = self

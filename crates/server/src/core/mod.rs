@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 use crate::seal::{AddressKey, random};
 use crate::store::{Answer, Operation, Outcome, Store};
 pub(crate) use counters::Counters;
+pub(crate) use lane::Claim;
 pub use lane::Lane;
 use lane::Turn;
 
@@ -164,9 +165,9 @@ impl<S: Store, C: Clock> Core<S, C> {
     }
 
     /// Queues an operation, ends the turn with that, and waits for the disk.
-    async fn store_in_turn(&self, turn: Turn<'_>, operation: Operation) -> Answer {
-        let waiting = self.queue.push(operation)?;
-        drop(turn);
+    async fn store_in_turn(&self, turn: &mut Turn<'_>, operation: Operation) -> Answer {
+        let waiting = self.queue.push_in_order(operation, turn.claim())?;
+        turn.passes();
         waiting.await.unwrap_or(Err(Refusal::Unavailable))
     }
 

@@ -52,17 +52,28 @@ impl<S: Store, C: Clock> Committer<S, C> {
             .map(|(mailbox, sequence)| Operation::Acknowledge { mailbox, sequence })
             .collect();
         let unanswered = operations.len();
+        let now = core.clock.now();
         let mut waiting = Vec::with_capacity(batch.waiting.len());
         for one in batch.waiting {
+            // What stands before it was in a batch that has failed.
+            if let Some(Err(refusal)) = one.claim.as_ref().map(|claim| claim.may_go(now)) {
+                let refused = Err(refusal);
+                core.counters.count(&refused);
+                let _ = one.answer.send(refused);
+                continue;
+            }
             operations.push(one.operation);
-            waiting.push(one.answer);
+            waiting.push((one.answer, one.claim));
         }
         let began = Instant::now();
-        let answers = core.store.transact(core.clock.now(), operations).await;
+        let answers = core.store.transact(now, operations).await;
         (self.watcher)(began.elapsed());
         core.counters.batch();
         let mut items = Vec::with_capacity(2 * waiting.len());
-        for (answer, sender) in answers.into_iter().skip(unanswered).zip(waiting) {
+        for (answer, (sender, claim)) in answers.into_iter().skip(unanswered).zip(waiting) {
+            if let Some(claim) = claim {
+                claim.over(&answer, now);
+            }
             items.extend(self.settle(answer, sender));
         }
         core.hub.push(items);

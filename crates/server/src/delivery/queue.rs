@@ -10,6 +10,7 @@ use std::time::Duration;
 use keyfold_wire::ids::{MailboxId, Sequence};
 use tokio::sync::oneshot;
 
+use crate::core::Claim;
 use crate::refusal::Refusal;
 use crate::store::{Answer, Operation};
 
@@ -29,6 +30,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 pub(crate) struct Waiting {
     pub(crate) operation: Operation,
     pub(crate) answer: oneshot::Sender<Answer>,
+    /// Its place among those of its socket, where it has one.
+    pub(crate) claim: Option<Claim>,
     weight: usize,
 }
 
@@ -63,6 +66,23 @@ impl Queue {
 
     /// Queues an operation; the receiver gets its answer once it is durable.
     pub(crate) fn push(&self, operation: Operation) -> Result<oneshot::Receiver<Answer>, Refusal> {
+        self.put(operation, None)
+    }
+
+    /// The same for one of a socket's, which keep their order.
+    pub(crate) fn push_in_order(
+        &self,
+        operation: Operation,
+        claim: Claim,
+    ) -> Result<oneshot::Receiver<Answer>, Refusal> {
+        self.put(operation, Some(claim))
+    }
+
+    fn put(
+        &self,
+        operation: Operation,
+        claim: Option<Claim>,
+    ) -> Result<oneshot::Receiver<Answer>, Refusal> {
         let weight = operation.weight();
         let mut state = self.lock();
         if state.closed {
@@ -79,6 +99,7 @@ impl Queue {
         state.waiting.push_back(Waiting {
             operation,
             answer,
+            claim,
             weight,
         });
         wake(state);

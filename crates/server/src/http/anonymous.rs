@@ -148,8 +148,13 @@ impl Session<'_> {
     /// Hands a request to the core at once. An answer, if that is all it took.
     fn start(&mut self, frame: v1::ClientFrame, size: usize) -> Option<Answer> {
         let (id, kind, started) = (frame.id, Kind::of(frame.request.as_ref()), self.asked);
-        let request = match self.admit(frame) {
-            Ok(request) => request,
+        let read = frame_of(frame).and_then(|request| {
+            let (class, cost) = price(&request);
+            let request = AnonymousRequest::parse(request)?;
+            Ok((request, self.app.admit(class, self.network, cost)))
+        });
+        let (request, admitted) = match read {
+            Ok(read) => read,
             Err(refusal) => {
                 return Some(Answer {
                     id,
@@ -162,7 +167,11 @@ impl Session<'_> {
         };
         let (app, lane) = (Arc::clone(self.app), Arc::clone(&self.lane));
         let mut answer: Pending = Box::pin(async move {
-            let outcome = app.core.anonymous_in(&lane, request).await;
+            let core = &app.core;
+            let outcome = match admitted {
+                Ok(()) => core.anonymous_in(&lane, request).await,
+                Err(refusal) => Err(core.refused_in(&lane, &request, refusal).await),
+            };
             Answer {
                 id,
                 kind,
@@ -177,17 +186,6 @@ impl Session<'_> {
             self.pending.push(answer);
         }
         at_once
-    }
-
-    fn admit(&self, frame: v1::ClientFrame) -> Result<AnonymousRequest, Refusal> {
-        if frame.id == 0 {
-            return Err(Refusal::Malformed);
-        }
-        let request = frame.request.ok_or(Refusal::UnknownRequest)?;
-        let (class, cost) = price(&request);
-        let request = AnonymousRequest::parse(request)?;
-        self.app.admit(class, self.network, cost)?;
-        Ok(request)
     }
 
     async fn tell(&mut self, answer: Answer) -> Result<(), Ending> {
@@ -234,6 +232,13 @@ impl Session<'_> {
         }
         ending
     }
+}
+
+fn frame_of(frame: v1::ClientFrame) -> Result<Request, Refusal> {
+    if frame.id == 0 {
+        return Err(Refusal::Malformed);
+    }
+    frame.request.ok_or(Refusal::UnknownRequest)
 }
 
 /// What a request counts as, and how much.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use keyfold_engine::Channel;
-use keyfold_server::Refusal;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
@@ -60,7 +59,9 @@ impl World {
         let mishap = self.meets(wire.device, Occasion::Request);
         let answer = if let Some(Mishap::Busy(millis)) = mishap {
             let retry_after = Duration::from_millis(millis);
-            Content::Refused(Refusal::Busy { retry_after }.into())
+            let order = &self.devices[wire.device].pipe(wire.channel).order;
+            let busy = self.server.puts_off(order, body.clone(), retry_after);
+            Content::Refused(busy.into())
         } else {
             self.dooms_server();
             let answer = self.answers(wire, frame, body.clone());
@@ -105,9 +106,10 @@ impl World {
             return instead;
         }
         let device = &self.devices[wire.device];
+        let (order, session) = (&device.anonymous.order, device.session.as_ref());
         let answered = self
             .server
-            .answers(wire.channel, device.session.as_ref(), body.clone());
+            .answers_in(order, wire.channel, session, body.clone());
         let durable = self.server.is_through();
         match answered {
             Ok(content) if durable => {
