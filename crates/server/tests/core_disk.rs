@@ -276,12 +276,13 @@ async fn on_a_full_disk_nothing_is_taken_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_fit_costs_only_itself() {
+async fn one_that_does_not_fit_costs_only_itself_and_what_would_overtake_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = std::sync::Arc::new(SqliteStore::open(&file(folder.path())).unwrap());
     let town = Town::new(Shared(store.clone()));
     let ada = town.person("ada").await;
     let group = Group::of("notes", &[&ada]).await;
+    let other = Group::of("lists", &[&ada]).await;
     let pages: u64 = {
         let db = rusqlite::Connection::open(file(folder.path())).unwrap();
         let pages: i64 = db
@@ -291,16 +292,16 @@ async fn one_that_does_not_fit_costs_only_itself() {
     };
     store.limit_bytes((pages + 15) * 4_096).await.unwrap();
     let long = "x".repeat(120_000);
-    let (small, large, other) = tokio::join!(
+    let (small, large, behind, other) = tokio::join!(
         group.says(&town, "small"),
         group.says(&town, &long),
-        group.says(&town, "other")
+        group.says(&town, "behind"),
+        other.says(&town, "other")
     );
-    assert_eq!(
-        (small.is_ok(), large, other.is_ok()),
-        (true, Err(Refusal::Unavailable), true)
-    );
-    assert_eq!(town.core.stats().refused, 1);
+    let full = Err(Refusal::Unavailable);
+    assert_eq!((small.is_ok(), other.is_ok()), (true, true));
+    assert_eq!((large, behind), (full, full));
+    assert_eq!(town.core.stats().refused, 2);
     assert_eq!(ada.reads().await, ["small", "other"]);
 }
 

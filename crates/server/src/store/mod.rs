@@ -29,7 +29,8 @@ pub type Answer = Result<Outcome, Refusal>;
 pub trait Store: Send + Sync + 'static {
     /// Carries out a batch, in order, in one transaction, and answers when it is durable: one answer for each
     /// operation. A refused operation changes nothing and does not touch the others. When the batch cannot be stored
-    /// as a whole (disk full), those that can be are, and each other one is [`Refusal::Unavailable`].
+    /// as a whole (disk full), those that can be are, and each other one is [`Refusal::Unavailable`], with what appends to the
+    /// same conversation after it.
     fn transact(
         &self,
         now: Timestamp,

@@ -95,6 +95,17 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// The conversation whose order it has a place in.
+    pub const fn appends_to(&self) -> Option<ConversationKey> {
+        match self {
+            Self::Send(append) => Some(append.key),
+            Self::Commit(advance) => Some(advance.append.key),
+            _ => None,
+        }
+    }
+}
+
 /// A new account.
 #[derive(Debug)]
 pub struct NewAccount {

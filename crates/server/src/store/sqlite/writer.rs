@@ -97,12 +97,25 @@ impl Writer {
                 self.complain(&error);
                 vec![Err(Refusal::Unavailable); batch.len()]
             }
-            // One that does not fit must not cost the others.
-            Err(_) => batch
-                .chunks(1)
-                .flat_map(|one| self.transact(now, one))
-                .collect(),
+            Err(_) => self.one_by_one(now, batch),
         }
+    }
+
+    /// One that does not fit must not cost the others, but for those that would overtake it.
+    fn one_by_one(&mut self, now: Timestamp, batch: &[Operation]) -> Vec<Answer> {
+        let mut behind = HashSet::new();
+        let answers = batch.chunks(1).flat_map(|one| {
+            let key = one.first().and_then(Operation::appends_to);
+            if key.is_some_and(|key| behind.contains(&key)) {
+                return vec![Err(Refusal::Unavailable)];
+            }
+            let answers = self.transact(now, one);
+            if answers.contains(&Err(Refusal::Unavailable)) {
+                behind.extend(key);
+            }
+            answers
+        });
+        answers.collect()
     }
 
     fn complain(&mut self, error: &rusqlite::Error) {
