@@ -357,6 +357,7 @@ fn who_was_removed_hears_so_from_somebody_who_has_left() {
     town.waits(20_000);
     bo.is_restored();
     town.keeps_its_promises();
+}
 
 /// Ada's other device has begun one, too, and it comes while her own is being made: what is said in it is shown with the others, whichever
 /// of the three is the first by its id.
@@ -418,6 +419,7 @@ fn a_commit_that_the_server_has_lost_locks_no_thief_out() {
     let report = town.ends();
     assert_eq!(report.violations, []);
     assert_eq!(report.thefts.iter().map(|one| one.after).sum::<usize>(), 1);
+}
 
 /// The server puts off the first of two texts, and cy is added before it comes again. The second does not overtake it: else cy,
 /// who was not there yet, would miss it between the first and the third.

@@ -5,19 +5,14 @@ use keyfold_wire::limits::EPOCH_GRACE;
 
 use super::Step;
 use crate::Fault;
-use crate::limits::{KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, OFFER_RETENTION, PAST_SLACK};
-use crate::memory::Loaded;
-use crate::table::conversation::{self, Row};
-use crate::table::intent::{self, Wish};
-use crate::table::outbox::{Kind, Waiting};
-use crate::table::{address, key_package, offer};
-
-use crate::limits::{KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, PAST_SLACK, RETRY_MOST};
+use crate::limits::{
+    KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, OFFER_RETENTION, PAST_SLACK, RETRY_MOST,
+};
 use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Wish};
 use crate::table::outbox::{self, Kind, Waiting};
-use crate::table::{address, key_package};
+use crate::table::{address, key_package, offer};
 use crate::view::Standing;
 
 impl Step<'_> {
