@@ -15,7 +15,7 @@ use keyfold_protocol::limits::{
 use keyfold_protocol::state::{
     AddPolicy, ConversationState, Name, NameError, Role, SameAccount, StateError,
 };
-use keyfold_wire::ids::{AccountId, DeviceId};
+use keyfold_wire::ids::{AccountId, DeviceId, Epoch};
 use keyfold_wire::limits::MAX_ROSTER;
 use people::{HANDLE, ID};
 use proptest::prelude::*;

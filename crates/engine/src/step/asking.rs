@@ -258,8 +258,10 @@ impl Step<'_> {
         if loaded.row.group_id.as_ref() != Some(&view.group_id) {
             self.stop_reinviting(loaded.row.row)?;
         }
-        if loaded.row.place() != Some(view.state.place()) {
-            self.tell_who_is_astray(loaded, &view.accounts())?;
+        let place = loaded.row.place();
+        if place != Some(view.state.place()) {
+            let astray = self.astray(loaded, &view.accounts())?;
+            self.tell_astray(loaded, place, &astray)?;
         }
         self.drop_former_group(loaded, &view)?;
         self.all_wait_again(loaded)?;

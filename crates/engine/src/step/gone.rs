@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use keyfold_protocol::rules::LeafIndex;
 use keyfold_protocol::state::{Errand, Place};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
 
@@ -44,22 +45,39 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Those who are in the group that this device is about to leave, and not among `others`, may be there because it has made that group:
-    /// they hear that nobody follows.
-    pub(super) fn tell_who_is_astray(
+    /// Who has to hear that nobody follows to the group that this device is about to leave: if it has made that group all who are in it,
+    /// else those who are not among `others`, for they may be there because of it.
+    pub(super) fn astray(
         &mut self,
-        host: &Loaded,
+        host: &mut Loaded,
         others: &BTreeSet<AccountId>,
-    ) -> Result<(), Fault> {
-        let (Some(place), me) = (host.row.place(), self.me()?.account()) else {
-            return Ok(());
-        };
+    ) -> Result<Vec<AccountId>, Fault> {
+        let me = self.me()?.account();
+        self.load_group(host)?;
+        // Whoever makes a group has its first leaf (RFC 9420 section 11).
+        let made = host
+            .group
+            .as_ref()
+            .is_some_and(|current| current.group.own_index() == LeafIndex(0));
         let members = member::all(self.tx, host.row.row)?.into_iter();
         let astray = members
             .map(|one| one.account)
-            .filter(|account| *account != me && !others.contains(account));
-        for account in astray.take(MAX_GONE as usize) {
-            self.say_not_followed(host, place, &account)?;
+            .filter(|account| *account != me && (made || !others.contains(account)));
+        Ok(astray.take(MAX_GONE as usize).collect())
+    }
+
+    /// They hear it.
+    pub(super) fn tell_astray(
+        &mut self,
+        host: &Loaded,
+        place: Option<Place>,
+        astray: &[AccountId],
+    ) -> Result<(), Fault> {
+        let Some(place) = place else {
+            return Ok(());
+        };
+        for account in astray {
+            self.say_not_followed(host, place, account)?;
         }
         Ok(())
     }
@@ -125,8 +143,9 @@ impl Step<'_> {
         let say = finding::all(self.tx, loaded.row.row, Finding::SaysGone)?;
         // One may lie; an own device does not.
         if by == me || say.len() >= others.min(2) {
+            let (place, astray) = (loaded.row.place(), self.astray(loaded, &say)?);
             self.removed(loaded, None, at)?;
-            self.tell_who_is_astray(loaded, &say)?;
+            self.tell_astray(loaded, place, &astray)?;
         }
         Ok(())
     }
