@@ -252,7 +252,7 @@ fn a_clock_set_back_does_not_put_off_that_a_missed_change_is_noticed() {
         ..refusal(RefusalCode::Stale)
     };
     town.people[cy.0].refuses = Some(Box::new(move |body| {
-        matches!(body, Body::Send(_)).then(|| refused.clone())
+        matches!(body, Body::Send(_)).then_some(refused)
     }));
     town.says(cy, club, "three");
     town.passes(Duration::from_secs(5));

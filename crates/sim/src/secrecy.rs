@@ -54,14 +54,22 @@ struct Stolen {
     pending: BTreeSet<Vec<u8>>,
 }
 
+/// An epoch that somebody was welcomed to.
+#[derive(Clone, Copy)]
+struct Entered {
+    epoch: u64,
+    /// The number of the request that did it, of those that the server accepted.
+    request: u64,
+}
+
 /// All thefts of a world, and what was carried.
 #[derive(Default)]
 pub(crate) struct Secrecy {
     loot: Loot,
     seen: HashSet<Vec<u8>>,
     stolen: Vec<Stolen>,
-    /// To which epochs of which conversation a device was welcomed, each with the number of that request.
-    welcomed: BTreeMap<(usize, Vec<u8>), Vec<(u64, u64)>>,
+    /// To which epochs of which conversation a device was welcomed.
+    welcomed: BTreeMap<(usize, Vec<u8>), Vec<Entered>>,
 }
 
 fn message(id: &[u8], epoch: u64, body: &[u8], commit: bool) -> v1::Message {
@@ -73,6 +81,12 @@ fn message(id: &[u8], epoch: u64, body: &[u8], commit: bool) -> v1::Message {
     }
 }
 
+/// The device that a welcome is for.
+fn invited(server: &Server, devices: &[Device], welcome: &v1::WelcomeItem) -> Option<usize> {
+    let mailbox = server.mailbox_of(&welcome.address)?;
+    devices.iter().position(|one| one.box_id == Some(mailbox))
+}
+
 impl Secrecy {
     /// The server has accepted a request.
     pub(crate) fn records(
@@ -80,47 +94,64 @@ impl Secrecy {
         server: &Server,
         devices: &[Device],
         body: &Body,
-        accepted: u64,
+        request: u64,
     ) {
         match body {
             Body::Send(send) if self.seen.insert(send.message_id.to_vec()) => {
                 let one = message(&send.message_id, send.epoch, &send.body, false);
                 self.loot.messages.push(one);
             }
-            Body::Commit(commit) if self.seen.insert(commit.message_id.to_vec()) => {
-                let one = message(&commit.message_id, commit.epoch, &commit.body, true);
-                self.loot.messages.push(one);
-                let place = (&commit.handle, (commit.epoch + 1, accepted));
-                let shared = (place, &commit.group_info);
-                self.welcomes(server, devices, shared, &commit.welcomes);
+            Body::Commit(commit) => {
+                if self.seen.insert(commit.message_id.to_vec()) {
+                    let one = message(&commit.message_id, commit.epoch, &commit.body, true);
+                    self.loot.messages.push(one);
+                    self.carries(server, devices, &commit.group_info, &commit.welcomes);
+                }
+                let epoch = commit.epoch + 1;
+                let entered = Entered { epoch, request };
+                self.welcomes(server, devices, (&commit.handle, entered), &commit.welcomes);
             }
-            Body::Create(create) if self.seen.insert(create.message_id.to_vec()) => {
-                let shared = (
-                    (&create.handle, (create.epoch, accepted)),
-                    &create.group_info,
-                );
-                self.welcomes(server, devices, shared, &create.welcomes);
+            Body::Create(create) => {
+                if self.seen.insert(create.message_id.to_vec()) {
+                    self.carries(server, devices, &create.group_info, &create.welcomes);
+                }
+                let epoch = create.epoch;
+                let entered = Entered { epoch, request };
+                self.welcomes(server, devices, (&create.handle, entered), &create.welcomes);
             }
             _ => {}
         }
     }
 
-    fn welcomes(
+    /// Welcomes are carried to those for whom they are.
+    fn carries(
         &mut self,
         server: &Server,
         devices: &[Device],
-        ((handle, entered), group_info): ((&bytes::Bytes, (u64, u64)), &bytes::Bytes),
+        group_info: &bytes::Bytes,
         welcomes: &[v1::WelcomeItem],
     ) {
         for welcome in welcomes {
-            let mailbox = server.mailbox_of(&welcome.address);
-            let device = devices.iter().position(|one| one.box_id == mailbox);
-            if let (Some(device), true) = (device, mailbox.is_some()) {
+            if let Some(device) = invited(server, devices, welcome) {
                 let item = v1::Welcome {
                     secrets: welcome.secrets.clone(),
                     group_info: group_info.clone(),
                 };
                 self.loot.welcomes.push((device, item));
+            }
+        }
+    }
+
+    /// They lead to this epoch: of a server that was put back, perhaps once more.
+    fn welcomes(
+        &mut self,
+        server: &Server,
+        devices: &[Device],
+        (handle, entered): (&bytes::Bytes, Entered),
+        welcomes: &[v1::WelcomeItem],
+    ) {
+        for welcome in welcomes {
+            if let Some(device) = invited(server, devices, welcome) {
                 let place = (device, handle.to_vec());
                 self.welcomed.entry(place).or_default().push(entered);
             }
@@ -221,10 +252,10 @@ impl Secrecy {
         // A welcome opens anew to whoever has the key package that it is for.
         let place = (stolen.device, carried.handle.clone());
         let welcomed = self.welcomed.get(&place).into_iter().flatten();
-        let led_there = welcomed.filter(|(epoch, request)| {
-            *epoch <= carried.epoch && oracle.had(*request, carried.accepted)
+        let led_there = welcomed.filter(|entered| {
+            entered.epoch <= carried.epoch && oracle.had(entered.request, carried.accepted)
         });
-        let from = led_there.map(|(epoch, _)| *epoch).max().unwrap_or(0);
+        let from = led_there.map(|entered| entered.epoch).max().unwrap_or(0);
         let renewed = (from..carried.epoch).any(|epoch| {
             let by = oracle.moved_by(&carried.handle, epoch, carried.accepted);
             by.is_some_and(|by| {
