@@ -16,7 +16,7 @@ use crate::limits::{ASK_AFTER, ASK_AGAIN, ASK_AGAIN_MOST, MAX_OFFERS};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address::{self, Use};
-use crate::table::conversation::Row;
+use crate::table::conversation::{self, Row};
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, Progress, Wish};
 use crate::table::outbox::Kind;
@@ -53,10 +53,16 @@ impl Step<'_> {
         let attempts = loaded.row.attempts;
         if self.asks_already(row)? {
             // Nobody is passed over because this device was out of reach.
-            return self.asks_next(loaded, attempts.saturating_sub(1));
+            self.asks_next(loaded, attempts.saturating_sub(1));
+            return Ok(());
         }
-        self.asks_next(loaded, attempts)?;
+        self.asks_next(loaded, attempts);
         loaded.change().attempts = attempts.saturating_add(1);
+        for intent in intent::of(self.tx, row)? {
+            if intent.wish == Wish::Rejoin {
+                self.forget_intent(intent.id)?;
+            }
+        }
         let members = self.whom_to_ask(row)?;
         let turn = usize::try_from(attempts).unwrap_or(usize::MAX);
         let Some(account) = turn
@@ -81,19 +87,42 @@ impl Step<'_> {
 
     /// Whether the ask before has not reached the server yet.
     fn asks_already(&self, row: Row) -> Result<bool, Fault> {
-        let mut intents = intent::of(self.tx, row)?.into_iter();
-        let mut requests = self.memory.outbox.values();
-        Ok(intents.any(|intent| intent.wish == Wish::Rejoin)
-            || requests.any(|waiting| waiting.kind == Kind::Errand && waiting.reference == row.0))
+        let intents = intent::of(self.tx, row)?.into_iter();
+        let asks = intents.filter(|intent| intent.wish == Wish::Rejoin);
+        let asks: Vec<i64> = asks.map(|intent| intent.id).collect();
+        Ok(self
+            .memory
+            .outbox
+            .values()
+            .any(|waiting| match waiting.kind {
+                Kind::Errand => waiting.reference == row.0,
+                Kind::Fetch => asks.contains(&waiting.reference),
+                Kind::TakeAddresses => !asks.is_empty(),
+                _ => false,
+            }))
+    }
+
+    /// No ask waits for longer than its pause. One that does was put off before the clock was set back.
+    pub(super) fn ask_anew(&mut self) -> Result<(), Fault> {
+        for row in conversation::asking_after(self.tx, self.now.after(ASK_AGAIN))? {
+            let mut loaded = self.expect(row)?;
+            let pause = doubled(ASK_AGAIN, loaded.row.attempts).min(ASK_AGAIN_MOST);
+            let latest = self.now.after(pause).after(ASK_AFTER);
+            if loaded.row.update_due.is_some_and(|due| due > latest) {
+                loaded.change().update_due = Some(self.now);
+                self.reschedule = true;
+            }
+            self.put(loaded);
+        }
+        Ok(())
     }
 
     /// The next ask is due when the one before, the `turn`th, has had time to be answered.
-    fn asks_next(&mut self, loaded: &mut Loaded, turn: u64) -> Result<(), Fault> {
+    fn asks_next(&mut self, loaded: &mut Loaded, turn: u64) {
         let pause = doubled(ASK_AGAIN, turn).min(ASK_AGAIN_MOST);
         let due = self.now.after(pause).after(self.within(ASK_AFTER));
         loaded.change().update_due = Some(due);
         self.reschedule = true;
-        Ok(())
     }
 
     /// An errand has reached the server: if it was an ask, it has from now on time to be answered.
@@ -106,7 +135,7 @@ impl Step<'_> {
                 && loaded.row.attempts > 0
             {
                 let turn = loaded.row.attempts.saturating_sub(1);
-                self.asks_next(&mut loaded, turn)?;
+                self.asks_next(&mut loaded, turn);
             }
             self.put(loaded);
         }

@@ -26,6 +26,7 @@ impl Step<'_> {
         {
             return Ok(());
         }
+        self.ask_anew()?;
         for row in conversation::due(self.tx, self.now)? {
             let mut loaded = self.expect(row)?;
             self.renew(&mut loaded)?;

@@ -331,6 +331,15 @@ pub(crate) fn remove(tx: &Connection, row: Row) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Conversations in which this device has lost its place, and asks again only after this time.
+pub(crate) fn asking_after(tx: &Connection, time: Timestamp) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE standing = 5 AND update_due > ?1",
+        [instant(time)],
+    )
+}
+
 /// Rows whose update or erasure is due.
 pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
     rows(
