@@ -187,13 +187,13 @@ impl Valid {
             let errand = match what.as_str() {
                 "let_me_in" => Errand::LetMeIn(package.to_vec()),
                 "not_a_member" => Errand::NotAMember,
-                "not_followed" => Errand::NotFollowed(read(&package.to_vec()).0),
+                "not_followed" => Errand::NotFollowed(read(package).0),
                 "ask_these" => {
                     let ids = package.chunks(32).map(|id| id.try_into().unwrap());
                     Errand::AskThese(ids.map(AccountId::new).collect())
                 }
                 "stands_at" => {
-                    let (place, package) = read(&package.to_vec());
+                    let (place, package) = read(package);
                     Errand::StandsAt(place, package)
                 }
                 other => panic!("what is {other}?"),

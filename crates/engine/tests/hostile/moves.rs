@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use keyfold_engine::Command;
+use keyfold_engine::limits::{LOCATE_AGAIN, LOCATE_AT_MOST, OBJECT_AGAIN};
 use keyfold_engine::view::{Standing, What};
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Update};
 use keyfold_protocol::state::{ConversationState, Errand, Role};
-use keyfold_wire::ids::{AccountId, ConversationId};
+use keyfold_wire::ids::{AccountId, ConversationId, Epoch};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
@@ -117,6 +118,73 @@ fn a_move_that_its_maker_may_not_make_is_followed_by_nobody_and_told_once() {
         }
         goes_on(&mut town, &[ada, bo, cy], group);
     }
+}
+
+/// How many groups the server gets within a minute when eve moves ada's group so: her own, and an errand each.
+fn groups_made(
+    town: &mut Town,
+    eve: &mut Copied,
+    group: ConversationId,
+    people: &[Who],
+    bends: impl FnOnce(&mut ConversationState),
+) -> usize {
+    let before = town.store.census().conversations;
+    moves(town, eve, group, people, bends);
+    town.passes(MINUTE / 2);
+    town.store.census().conversations - before
+}
+
+#[test]
+fn who_moves_badly_hears_of_it_again_but_not_at_once() {
+    let (mut town, people, group, mut eve) = town();
+    let [ada, bo, cy, _, dan] = people;
+    let with = [ada, bo, cy, dan];
+    let shortly = Duration::from_secs(1);
+    // Ada, bo and cy tell her.
+    assert_eq!(
+        groups_made(&mut town, &mut eve, group, &with, |_| ()),
+        1 + 3
+    );
+    town.passes(OBJECT_AGAIN.saturating_sub(MINUTE / 2 + shortly));
+    assert_eq!(groups_made(&mut town, &mut eve, group, &with, |_| ()), 1);
+    town.passes(shortly);
+    assert_eq!(
+        groups_made(&mut town, &mut eve, group, &with, |_| ()),
+        1 + 3
+    );
+    goes_on(&mut town, &[ada, bo, cy], group);
+}
+
+/// Eve says that she knows more than the others. They ask some of those whom they know, at most so many and so often, and stay.
+#[test]
+fn a_move_that_cant_be_judged_takes_nobody_out_of_where_they_are() {
+    let mut town = Town::on_disk(1);
+    let people = town.people(["ada", "bo", "cy", "dee", "finn", "eve", "dan"]);
+    let [ada, bo, cy, dee, finn, eve, dan] = people;
+    let members = [ada, bo, cy, dee, finn];
+    let group = town.creates_group(ada, "club", &[bo, cy, dee, finn, eve]);
+    town.says(eve, group, "hello");
+    town.passes(MINUTE * 10);
+    town.goes_offline(eve);
+    let mut eve = Copied::of(&town.people[eve.0]);
+    let lies = |state: &mut ConversationState| state.moved_from = Epoch(99);
+    let with = [ada, bo, cy, dee, finn, dan];
+    let shortly = Duration::from_secs(1);
+    // Each of the five has five others, and tells four.
+    let told = 1 + members.len() * LOCATE_AT_MOST;
+    assert_eq!(LOCATE_AT_MOST, members.len() - 1);
+    let made = groups_made(&mut town, &mut eve, group, &with, lies);
+    assert_eq!(made, told);
+    town.passes(LOCATE_AGAIN.saturating_sub(MINUTE / 2 + shortly));
+    assert_eq!(groups_made(&mut town, &mut eve, group, &with, lies), 1);
+    town.passes(shortly);
+    let made = groups_made(&mut town, &mut eve, group, &with, lies);
+    assert_eq!(made, told);
+    for who in members {
+        assert_eq!(town.shows(who, group).standing, Standing::Active);
+        assert!(!has_moved(&town, who, group));
+    }
+    goes_on(&mut town, &members, group);
 }
 
 #[test]

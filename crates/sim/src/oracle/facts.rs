@@ -37,6 +37,11 @@ impl Oracle {
         self.said.len()
     }
 
+    /// Somebody says on this device that they leave.
+    pub(crate) fn says_to_leave(&mut self, device: usize, conversation: ConversationId, at: u64) {
+        self.leavings.push((device, conversation, at));
+    }
+
     /// A device says that it is not in a conversation any more, or has lost or found its place there.
     pub(crate) fn parts(&mut self, device: usize, events: &[Event], now: u64) {
         for event in events {

@@ -5,8 +5,8 @@ use super::{Oracle, Placed, Said};
 use crate::device::Device;
 
 impl Oracle {
-    /// A gap is right where as many texts of the same person are not shown, and that is excused. One more may be missing
-    /// that is no text: that the person leaves.
+    /// A gap is right where as many texts of the same person are not shown, and that is excused. More may be missing that are no
+    /// texts: that the person leaves. Such a one alone is a gap where the server was put back and has lost it.
     pub(super) fn judge_gaps(
         &self,
         screen: &Screen,
@@ -21,8 +21,15 @@ impl Oracle {
                     && self.is_missing_rightly(said, device, devices)
             });
             let rightly = rightly.count() as u64;
+            let leavings = self.leavings.iter().filter(|(by, conversation, _)| {
+                Some(devices[*by].person) == gap.from && *conversation == gap.conversation
+            });
+            let leavings: Vec<u64> = leavings.map(|(_, _, at)| *at).collect();
+            let is_lost = |at: &&u64| self.excuse_of_server(**at).is_some();
+            let lost = leavings.iter().filter(is_lost).count() as u64;
+            let more = (leavings.len() as u64).max(1);
             let rogue = gap.from.is_some_and(|from| self.rogues.contains(&from));
-            rogue || rightly > 0 && gap.missing <= rightly + 1
+            rogue || rightly + lost > 0 && gap.missing <= rightly + more
         };
         let wrong = screen.gaps.iter().filter(|gap| !right(gap));
         wrong

@@ -135,6 +135,8 @@ pub(crate) struct Oracle {
     begun: usize,
     /// Errands and moves that the server accepted: whoever came apart finds back by them.
     created: usize,
+    /// Who has said on which device, where and when, that they leave.
+    leavings: Vec<(usize, ConversationId, u64)>,
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
     /// From when to when a device had lost its place in a conversation.

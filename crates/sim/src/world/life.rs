@@ -148,7 +148,11 @@ impl World {
             }
             _ => return,
         };
-        self.commands(cast.device, command);
+        let leaves = matches!(command, Command::Leave { .. });
+        if let (Some(Answer::Message(_)), true) = (self.commands(cast.device, command), leaves) {
+            let now = self.now();
+            self.oracle.says_to_leave(cast.device, conversation, now);
+        }
     }
 
     /// A further device for the same person, by carrying the codes.
