@@ -359,6 +359,7 @@ fn fields() -> Vec<Refused> {
     let mut refused: Vec<Refused> = [0, 1, 2, 3, 4, 6]
         .map(|key| case(&format!("without entry {key}"), "malformed", without(key)))
         .into();
+    refused.extend(moves());
     refused.extend([
         case("version 2", "newer_version", with(0, uint(2))),
         case(
@@ -402,16 +403,6 @@ fn fields() -> Vec<Refused> {
             and(uint(8), pair(1, 2)),
         ),
         case(
-            "an epoch moved from, of a conversation that has not moved",
-            "malformed",
-            and(uint(10), uint(3)),
-        ),
-        case(
-            "no epoch moved from, of a conversation that has moved",
-            "malformed",
-            with(7, uint(1)),
-        ),
-        case(
             "a direct conversation without its accounts",
             "malformed",
             with(2, uint(0)),
@@ -425,6 +416,22 @@ fn fields() -> Vec<Refused> {
         ),
     ]);
     refused
+}
+
+/// A move counter without the epoch that the conversation has moved from, and the other way round.
+fn moves() -> [Refused; 2] {
+    [
+        case(
+            "an epoch moved from, of a conversation that has not moved",
+            "malformed",
+            and(uint(10), uint(3)),
+        ),
+        case(
+            "no epoch moved from, of a conversation that has moved",
+            "malformed",
+            with(7, uint(1)),
+        ),
+    ]
 }
 
 /// An errand of this number and these bytes.

@@ -136,16 +136,7 @@ impl Oracle {
             ("leaver", rows(leavers), 0),
             ("parked", rows(parked), self.slipped_in + self.stray()),
             ("parked", rows("parked"), MAX_PARKED),
-            // Whoever was told where a device is may answer for a day.
-            (
-                "offer",
-                rows("offer"),
-                if self.came_apart() {
-                    MAX_OFFERS * conversations
-                } else {
-                    0
-                },
-            ),
+            ("offer", rows("offer"), self.offered(conversations)),
             ("linked", rows("linked"), MAX_DEVICES),
             ("finding", rows("finding"), conversations * size.people),
             ("gone", rows("gone"), conversations * size.people),
@@ -155,6 +146,15 @@ impl Oracle {
                 MLS_PER_GROUP * groups + MLS_PER_PACKAGE * packages + 2,
             ),
         ]
+    }
+
+    /// Key packages that a device has offered: whoever was told where it is may answer for a day.
+    fn offered(&self, conversations: usize) -> usize {
+        if self.came_apart() {
+            MAX_OFFERS * conversations
+        } else {
+            0
+        }
     }
 
     /// Items that wait for a welcome or a commit that was lost with a server's or a device's state. They are bounded, not zero.
