@@ -497,12 +497,12 @@ fn sizes() -> Vec<Refused> {
         case(
             "a later entry of 4,097 bytes",
             "too_large",
-            and(uint(10), bytes(&[0; 4_093])),
+            and(uint(11), bytes(&[0; 4_093])),
         ),
         case(
             "a later entry nested more than 16 levels",
             "malformed",
-            and(uint(10), deep),
+            and(uint(11), deep),
         ),
         case("over 131,072 bytes", "too_large", vec![0; 131_073]),
     ]
