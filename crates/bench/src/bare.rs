@@ -207,6 +207,110 @@ impl<P: OpenMlsProvider> Member<P> {
         Ok(())
     }
 
+    /// Goes on in this group, of those that it is in. Gives the one before.
+    pub(crate) const fn turns_to(&mut self, group: Option<MlsGroup>) -> Option<MlsGroup> {
+        std::mem::replace(&mut self.group, group)
+    }
+
+    /// Keeps nothing of its group, if it has one.
+    pub(crate) fn leave(&mut self) -> Result<()> {
+        match self.group.take() {
+            Some(mut group) => told(group.delete(self.provider.storage())),
+            None => Ok(()),
+        }
+    }
+
+    /// The same once it has been removed.
+    pub(crate) fn leave_if_removed(&mut self) -> Result<()> {
+        match &self.group {
+            Some(group) if !group.is_active() => self.leave(),
+            _ => Ok(()),
+        }
+    }
+
+    /// The signature keys of all who are in its group.
+    pub(crate) fn signature_keys(&self) -> Vec<Vec<u8>> {
+        let members = self.group.iter().flat_map(MlsGroup::members);
+        members.map(|member| member.signature_key).collect()
+    }
+
+    /// Checks a key package, given as an `MLSMessage`.
+    pub(crate) fn check(&self, key_package: &[u8]) -> Result<KeyPackage> {
+        let message = told(MlsMessageIn::tls_deserialize_exact_bytes(key_package))?;
+        let MlsMessageBodyIn::KeyPackage(key_package) = message.extract() else {
+            bail!("not a key package");
+        };
+        told(key_package.validate(self.provider.crypto(), ProtocolVersion::Mls10))
+    }
+
+    /// Makes a commit with new keys of its own that adds these and removes those with these signature keys, and keeps it
+    /// pending. Gives it and the Welcome, each as an `MLSMessage`.
+    pub(crate) fn commit(
+        &mut self,
+        added: Vec<KeyPackage>,
+        removed: &[Vec<u8>],
+    ) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+        let signer = Device {
+            keys: &self.keys,
+            certificate: &self.certificate,
+        };
+        let group = self.group.as_mut().context("no group")?;
+        let gone = group
+            .members()
+            .filter(|member| removed.contains(&member.signature_key))
+            .map(|member| member.index)
+            .collect::<Vec<_>>();
+        let builder = group
+            .commit_builder()
+            .consume_proposal_store(false)
+            .propose_removals(gone)
+            .propose_adds(added)
+            .force_self_update(true);
+        let ready = told(builder.load_psks(self.provider.storage()))?
+            .create_group_info(false)
+            .build(
+                self.provider.rand(),
+                self.provider.crypto(),
+                &signer,
+                |_| true,
+            );
+        let bundle = told(told(ready)?.stage_commit(&self.provider))?;
+        let welcome = bundle.to_welcome_msg();
+        let welcome = welcome
+            .map(|welcome| told(welcome.to_bytes()))
+            .transpose()?;
+        Ok((told(bundle.commit().to_bytes())?, welcome))
+    }
+
+    /// Enters the epoch of its own commit.
+    pub(crate) fn merge(&mut self) -> Result<()> {
+        let group = self.group.as_mut().context("no group")?;
+        anyhow::ensure!(group.pending_commit().is_some(), "nothing is pending");
+        told(group.merge_pending_commit(&self.provider))
+    }
+
+    /// Forgets its own commit: it was not accepted.
+    pub(crate) fn forget_commit(&mut self) -> Result<()> {
+        match self.group.as_mut() {
+            Some(group) => told(group.clear_pending_commit(self.provider.storage())),
+            None => Ok(()),
+        }
+    }
+
+    /// Enters the epoch of somebody else's commit.
+    pub(crate) fn follow(&mut self, commit: &[u8]) -> Result<()> {
+        let group = self.group.as_mut().context("no group")?;
+        let message = told(MlsMessageIn::tls_deserialize_exact_bytes(commit))?;
+        let message = told(message.try_into_protocol_message())?;
+        let processed = told(group.process_message(&self.provider, message))?;
+        match processed.into_content() {
+            ProcessedMessageContent::StagedCommitMessage(staged) => {
+                told(group.merge_staged_commit(&self.provider, *staged))
+            }
+            _ => bail!("not a commit"),
+        }
+    }
+
     /// Encrypts: one bare MLS operation. An `MLSMessage`.
     pub(crate) fn encrypt(&mut self, content: &[u8]) -> Result<Vec<u8>> {
         let signer = Device {

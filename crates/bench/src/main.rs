@@ -17,9 +17,11 @@ mod measure;
 mod person;
 mod process;
 mod relay;
+mod replay;
 mod report;
 mod server;
 mod socket;
+mod world;
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,8 @@ enum Task {
     Idle,
     /// A group of a thousand devices.
     Group,
+    /// Simulated worlds.
+    Sim,
     /// Everything.
     All,
     /// The other process of a measurement: the load.
@@ -86,12 +90,13 @@ fn measure(task: &Task, document: Option<&Path>) -> Result<()> {
     let folder = machine::folder()?;
     let machine = machine::describe(folder.path())?;
     println!("{machine}");
-    let measurements: [(Task, &'static str, Measure); 5] = [
+    let measurements: [(Task, &'static str, Measure); 6] = [
         (Task::Engine, "engine", engine::measure),
         (Task::Catchup, "catchup", catchup::measure),
         (Task::Server, "server", server::measure),
         (Task::Idle, "idle", server::idle),
         (Task::Group, "group", group::measure),
+        (Task::Sim, "sim", world::measure),
     ];
     for (which, name, measure) in measurements {
         if *task != Task::All && *task != which {

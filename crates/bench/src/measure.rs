@@ -11,6 +11,8 @@ pub(crate) enum Clock {
     Wall,
     /// Processor time of this thread, in user and system.
     Cpu,
+    /// Processor time of this process: of all its threads.
+    Process,
 }
 
 impl Clock {
@@ -18,6 +20,7 @@ impl Clock {
         let Timespec { tv_sec, tv_nsec } = clock_gettime(match self {
             Self::Wall => ClockId::Monotonic,
             Self::Cpu => ClockId::ThreadCPUTime,
+            Self::Process => ClockId::ProcessCPUTime,
         });
         let seconds = Duration::from_secs(u64::try_from(tv_sec).unwrap_or(0));
         seconds + Duration::from_nanos(u64::try_from(tv_nsec).unwrap_or(0))

@@ -49,6 +49,26 @@ impl Row {
         }
     }
 
+    /// A ratio that must be at least so large.
+    pub(crate) fn at_least(
+        what: impl Into<String>,
+        least: f64,
+        ratio: f64,
+        detail: String,
+    ) -> Self {
+        Self {
+            what: what.into(),
+            target: format!("at least {least}"),
+            measured: format!("{ratio:.2}"),
+            verdict: if ratio >= least {
+                Verdict::Met
+            } else {
+                Verdict::Missed
+            },
+            detail,
+        }
+    }
+
     /// A figure without a target.
     pub(crate) fn told(what: impl Into<String>, measured: String, detail: String) -> Self {
         Self {

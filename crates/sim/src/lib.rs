@@ -12,6 +12,7 @@
 )]
 
 mod copied;
+mod deeds;
 mod device;
 pub mod disk;
 mod network;
@@ -29,6 +30,7 @@ mod watch;
 mod words;
 mod world;
 
+pub use deeds::Deed;
 pub use keyfold_protocol::state::Role;
 pub use options::{Faults, Options, Setup};
 pub use oracle::{Check, Excuse, Violation};

@@ -52,7 +52,7 @@ struct Arguments {
 
 impl Arguments {
     fn options(&self, seed: u64) -> Options {
-        let drawn = 2 + usize::try_from(seed % 11).unwrap_or(0);
+        let drawn = Options::people_of(seed);
         Options {
             seed,
             actions: self.actions,

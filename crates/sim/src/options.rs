@@ -24,6 +24,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// How many people there are in the world of a seed, where nobody says how many.
+    pub fn people_of(seed: u64) -> usize {
+        2 + usize::try_from(seed % 11).unwrap_or(0)
+    }
+
     /// How the world is played that is drawn by these options.
     pub const fn setup(&self) -> Setup {
         Setup {

@@ -74,6 +74,7 @@ impl World {
 
     fn delivers(&mut self, device: usize, deliveries: v1::Deliveries) {
         let items = deliveries.items.clone();
+        self.deeds.takes_in(device, &items);
         let person = self.devices[device].person;
         let own: Vec<usize> = (0..self.devices.len())
             .filter(|one| self.devices[*one].person == person)

@@ -21,6 +21,7 @@ use keyfold_engine::Command;
 use keyfold_server::clock::{Clock as _, ManualClock};
 use keyfold_wire::ids::{ConversationId, Timestamp};
 
+use crate::deeds::{Deed, Deeds};
 use crate::device::Device;
 use crate::disk::Disk;
 use crate::network::Event;
@@ -73,6 +74,8 @@ pub struct Report {
     pub keys_read: (usize, usize),
     /// The scenes that could be played, with the names of what their numbers came to.
     pub played: Vec<Scene>,
+    /// What its devices did with MLS.
+    pub deeds: Vec<Deed>,
 }
 
 /// Draws one world from its seed, plays and judges it.
@@ -107,6 +110,7 @@ pub(crate) struct World {
     pub(crate) oracle: Oracle,
     watch: Watch,
     secrecy: Secrecy,
+    deeds: Deeds,
     meddler: Meddler,
     hoard: Hoard,
     pub(crate) trace: Trace,
@@ -136,6 +140,7 @@ impl World {
             oracle: Oracle::default(),
             watch: Watch::default(),
             secrecy: Secrecy::default(),
+            deeds: Deeds::default(),
             meddler: Meddler::default(),
             hoard: Hoard::default(),
             trace: Trace::default(),
@@ -198,6 +203,7 @@ impl World {
             excused: self.oracle.excused,
             keys_read: self.watch.keys_read(),
             played: self.played,
+            deeds: self.deeds.done(),
         }
     }
 

@@ -3,10 +3,11 @@
 use keyfold_engine::{Answer, Channel, Command, Event as Told, Input, Outcome};
 
 use super::{MAX_TICKS, START, World};
-use crate::device::Asked;
+use crate::device::{Asked, Device};
 use crate::network::Event;
 use crate::oracle::{Check, Oracle};
 use crate::script::{Mishap, Occasion};
+use crate::server::Server;
 use crate::words::{asked as asked_words, screen_words, words};
 
 /// Pages enough for any database here.
@@ -179,7 +180,18 @@ impl World {
             }
             self.oracle.asks(device, &request.body);
             self.watch.asks(&self.devices[device], &request.body);
+            let roster = |roster: &[_]| members(&self.server, &self.devices, roster);
+            self.deeds.asks(device, &request.body, roster);
             self.sends(device, request.channel, frame, request.body);
         }
     }
+}
+
+/// The devices that a roster names.
+fn members(server: &Server, devices: &[Device], roster: &[bytes::Bytes]) -> Vec<usize> {
+    let boxes = roster
+        .iter()
+        .filter_map(|address| server.mailbox_of(address));
+    let owner = |mailbox| devices.iter().position(|one| one.box_id == Some(mailbox));
+    boxes.filter_map(owner).collect()
 }
