@@ -136,9 +136,9 @@ impl Device {
 
     /// A copy of its whole state. `None`: there is no account on it.
     pub(crate) fn copied(&self) -> Option<Copied> {
-        let folder = tempfile::tempdir().unwrap();
-        self.copies_to(&folder.path().join("copy.db"));
-        Copied::of_folder(folder, "copy.db")
+        let disk = Disk::new(0);
+        disk.restores(&self.disk.snapshot());
+        Copied::of_disk(disk, FILE)
     }
 
     /// Killed between two steps: what its disk keeps is all that is left. Everything else is forgotten.

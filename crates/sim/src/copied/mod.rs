@@ -15,8 +15,11 @@ use keyfold_wire::ids::Epoch;
 use keyfold_wire::{Message as _, v1};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
+
+use crate::disk::{Disk, VFS};
 
 pub(crate) use opens::{Loot, Opened};
 pub(crate) use secrets::{all_in, vector};
@@ -24,16 +27,17 @@ pub(crate) use tricks::Other;
 
 /// The copy.
 pub(crate) struct Copied {
-    _folder: TempDir,
     pub(crate) database: Connection,
     keys: DeviceKeys,
     certificate: Vec<u8>,
     crypto: Crypto,
     rng: StdRng,
+    /// Where it lies.
+    _place: (Option<TempDir>, Option<Disk>),
 }
 
-/// A row of the conversations: handle, group id, and the envelope key of the epoch before.
-type Row = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+/// A row of the conversations: handle, epoch, group id, and the envelope key of the epoch before.
+type Row = (Vec<u8>, i64, Vec<u8>, Option<Vec<u8>>);
 
 /// A conversation in it.
 pub(crate) struct Held {
@@ -48,13 +52,22 @@ impl Copied {
     pub(crate) fn of_file(path: &Path) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         crate::device::copy_database(path, &folder.path().join("copy.db"));
-        Self::of_folder(folder, "copy.db")
+        let database = Connection::open(folder.path().join("copy.db")).unwrap();
+        Self::of((Some(folder), None), database)
     }
 
-    /// Opens a database that nobody else uses. `None`: there is no account in it.
-    pub(crate) fn of_folder(folder: TempDir, file: &str) -> Option<Self> {
-        let path: &Path = folder.path();
-        let database = Connection::open(path.join(file)).unwrap();
+    /// A file of a disk that nobody else uses. `None`: there is no account in it.
+    pub(crate) fn of_disk(disk: Disk, file: &str) -> Option<Self> {
+        let path = disk.path(file);
+        let flags = OpenFlags::default();
+        let database = Connection::open_with_flags_and_vfs(path, flags, VFS).unwrap();
+        Self::of((None, Some(disk)), database)
+    }
+
+    fn of(place: (Option<TempDir>, Option<Disk>), database: Connection) -> Option<Self> {
+        // Nobody opens it again.
+        let config = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        database.set_db_config(config, true).unwrap();
         let setting = |name: &str| -> Option<Vec<u8>> {
             let select = "SELECT value FROM setting WHERE name = ?1";
             database.query_row(select, [name], |row| row.get(0)).ok()
@@ -62,12 +75,12 @@ impl Copied {
         let keys = DeviceKeys::from_secret_bytes(&setting("device_keys")?).ok()?;
         let certificate = setting("certificate")?;
         Some(Self {
-            _folder: folder,
             database,
             keys,
             certificate,
             crypto: Crypto::default(),
             rng: StdRng::seed_from_u64(99),
+            _place: place,
         })
     }
 
@@ -92,18 +105,30 @@ impl Copied {
 
     /// All conversations that have a group.
     pub(crate) fn holds(&mut self) -> Vec<Held> {
-        let select = "SELECT handle, group_id, past_key FROM conversation
+        self.holds_but(|_, _| false)
+    }
+
+    /// The same without those of which these epochs, this one and the one before, need not be looked at.
+    pub(crate) fn holds_but(&mut self, known: impl Fn(&[u8], Epoch) -> bool) -> Vec<Held> {
+        let select = "SELECT handle, epoch, group_id, past_key FROM conversation
                       WHERE group_id IS NOT NULL AND handle IS NOT NULL";
         let rows: Vec<Row> = self
             .database
             .prepare(select)
             .unwrap()
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_map([], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
             .unwrap()
             .map(Result::unwrap)
             .collect();
         let mut holds = Vec::new();
-        for (handle, group_id, past) in rows {
+        for (handle, epoch, group_id, past) in rows {
+            let epoch = u64::try_from(epoch).unwrap();
+            let before = Epoch(epoch.saturating_sub(1));
+            if known(&handle, Epoch(epoch)) && (past.is_none() || known(&handle, before)) {
+                continue;
+            }
             if let Some(group) = self.load(&group_id) {
                 let past = past.and_then(|key| key.try_into().ok());
                 holds.push(Held {

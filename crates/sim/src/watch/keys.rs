@@ -100,7 +100,11 @@ impl Keys {
         let Some(mut copied) = device.copied() else {
             return;
         };
-        for held in copied.holds() {
+        let known = |handle: &[u8], epoch: Epoch| {
+            let place = (handle.to_vec(), epoch.0);
+            self.envelopes.contains_key(&place)
+        };
+        for held in copied.holds_but(known) {
             for (epoch, key) in held.envelope_keys(&mut copied) {
                 self.envelopes
                     .entry((held.handle.clone(), epoch.0))

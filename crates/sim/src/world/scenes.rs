@@ -25,6 +25,11 @@ pub(super) struct Cast {
     pub(super) whom: Option<usize>,
 }
 
+/// Whether something can be done in it.
+const fn is_open(shown: &Conversation) -> bool {
+    matches!(shown.standing, Standing::Active | Standing::Creating)
+}
+
 fn nth<T: Clone>(all: &[T], number: u32) -> Option<T> {
     let place = (number as usize).checked_rem(all.len())?;
     all.get(place).cloned()
@@ -55,9 +60,14 @@ impl World {
     /// What the device shows of conversations that something can be done in.
     pub(super) fn open_conversations(&self, device: usize) -> Vec<Conversation> {
         let all = self.devices[device].engine.conversations().unwrap();
-        all.into_iter()
-            .filter(|one| matches!(one.standing, Standing::Active | Standing::Creating))
-            .collect()
+        all.into_iter().filter(is_open).collect()
+    }
+
+    /// The one under this tag, if it is among them.
+    fn open_conversation(&self, device: usize, tag: u32) -> Option<Conversation> {
+        let id = *self.tags.get(&tag)?;
+        let shown = self.devices[device].engine.conversation(id).unwrap();
+        shown.filter(|shown| shown.id == id && is_open(shown))
     }
 
     pub(super) fn tag_of(&self, conversation: ConversationId) -> Option<u32> {
@@ -81,10 +91,10 @@ impl World {
             Who::Same => self.last.device,
             Who::Is(hand) => self.device_of(hand),
             Who::Other(number) => {
-                let id = self.last.tag.and_then(|tag| self.tags.get(&tag))?;
+                let tag = self.last.tag?;
                 let with = |device: &usize| {
-                    let mut all = self.open_conversations(*device).into_iter();
-                    Some(*device) != self.last.device && all.any(|one| one.id == *id)
+                    Some(*device) != self.last.device
+                        && self.open_conversation(*device, tag).is_some()
                 };
                 let others: Vec<usize> = ready.iter().copied().filter(with).collect();
                 nth(&others, number)
@@ -94,18 +104,15 @@ impl World {
     }
 
     fn conversation(&self, device: usize, place: Where) -> Option<Conversation> {
-        let all = self.open_conversations(device);
-        let tagged = |tag: u32| {
-            let id = self.tags.get(&tag)?;
-            all.iter().find(|one| one.id == *id).cloned()
-        };
+        let tagged = |tag: u32| self.open_conversation(device, tag);
         match place {
-            Where::Any(number) => nth(&all, number),
+            Where::Any(number) => nth(&self.open_conversations(device), number),
             Where::Owned(number) => {
                 let own = |one: &&Conversation| {
                     let mut members = one.members.iter();
                     members.any(|member| member.me && member.role == Role::Owner)
                 };
+                let all = self.open_conversations(device);
                 let owned: Vec<Conversation> = all.iter().filter(own).cloned().collect();
                 nth(&owned, number)
             }
