@@ -152,6 +152,9 @@ pub const OBJECT_AT_MOST: usize = 32;
 /// out by having been away too long.
 pub const GONE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
 
+/// So many places of a conversation, the last, that are not followed are remembered: whoever has been away may still be at one.
+pub const MAX_GIVEN_UP: u32 = 16;
+
 /// Of so many people, the last, who were taken out of a conversation, it is remembered: each is told by an errand of its own.
 pub const MAX_GONE: u32 = 32;
 

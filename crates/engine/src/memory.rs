@@ -179,6 +179,14 @@ impl Memory {
         })
     }
 
+    /// The places of messages whose answer alone says whether they were sent, since this device is not in the conversation any more.
+    pub(crate) fn parting(&self, row: Row) -> impl Iterator<Item = i64> {
+        let parting = self.outbox.values().filter(move |waiting| {
+            waiting.conversation == Some(row) && waiting.kind == outbox::Kind::Parting
+        });
+        parting.map(|waiting| waiting.reference)
+    }
+
     /// Whether a conversation has any intent.
     pub(crate) fn has_intents(&self, row: Row) -> bool {
         self.intents.get(&row).is_some_and(|count| *count > 0)

@@ -21,7 +21,7 @@ use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, Progress, Wish};
 use crate::table::outbox::Kind;
 use crate::table::timeline::{self, Stage};
-use crate::table::{key_package, member, offer, parked};
+use crate::table::{given_up, key_package, member, offer, parked};
 use crate::view::Standing;
 
 const ELSEWHERE: &str = "the others go on elsewhere";
@@ -288,10 +288,15 @@ impl Step<'_> {
             self.stop_reinviting(loaded.row.row)?;
         }
         let place = loaded.row.place();
-        if place != Some(view.state.place()) {
+        if let Some(place) = place.filter(|place| *place != view.state.place()) {
             let astray = self.astray(loaded, &view.accounts())?;
             self.tell_astray(loaded, place, &astray)?;
+            // Whoever is at an earlier one is let in where this device is.
+            if place > view.state.place() {
+                given_up::add(self.tx, loaded.row.row, place)?;
+            }
         }
+        given_up::remove(self.tx, loaded.row.row, view.state.place())?;
         self.drop_former_group(loaded, &view)?;
         self.all_wait_again(loaded)?;
         let why = match &loaded.row.standing {
@@ -312,6 +317,7 @@ impl Step<'_> {
             parked::take(self.tx, former)?;
         }
         self.mirror(loaded, &view)?;
+        self.leavers_of(loaded.row.row, &view)?;
         let due = self.now.after(self.renewal_after_join(loaded));
         loaded.change().update_due = Some(due);
         self.hear_anew(loaded, None)?;

@@ -17,6 +17,7 @@ use crate::Fault;
 use crate::limits::MAX_REJECTED;
 use crate::memory::Loaded;
 use crate::outcome::Failure;
+use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::{address, key_package, leaver};
@@ -221,25 +222,31 @@ impl Step<'_> {
     }
 
     fn plan_leavers(&self, loaded: &Loaded, view: &GroupView) -> Result<Planned, Fault> {
-        let mut proofs = Vec::new();
-        for (account, encoded) in leaver::all(self.tx, loaded.row.row)? {
-            let decoded = LeaveProof::decode_list(&encoded).unwrap_or_default();
-            let valid = decoded.into_iter().find(|proof| {
-                view.leaves
-                    .iter()
-                    .any(|leaf| proof.is_valid(&view.group_id, leaf))
-            });
-            match valid {
-                Some(proof) => proofs.push(proof),
-                None => leaver::remove(self.tx, loaded.row.row, &account)?,
-            }
-        }
+        let proofs = self.leavers_of(loaded.row.row, view)?;
         let gone = |account: AccountId| proofs.iter().any(|proof| proof.account == account);
         let planned = plan_remove(view, |leaf| gone(leaf.account()));
         Ok(planned.map(|change| Change {
             leave_proofs: proofs,
             ..change
         }))
+    }
+
+    /// Those who have said that they leave this group. Who has left another one, or has come back since, is not leaving any more: that is
+    /// forgotten.
+    pub(super) fn leavers_of(&self, row: Row, view: &GroupView) -> Result<Vec<LeaveProof>, Fault> {
+        let mut proofs = Vec::new();
+        for (account, encoded) in leaver::all(self.tx, row)? {
+            let decoded = LeaveProof::decode_list(&encoded).unwrap_or_default();
+            let valid = decoded.into_iter().find(|proof| {
+                let mut leaves = view.leaves.iter();
+                leaves.any(|leaf| proof.is_valid(&view.group_id, leaf))
+            });
+            match valid {
+                Some(proof) => proofs.push(proof),
+                None => leaver::remove(self.tx, row, &account)?,
+            }
+        }
+        Ok(proofs)
     }
 
     /// New keys for the own leaf; a new address too, where the present one is flooded or came from a last-resort package.

@@ -47,10 +47,8 @@ impl Step<'_> {
         };
         let mut host = self.expect(host)?;
         let fate = match content.body {
-            // It is said again where the conversation goes on.
-            Body::Leaving(_) => self
-                .take_turn(&mut host, sender, &content, at)
-                .map(|_| Fate::Applied),
+            // It is said again where the conversation goes on, and is heard there.
+            Body::Leaving(_) => Ok(Fate::Applied),
             _ => self.take_in(&mut host, sender, &content, at),
         };
         self.put(host);

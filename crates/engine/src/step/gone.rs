@@ -16,7 +16,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::Row;
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, Wish};
-use crate::table::{address, gone, member};
+use crate::table::{address, given_up, gone, member};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -70,12 +70,9 @@ impl Step<'_> {
     pub(super) fn tell_astray(
         &mut self,
         host: &Loaded,
-        place: Option<Place>,
+        place: Place,
         astray: &[AccountId],
     ) -> Result<(), Fault> {
-        let Some(place) = place else {
-            return Ok(());
-        };
         for account in astray {
             self.say_not_followed(host, place, account)?;
         }
@@ -144,8 +141,14 @@ impl Step<'_> {
         // One may lie; an own device does not.
         if by == me || say.len() >= others.min(2) {
             let (place, astray) = (loaded.row.place(), self.astray(loaded, &say)?);
+            let objecting = finding::all(self.tx, loaded.row.row, Finding::Objects)?;
             self.removed(loaded, None, at)?;
-            self.tell_astray(loaded, place, &astray)?;
+            if let Some(place) = place {
+                self.tell_astray(loaded, place, &astray)?;
+                if !objecting.is_empty() {
+                    given_up::add(self.tx, loaded.row.row, place)?;
+                }
+            }
         }
         Ok(())
     }

@@ -224,6 +224,10 @@ impl Step<'_> {
         row.since_update = 0;
         row.update_due = Some(due);
         self.bring_own_devices(loaded.row.row, view)?;
+        if view.state.moves > 0 {
+            // Whoever has let it in may have followed a move that nobody else does.
+            self.look_later(loaded.row.row)?;
+        }
         self.reschedule = true;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Ready(shown));

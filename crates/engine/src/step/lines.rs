@@ -4,6 +4,7 @@
 //! has it; `Active`, it is left behind and what still comes in it is shown; `Held`, it is over as soon as nothing can be on its
 //! way any more.
 
+use keyfold_protocol::content;
 use keyfold_protocol::group::Group;
 use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 
@@ -11,12 +12,12 @@ use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::{END_JITTER, LINE_RETENTION, MAX_LINES};
 use crate::memory::Loaded;
-use crate::outcome::Event;
+use crate::outcome::{Event, Failure};
 use crate::table::conversation::{self, ConversationRow, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{self, Kind};
-use crate::table::timeline::Place;
-use crate::table::{address, finding, key_package, member, parked};
+use crate::table::timeline::{self, Place};
+use crate::table::{address, finding, given_up, key_package, member, parked};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -86,7 +87,11 @@ impl Step<'_> {
                 self.remember_gone(host.row.row, &had, &view.accounts(), at)?;
             }
             self.mirror(host, &view)?;
+            self.leavers_of(host.row.row, &view)?;
             self.bring_own_devices(host.row.row, &view)?;
+        }
+        if let Some(place) = host.row.place() {
+            given_up::remove(self.tx, host.row.row, place)?;
         }
         let due = self.now.after(self.renewal_after_join(host));
         let row = host.change();
@@ -152,7 +157,7 @@ impl Step<'_> {
                 wishes.push(waiting.reference);
                 waiting.reference = 0;
             }
-            outbox::rehome(self.tx, *id, to, waiting.reference)?;
+            outbox::rehome(self.tx, *id, waiting)?;
         }
         for intent in wishes {
             intent::set_progress(self.tx, intent, Progress::Ready)?;
@@ -235,14 +240,70 @@ impl Step<'_> {
     }
 
     /// This device is not in the conversation any more: none of its lines is read.
-    pub(super) fn drop_lines(&mut self, host: &Loaded) -> Result<(), Fault> {
+    pub(super) fn drop_lines(&mut self, host: &mut Loaded) -> Result<(), Fault> {
         for row in conversation::lines(self.tx, Some(host.row.row))? {
             if let Some(mut line) = self.take(row)? {
+                self.see_off(host, row)?;
                 self.end_line(&mut line)?;
                 self.put(line);
             }
         }
         Ok(())
+    }
+
+    /// What is under way in a line is read by those who are in it, though this device is in none any more: it is not said to have
+    /// failed before the server has refused it.
+    fn see_off(&mut self, host: &mut Loaded, line: Row) -> Result<(), Fault> {
+        let of_line = |waiting: &outbox::Waiting| {
+            waiting.conversation == Some(line) && waiting.kind == Kind::Send
+        };
+        let requests = self.memory.outbox.iter();
+        let requests: Vec<(i64, Place)> = requests
+            .filter(|(_, waiting)| of_line(waiting))
+            .map(|(id, waiting)| (*id, Place(waiting.reference)))
+            .collect();
+        for (id, place) in requests {
+            let entry = timeline::get(self.tx, place)?;
+            let leaves = entry.is_some_and(|entry| content::is_leaving(&entry.body).unwrap_or(false));
+            let Some(waiting) = self.memory.outbox.get_mut(&id).filter(|_| !leaves) else {
+                continue;
+            };
+            waiting.kind = Kind::Parting;
+            waiting.conversation = Some(host.row.row);
+            outbox::rehome(self.tx, id, waiting)?;
+            if waiting.accepted {
+                let now = self.now;
+                self.settle_parting(host, id, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The server has such a message: this is its place.
+    pub(super) fn settle_parting(
+        &mut self,
+        host: &mut Loaded,
+        request: i64,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let Some(waiting) = self.drop_request(request)? else {
+            return Ok(());
+        };
+        match timeline::get(self.tx, Place(waiting.reference))? {
+            Some(entry) => self.place_own(host, &waiting, &entry, at),
+            None => Ok(()),
+        }
+    }
+
+    /// The server has refused such a message: it will never be sent.
+    pub(super) fn fail_parting(&mut self, host: &mut Loaded, request: i64) -> Result<(), Fault> {
+        let Some(waiting) = self.drop_request(request)? else {
+            return Ok(());
+        };
+        match timeline::get(self.tx, Place(waiting.reference))? {
+            Some(entry) => self.fail(host, &entry, &Failure::NotAMember),
+            None => Ok(()),
+        }
     }
 
     /// Requests of a line that were not seen through: its messages wait again.

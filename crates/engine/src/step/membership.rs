@@ -425,6 +425,7 @@ impl Step<'_> {
         }
         self.hear_anew(loaded, None)?;
         gone::forget(self.tx, loaded.row.row)?;
+        leaver::forget(self.tx, loaded.row.row)?;
         let row = loaded.change();
         row.standing = Standing::Left;
         row.group_id = None;

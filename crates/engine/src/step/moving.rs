@@ -23,7 +23,7 @@ use crate::table::address;
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, IntentRow, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::{gone, leaver};
+use crate::table::{given_up, gone, leaver};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -281,6 +281,7 @@ impl Step<'_> {
         if host.row.standing != Standing::Active {
             return Ok(());
         }
+        given_up::add(self.tx, host.row.row, to.state.place())?;
         // Whoever is known to be out can't have moved on from here, whatever it says.
         let is_out = gone::all(self.tx, host.row.row)?.contains(&maker);
         let view = host.group.as_ref().map(|current| current.group.view());

@@ -10,11 +10,11 @@ use keyfold_wire::ids::AccountId;
 use super::Step;
 use super::errand::leaf_of;
 use crate::Fault;
-use crate::limits::{LOCATE_AFTER, LOCATE_AGAIN, LOCATE_AT_MOST, LOCATE_WITHIN};
+use crate::limits::{LOCATE_AFTER, LOCATE_AGAIN, LOCATE_AT_MOST, LOCATE_WITHIN, OBJECT_AGAIN};
 use crate::memory::Loaded;
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::intent::{self, Progress, Wish};
-use crate::table::member;
+use crate::table::{given_up, member};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -87,7 +87,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// A device says where it is. If the others are further it is let in there, unless it is there already.
+    /// A device says where it is. If nobody is there any more it hears so; if the others are further it is let in with them, unless it
+    /// is there already.
     pub(super) fn told_a_place(
         &mut self,
         loaded: &mut Loaded,
@@ -95,6 +96,14 @@ impl Step<'_> {
         place: Place,
         package: &[u8],
     ) -> Result<(), Fault> {
+        let (row, from_account) = (loaded.row.row, from.account());
+        if given_up::has(self.tx, row, place)? {
+            return if self.is_time(row, from_account, OBJECT_AGAIN) {
+                self.say_not_followed(loaded, place, &from_account)
+            } else {
+                Ok(())
+            };
+        }
         let further = loaded.row.place() > Some(place);
         if loaded.row.standing != Standing::Active || !further || !self.load_group(loaded)? {
             return Ok(());

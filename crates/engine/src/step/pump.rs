@@ -1,5 +1,7 @@
 //! What a conversation can do next: encrypt what waits, or turn an intent into a commit.
 
+use std::collections::BTreeSet;
+
 use keyfold_protocol::content;
 
 use super::Step;
@@ -10,6 +12,7 @@ use crate::outcome::{Event, Failure};
 use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::is_due;
+use crate::table::outbox::Kind;
 use crate::table::timeline::{self, Stage};
 use crate::view::Standing;
 
@@ -142,11 +145,10 @@ impl Step<'_> {
         for intent in intent::of(self.tx, row)? {
             self.intent_over(loaded, &intent, Err(why.clone()))?;
         }
-        let shown = self.shown_id(loaded)?;
+        let parting: BTreeSet<i64> = self.memory.parting(row).collect();
         for entry in timeline::own_unsettled(self.tx, loaded.row.shown_in, row)? {
-            timeline::mark(self.tx, entry.place, Stage::Failed)?;
-            if let Some(id) = entry.content_id {
-                self.tell(Event::SendFailed(shown, id, why.clone()));
+            if !parting.contains(&entry.place.0) {
+                self.fail(loaded, &entry, why)?;
             }
         }
         (loaded.waiting, loaded.leaving) = (0, false);
@@ -158,7 +160,9 @@ impl Step<'_> {
             .memory
             .outbox
             .iter()
-            .filter(|(_, waiting)| waiting.conversation == Some(row))
+            .filter(|(_, waiting)| {
+                waiting.conversation == Some(row) && waiting.kind != Kind::Parting
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in ids {

@@ -70,6 +70,7 @@ impl Step<'_> {
                 self.drop_request(request)?;
                 self.created(&mut loaded, waiting.reference, at)?;
             }
+            Kind::Parting => self.settle_parting(&mut loaded, request, at)?,
             Kind::Send | Kind::Commit if !waiting.accepted => {
                 let mut known = waiting.clone();
                 known.accepted = true;
@@ -122,6 +123,12 @@ impl Step<'_> {
         let Some(row) = waiting.conversation else {
             return self.refused_directory(request, waiting, refused);
         };
+        if waiting.kind == Kind::Parting {
+            let mut loaded = self.expect(row)?;
+            self.fail_parting(&mut loaded, request)?;
+            self.put(loaded);
+            return Ok(());
+        }
         let server_epoch = epoch_in(refused);
         if refused.code() == RefusalCode::Stale && !self.is_later(request, server_epoch)? {
             // It contradicts itself. To encrypt for that epoch again would meet the same, at once and for ever.

@@ -15,7 +15,7 @@ use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::limits::{MAX_ENCRYPTED_AHEAD, MAX_WAITING, UPDATE_MESSAGES};
 use crate::memory::Loaded;
-use crate::outcome::Event;
+use crate::outcome::{Event, Failure};
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::timeline::{self, EntryRow, Place, Stage, WAITING};
 use crate::view::Standing;
@@ -242,19 +242,45 @@ impl Step<'_> {
             // It is to be said where the conversation goes on.
             return self.unsend(loaded, from);
         }
-        let to = self.next_place(loaded)?;
-        timeline::settle(self.tx, from, to, at)?;
-        if waiting.accepted {
-            let shown = self.shown_id(loaded)?;
-            self.tell(Event::Changed(shown));
-        } else {
-            self.tell_sent(loaded, &entry)?;
-        }
+        self.place_own(loaded, &waiting, &entry, at)?;
         if leaves {
             self.left(loaded)?;
         }
         self.touched.insert(loaded.row.row);
         self.touched.extend(loaded.row.line_of);
+        Ok(())
+    }
+
+    /// An own message gets its place on the timeline.
+    pub(super) fn place_own(
+        &mut self,
+        loaded: &mut Loaded,
+        waiting: &Waiting,
+        entry: &EntryRow,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let to = self.next_place(loaded)?;
+        timeline::settle(self.tx, entry.place, to, at)?;
+        if waiting.accepted {
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::Changed(shown));
+            return Ok(());
+        }
+        self.tell_sent(loaded, entry)
+    }
+
+    /// An own message will never be sent.
+    pub(super) fn fail(
+        &mut self,
+        loaded: &mut Loaded,
+        entry: &EntryRow,
+        why: &Failure,
+    ) -> Result<(), Fault> {
+        timeline::mark(self.tx, entry.place, Stage::Failed)?;
+        if let Some(id) = entry.content_id {
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::SendFailed(shown, id, why.clone()));
+        }
         Ok(())
     }
 

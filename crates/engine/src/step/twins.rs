@@ -6,7 +6,7 @@ use keyfold_wire::ids::ConversationId;
 use super::Step;
 use crate::Fault;
 use crate::memory::Loaded;
-use crate::table::conversation::{self, Row};
+use crate::table::conversation;
 use crate::table::timeline::{self, Place, WAITING};
 use crate::table::{heard, outbox};
 use crate::view::Standing;
@@ -45,7 +45,7 @@ impl Step<'_> {
             timeline::relocate(self.tx, entry.place, to)?;
             // It may be of another twin, that was shown in the guest until now.
             let origin = entry.origin;
-            self.refer(origin, entry.place, to)?;
+            self.refer(entry.place, to)?;
             if origin == guest.row.row {
                 guest.entry_moved(entry.place, to);
             } else if let Some(mut other) = self.take(origin)? {
@@ -71,10 +71,11 @@ impl Step<'_> {
     }
 
     /// Requests speak of an entry by its place.
-    fn refer(&mut self, row: Row, from: Place, to: Place) -> Result<(), Fault> {
+    fn refer(&mut self, from: Place, to: Place) -> Result<(), Fault> {
         for (id, waiting) in &mut self.memory.outbox {
-            let same = waiting.conversation == Some(row) && waiting.reference == from.0;
-            if same && waiting.kind == outbox::Kind::Send {
+            // In whichever of the guest's lines.
+            let of_entry = matches!(waiting.kind, outbox::Kind::Send | outbox::Kind::Parting);
+            if of_entry && waiting.reference == from.0 {
                 waiting.reference = to.0;
                 outbox::refer(self.tx, *id, to.0)?;
             }

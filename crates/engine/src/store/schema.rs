@@ -19,4 +19,6 @@ pub(super) const STEPS: &[&[&str]] = &[
     &[crate::table::SCHEMA_2],
     // 3: who was taken out of a conversation.
     &[crate::table::SCHEMA_3],
+    // 4: places of a conversation that are not followed.
+    &[crate::table::SCHEMA_4],
 ];

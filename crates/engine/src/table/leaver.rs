@@ -39,6 +39,13 @@ pub(crate) fn has(tx: &Connection, conversation: Row, account: &AccountId) -> Re
         .map_err(Fault::from)
 }
 
+/// This device is not in the conversation any more: who else leaves does not concern it.
+pub(crate) fn forget(tx: &Connection, conversation: Row) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM leaver WHERE conversation = ?1")?
+        .execute([conversation.0])?;
+    Ok(())
+}
+
 /// Somebody is gone.
 pub(crate) fn remove(tx: &Connection, conversation: Row, account: &AccountId) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM leaver WHERE conversation = ?1 AND account = ?2")?

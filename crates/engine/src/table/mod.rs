@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod contact;
 pub(crate) mod conversation;
 pub(crate) mod finding;
+pub(crate) mod given_up;
 pub(crate) mod gone;
 pub(crate) mod heard;
 pub(crate) mod intent;
@@ -26,6 +27,9 @@ pub(crate) const SCHEMA_2: &str = include_str!("schema_2.sql");
 
 /// Brings them to schema version 3.
 pub(crate) const SCHEMA_3: &str = include_str!("schema_3.sql");
+
+/// Brings them to schema version 4.
+pub(crate) const SCHEMA_4: &str = include_str!("schema_4.sql");
 
 use keyfold_wire::ids::Timestamp;
 

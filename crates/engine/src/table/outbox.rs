@@ -47,9 +47,12 @@ pub(crate) enum Kind {
     ReplaceToken,
     /// Whether a conversation is where this device thinks (reference: the conversation).
     Probe,
+    /// A message in a line of a conversation that this device has left since, with all its lines: it does not come back, and the
+    /// server's answer alone says whether it was sent (reference: its place on the timeline).
+    Parting,
 }
 
-const KINDS: [Kind; 15] = [
+const KINDS: [Kind; 16] = [
     Kind::TakeAddresses,
     Kind::PublishKeyPackages,
     Kind::RevokeAddresses,
@@ -65,6 +68,7 @@ const KINDS: [Kind; 15] = [
     Kind::Errand,
     Kind::ReplaceToken,
     Kind::Probe,
+    Kind::Parting,
 ];
 
 impl Kind {
@@ -89,7 +93,8 @@ impl Kind {
             | Self::Send
             | Self::Commit
             | Self::Errand
-            | Self::Probe => Channel::Anonymous,
+            | Self::Probe
+            | Self::Parting => Channel::Anonymous,
         }
     }
 }
@@ -227,10 +232,17 @@ pub(crate) fn update(tx: &Connection, request: i64, waiting: &Waiting) -> Result
     Ok(())
 }
 
-/// It belongs to another row of conversations now.
-pub(crate) fn rehome(tx: &Connection, request: i64, row: Row, reference: i64) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE outbox SET conversation = ?2, reference = ?3 WHERE id = ?1")?
-        .execute((request, row.0, reference))?;
+/// It belongs to another row of conversations now, or is for something else.
+pub(crate) fn rehome(tx: &Connection, request: i64, waiting: &Waiting) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE outbox SET kind = ?2, conversation = ?3, reference = ?4 WHERE id = ?1",
+    )?
+    .execute((
+        request,
+        waiting.kind.number(),
+        waiting.conversation.map(|row| row.0),
+        waiting.reference,
+    ))?;
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! What the oracle learns while the world goes on.
 
+use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+
 use keyfold_engine::Event;
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{ConversationId, MailboxId};
@@ -113,9 +116,15 @@ impl Oracle {
     }
 
     /// A device has put a request on the wire.
-    pub(crate) fn asks(&mut self, device: usize, body: &Body) {
+    pub(crate) fn asks(&mut self, device: &Device, body: &Body) {
         if let Body::Send(send) = body {
-            self.asked.insert(send.message_id.to_vec(), device);
+            let (message, handle) = (send.message_id.to_vec(), send.handle.to_vec());
+            self.asked.insert(message.clone(), device.number);
+            self.goes_to.insert(message, handle.clone());
+            if let Entry::Vacant(group) = self.shows_in.entry((device.number, handle)) {
+                let shown = shown_in(device, &group.key().1);
+                shown.map(|shown| group.insert(shown));
+            }
         }
     }
 
@@ -201,9 +210,9 @@ impl Oracle {
     }
 
     /// A device has heard that its request was accepted, and told what that was.
-    pub(crate) fn hears(&mut self, body: &Body, events: &[Event]) {
+    pub(crate) fn hears(&mut self, device: usize, body: &Body, events: &[Event]) {
         if let Body::Send(send) = body {
-            self.learns(vec![send.message_id.to_vec()], events);
+            self.learns(device, vec![send.message_id.to_vec()], events);
         }
     }
 
@@ -223,26 +232,62 @@ impl Oracle {
             .filter(mine)
             .filter(|id| !self.known.contains(id))
             .collect();
-        self.learns(own, events);
+        self.learns(device, own, events);
     }
 
-    /// Which message each text became: the device tells its texts in the order of its messages.
-    pub(super) fn learns(&mut self, messages: Vec<MessageId>, events: &[Event]) {
-        let sent: Vec<ContentId> = events
+    /// Which message each text became: the device tells its texts in the order of its messages. Not all are of use where it has lost
+    /// its place: then those of each group are looked at by themselves.
+    fn learns(&mut self, device: usize, messages: Vec<MessageId>, events: &[Event]) {
+        let sent: Vec<(ConversationId, ContentId)> = events
             .iter()
             .filter_map(|event| match event {
-                Event::Sent(_, id) => Some(*id),
+                Event::Sent(conversation, id) => Some((*conversation, *id)),
                 _ => None,
             })
             .collect();
-        if sent.len() != messages.len() {
+        if sent.len() == messages.len() {
+            for ((conversation, id), message) in sent.into_iter().zip(messages) {
+                if let Some(handle) = self.goes_to.get(&message) {
+                    let group = (device, handle.clone());
+                    self.shows_in.insert(group, conversation);
+                }
+                self.became(id, message);
+            }
             return;
         }
-        for (id, message) in sent.into_iter().zip(messages) {
-            self.known.insert(message.clone());
-            if let Some(said) = self.said.get_mut(&id) {
-                said.message = Some(message);
+        let mut groups: BTreeMap<ConversationId, Vec<MessageId>> = BTreeMap::new();
+        for message in messages {
+            let group = self.goes_to.get(&message);
+            let group = group.map(|handle| (device, handle.clone()));
+            if let Some(shown) = group.and_then(|group| self.shows_in.get(&group)) {
+                groups.entry(*shown).or_default().push(message);
+            }
+        }
+        for (shown, messages) in groups {
+            let sent = sent.iter().filter(|(conversation, _)| *conversation == shown);
+            let sent: Vec<ContentId> = sent.map(|(_, id)| *id).collect();
+            if sent.len() == messages.len() {
+                for (id, message) in sent.into_iter().zip(messages) {
+                    self.became(id, message);
+                }
             }
         }
     }
+
+    fn became(&mut self, id: ContentId, message: MessageId) {
+        self.known.insert(message.clone());
+        if let Some(said) = self.said.get_mut(&id) {
+            said.message = Some(message);
+        }
+    }
+}
+
+/// In which conversation a device shows what is said in a group.
+fn shown_in(device: &Device, handle: &[u8]) -> Option<ConversationId> {
+    let select = "SELECT shown.public_id FROM conversation AS one
+                  JOIN conversation AS shown ON shown.id = one.shown_in WHERE one.handle = ?1";
+    let copied = device.copied()?;
+    let shown = copied.database.query_row(select, [handle], |row| row.get(0));
+    let shown: Vec<u8> = shown.ok()?;
+    ConversationId::try_from(shown.as_slice()).ok()
 }

@@ -4,7 +4,9 @@
 //! hand or a state was put back and how many key packages were handed out (those before are kept for 30 days), and, where history
 //! is kept, of what happened.
 
-use keyfold_engine::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_OFFERS, MAX_PARKED};
+use keyfold_engine::limits::{
+    ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_GIVEN_UP, MAX_OFFERS, MAX_PARKED,
+};
 use keyfold_wire::limits::MAX_DEVICES;
 use rusqlite::Connection;
 
@@ -140,6 +142,11 @@ impl Oracle {
             ("linked", rows("linked"), MAX_DEVICES),
             ("finding", rows("finding"), conversations * size.people),
             ("gone", rows("gone"), conversations * size.people),
+            (
+                "given_up",
+                rows("given_up"),
+                conversations * MAX_GIVEN_UP as usize,
+            ),
             (
                 "mls",
                 rows("mls"),

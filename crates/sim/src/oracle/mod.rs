@@ -111,6 +111,10 @@ pub(crate) struct Oracle {
     placed: HashMap<MessageId, Placed>,
     /// Whose request a message was.
     asked: HashMap<MessageId, usize>,
+    /// In which group each message goes out.
+    goes_to: HashMap<MessageId, Handle>,
+    /// In which conversation a device shows what it says in a group.
+    shows_in: HashMap<(usize, Handle), ConversationId>,
     /// Messages whose acceptance their sender has learned of.
     known: BTreeSet<MessageId>,
     /// Whose mailbox each is now; that of two copies of a device is one.

@@ -43,7 +43,7 @@ impl World {
         let accepted = matches!(content, Content::Accepted(_));
         self.steps(device, Input::Reply(id, content), |oracle, events| {
             if accepted {
-                oracle.hears(body, events);
+                oracle.hears(device, body, events);
             }
         });
     }

@@ -178,7 +178,7 @@ impl World {
             if self.setup.follow == Some(device) {
                 self.follows(&asked_words(&request.body));
             }
-            self.oracle.asks(device, &request.body);
+            self.oracle.asks(&self.devices[device], &request.body);
             self.watch.asks(&self.devices[device], &request.body);
             let roster = |roster: &[_]| members(&self.server, &self.devices, roster);
             self.deeds.asks(device, &request.body, roster);
