@@ -46,7 +46,11 @@ impl Step<'_> {
         let offered = offer::is_for(self.tx, serial)?;
         let former = offered.map(|row| conversation::get(self.tx, row));
         let former = former.transpose()?.flatten().and_then(|row| row.group_id);
-        let replaces = |id: &[u8]| former.as_deref() == Some(id);
+        // Whoever reads what comes in a line that it has left may have been let in there again.
+        self.write_rows()?;
+        let lines = conversation::groups_of_lines(self.tx)?;
+        let replaces =
+            |id: &[u8]| former.as_deref() == Some(id) || lines.iter().any(|line| line == id);
         let attempt = self.storage.attempt()?;
         let joined = match group::join_again(&self.mls(), &message, replaces) {
             Ok(joined) => joined,
@@ -156,6 +160,7 @@ impl Step<'_> {
             return fate;
         }
         self.storage.keep(attempt)?;
+        self.replace_line(&host, &to)?;
         self.make_room(&host)?;
         if joined.usage == PackageUse::Once {
             key_package::remove(self.tx, &joined.key_package)?;

@@ -6,6 +6,7 @@
 
 use keyfold_protocol::content;
 use keyfold_protocol::group::Group;
+use keyfold_protocol::rules::GroupView;
 use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 
 use super::{Notice, Step};
@@ -317,9 +318,26 @@ impl Step<'_> {
             .collect();
         for (id, kind, reference) in requests {
             self.drop_request(id)?;
-            if kind == Kind::Send {
-                self.unsend(line, Place(reference))?;
+            match kind {
+                Kind::Send => self.unsend(line, Place(reference))?,
+                // Nobody hears any more whether the move that it was for has been made.
+                Kind::Create => self.forget_intent(reference)?,
+                _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Somebody has let this device in again in a line that it has left behind: the group has taken the place of the one that was there.
+    pub(super) fn replace_line(&mut self, host: &Loaded, view: &GroupView) -> Result<(), Fault> {
+        for row in conversation::lines(self.tx, Some(host.row.row))? {
+            let mut line = self.expect(row)?;
+            if line.row.group_id.as_ref() == Some(&view.group_id) {
+                line.group = None;
+                line.change().group_id = None;
+                self.end_line(&mut line)?;
+            }
+            self.put(line);
         }
         Ok(())
     }

@@ -324,6 +324,17 @@ pub(crate) fn lines(tx: &Connection, of: Option<Row>) -> Result<Vec<Row>, Fault>
     )
 }
 
+/// The groups of all lines that are not in use.
+pub(crate) fn groups_of_lines(tx: &Connection) -> Result<Vec<Vec<u8>>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT group_id FROM conversation WHERE line_of IS NOT NULL AND group_id IS NOT NULL",
+    )?;
+    let groups = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(groups)
+}
+
 /// Deletes a row: a line that is over.
 pub(crate) fn remove(tx: &Connection, row: Row) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM conversation WHERE id = ?1")?

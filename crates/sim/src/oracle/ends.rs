@@ -31,10 +31,11 @@ impl Oracle {
                 continue;
             }
             let epoch = self.epochs[handle];
-            let roster = &self.rosters[&(handle.clone(), epoch)];
+            let rosters = &self.rosters[&(handle.clone(), epoch)];
+            let in_it = |number| rosters.iter().any(|entered| entered.members.contains(number));
             let mut seen: Option<(&String, &Vec<String>)> = None;
             for (device, screen) in devices.iter().zip(screens) {
-                if device.unlinked || !roster.contains(&device.number) {
+                if device.unlinked || !in_it(&device.number) {
                     continue;
                 }
                 let Some(shown) = screen.conversations.get(&conversation) else {

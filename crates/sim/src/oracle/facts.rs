@@ -10,6 +10,7 @@ use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
+use super::past::Entered;
 use super::{Check, Handle, MessageId, Moved, Oracle, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
@@ -87,17 +88,31 @@ impl Oracle {
     pub(super) fn has_left(&self, device: &Device, placed: &Placed) -> bool {
         let leaves = self.leaves.get(&device.number);
         let still_in = |from: u64| {
-            (from..=placed.epoch).all(|epoch| self.was_in(device, &placed.handle, epoch))
+            (from..=placed.epoch)
+                .all(|epoch| self.was_in_epoch(device, &placed.handle, epoch, placed.accepted))
         };
         leaves.into_iter().flatten().any(|(handle, order, epoch)| {
             *handle == placed.handle && *order <= placed.order && still_in(*epoch)
         })
     }
 
-    /// Whether a device was in this epoch.
-    pub(super) fn was_in(&self, device: &Device, handle: &Handle, epoch: u64) -> bool {
-        let roster = self.rosters.get(&(handle.clone(), epoch));
-        roster.is_some_and(|roster| roster.contains(&device.number))
+    /// Whether a device was in the epoch that this was placed in.
+    pub(super) fn was_in(&self, device: &Device, placed: &Placed) -> bool {
+        self.was_in_epoch(device, &placed.handle, placed.epoch, placed.accepted)
+    }
+
+    /// Whether a device was in this epoch, as the server knew it when it had accepted so many requests.
+    pub(super) fn was_in_epoch(
+        &self,
+        device: &Device,
+        handle: &Handle,
+        epoch: u64,
+        when: u64,
+    ) -> bool {
+        let rosters = self.rosters.get(&(handle.clone(), epoch));
+        let mut rosters = rosters.into_iter().flatten();
+        let roster = rosters.find(|entered| self.had(entered.order, when));
+        roster.is_some_and(|entered| entered.members.contains(&device.number))
     }
 
     /// The server has greeted a device.
@@ -109,7 +124,9 @@ impl Oracle {
 
     /// From now on there are two of a device: the copy was in each epoch as well.
     pub(super) fn was_in_as_well(&mut self, original: usize, copy: usize) {
-        let rosters = self.rosters.values_mut().chain(self.boxes.values_mut());
+        let rosters = self.rosters.values_mut().flatten();
+        let rosters = rosters.map(|entered| &mut entered.members);
+        let rosters = rosters.chain(self.boxes.values_mut());
         for roster in rosters.filter(|roster| roster.contains(&original)) {
             roster.insert(copy);
         }
@@ -160,9 +177,7 @@ impl Oracle {
                     at,
                 };
                 self.moves(&commit.handle, commit.epoch, moved);
-                if self.epochs.get(commit.handle.as_ref()).copied() < Some(next) {
-                    self.enters(server, &commit.handle, next, &commit.next_roster);
-                }
+                self.enters(server, &commit.handle, next, &commit.next_roster);
             }
             Body::Send(send) => {
                 let order = self.placed.len() as u64;
@@ -202,9 +217,12 @@ impl Oracle {
             .iter()
             .filter_map(|address| self.boxes.get(&server.mailbox_of(address)?));
         let members = boxes.flatten().copied().collect();
-        self.rosters
-            .entry((handle.to_vec(), epoch))
-            .or_insert(members);
+        let order = self.accepted as u64;
+        let entered = Entered { members, order };
+        let rosters = self.rosters.entry((handle.to_vec(), epoch)).or_default();
+        if !rosters.iter().any(|known| self.past.had(known.order, order)) {
+            rosters.push(entered);
+        }
         let newest = self.epochs.entry(handle.to_vec()).or_insert(epoch);
         *newest = (*newest).max(epoch);
     }

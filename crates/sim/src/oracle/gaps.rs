@@ -52,6 +52,6 @@ impl Oracle {
     /// What was said after it had overtaken it, and this came in an epoch that the device was not in: it was out for a while.
     fn was_out(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
         let home = (device.number, said.conversation.as_ref().to_vec());
-        !self.was_in(device, &placed.handle, placed.epoch) && self.parted.contains(&home)
+        !self.was_in(device, placed) && self.parted.contains(&home)
     }
 }

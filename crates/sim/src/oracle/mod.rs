@@ -24,7 +24,7 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 use crate::device::Device;
 pub use excuse::Excuse;
 use excuse::Span;
-use past::Past;
+use past::{Entered, Past};
 pub(crate) use past::{Carried, Moved, reads};
 use rest::at_rest;
 use screen::Screen;
@@ -120,7 +120,7 @@ pub(crate) struct Oracle {
     /// Whose mailbox each is now; that of two copies of a device is one.
     boxes: BTreeMap<MailboxId, BTreeSet<usize>>,
     /// The devices of each epoch. A server that was put back gives the numbers of mailboxes anew, hence not these.
-    rosters: BTreeMap<(Handle, u64), BTreeSet<usize>>,
+    rosters: BTreeMap<(Handle, u64), Vec<Entered>>,
     epochs: BTreeMap<Handle, u64>,
     /// Devices whose person has said that they leave, with the place and epoch of that: what comes until somebody takes them
     /// out is theirs no more.

@@ -28,6 +28,14 @@ pub(crate) struct Moved {
     pub(crate) at: u64,
 }
 
+/// Who was in an epoch from when on: a server that was put back may have another epoch of the same number.
+#[derive(Clone, Debug)]
+pub(super) struct Entered {
+    pub(super) members: BTreeSet<usize>,
+    /// Requests that the server had accepted by then, this one included.
+    pub(super) order: u64,
+}
+
 /// What there was before devices and the server were put back.
 #[derive(Default)]
 pub(super) struct Past {
@@ -127,7 +135,7 @@ impl Oracle {
 
     /// Whether the device was in the epoch that carried it.
     pub(crate) fn is_in(&self, device: &Device, carried: &Carried) -> bool {
-        self.was_in(device, &carried.handle, carried.epoch)
+        self.was_in_epoch(device, &carried.handle, carried.epoch, carried.accepted)
     }
 
     /// How many texts the device was to read of what the server took before this and after.

@@ -29,7 +29,7 @@ impl Oracle {
         let mut found = Vec::new();
         for (device, screen) in devices.iter().zip(screens) {
             let shown = screen.count(&said.text);
-            let wanted = usize::from(self.was_in(device, &placed.handle, placed.epoch));
+            let wanted = usize::from(self.was_in(device, placed));
             if shown == wanted {
                 continue;
             }
