@@ -265,7 +265,8 @@ impl Step<'_> {
             .collect();
         for (id, place) in requests {
             let entry = timeline::get(self.tx, place)?;
-            let leaves = entry.is_some_and(|entry| content::is_leaving(&entry.body).unwrap_or(false));
+            let leaves =
+                entry.is_some_and(|entry| content::is_leaving(&entry.body).unwrap_or(false));
             let Some(waiting) = self.memory.outbox.get_mut(&id).filter(|_| !leaves) else {
                 continue;
             };

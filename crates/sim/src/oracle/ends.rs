@@ -32,7 +32,11 @@ impl Oracle {
             }
             let epoch = self.epochs[handle];
             let rosters = &self.rosters[&(handle.clone(), epoch)];
-            let in_it = |number| rosters.iter().any(|entered| entered.members.contains(number));
+            let in_it = |number| {
+                rosters
+                    .iter()
+                    .any(|entered| entered.members.contains(number))
+            };
             let mut seen: Option<(&String, &Vec<String>)> = None;
             for (device, screen) in devices.iter().zip(screens) {
                 if device.unlinked || !in_it(&device.number) {

@@ -96,7 +96,12 @@ impl Oracle {
         }
     }
 
-    fn had_lost_its_place(&self, device: usize, conversation: ConversationId, at: u64) -> bool {
+    pub(super) fn had_lost_its_place(
+        &self,
+        device: usize,
+        conversation: ConversationId,
+        at: u64,
+    ) -> bool {
         let places = self.places_lost.get(&(device, conversation));
         let mut places = places.into_iter().flatten();
         self.came_apart() && places.any(|span| (span.from..=span.to).contains(&at))

@@ -220,7 +220,10 @@ impl Oracle {
         let order = self.accepted as u64;
         let entered = Entered { members, order };
         let rosters = self.rosters.entry((handle.to_vec(), epoch)).or_default();
-        if !rosters.iter().any(|known| self.past.had(known.order, order)) {
+        if !rosters
+            .iter()
+            .any(|known| self.past.had(known.order, order))
+        {
             rosters.push(entered);
         }
         let newest = self.epochs.entry(handle.to_vec()).or_insert(epoch);
@@ -282,7 +285,9 @@ impl Oracle {
             }
         }
         for (shown, messages) in groups {
-            let sent = sent.iter().filter(|(conversation, _)| *conversation == shown);
+            let sent = sent
+                .iter()
+                .filter(|(conversation, _)| *conversation == shown);
             let sent: Vec<ContentId> = sent.map(|(_, id)| *id).collect();
             if sent.len() == messages.len() {
                 for (id, message) in sent.into_iter().zip(messages) {
@@ -305,7 +310,9 @@ fn shown_in(device: &Device, handle: &[u8]) -> Option<ConversationId> {
     let select = "SELECT shown.public_id FROM conversation AS one
                   JOIN conversation AS shown ON shown.id = one.shown_in WHERE one.handle = ?1";
     let copied = device.copied()?;
-    let shown = copied.database.query_row(select, [handle], |row| row.get(0));
+    let shown = copied
+        .database
+        .query_row(select, [handle], |row| row.get(0));
     let shown: Vec<u8> = shown.ok()?;
     ConversationId::try_from(shown.as_slice()).ok()
 }

@@ -6,7 +6,8 @@ use crate::device::Device;
 
 impl Oracle {
     /// A gap is right where as many texts of the same person are not shown, and that is excused. More may be missing that are no
-    /// texts: that the person leaves. Such a one alone is a gap where the server was put back and has lost it.
+    /// texts: that the person leaves. Such a one alone is a gap where the server or the device was put back, and on a device that had lost
+    /// its place.
     pub(super) fn judge_gaps(
         &self,
         screen: &Screen,
@@ -25,7 +26,10 @@ impl Oracle {
                 Some(devices[*by].person) == gap.from && *conversation == gap.conversation
             });
             let leavings: Vec<u64> = leavings.map(|(_, _, at)| *at).collect();
-            let is_lost = |at: &&u64| self.excuse_of_server(**at).is_some();
+            let is_lost = |at: &&u64| {
+                self.excuse_of_restoring(device.number, **at).is_some()
+                    || self.had_lost_its_place(device.number, gap.conversation, **at)
+            };
             let lost = leavings.iter().filter(is_lost).count() as u64;
             let more = (leavings.len() as u64).max(1);
             let rogue = gap.from.is_some_and(|from| self.rogues.contains(&from));

@@ -24,8 +24,8 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 use crate::device::Device;
 pub use excuse::Excuse;
 use excuse::Span;
-use past::{Entered, Past};
 pub(crate) use past::{Carried, Moved, reads};
+use past::{Entered, Past};
 use rest::at_rest;
 use screen::Screen;
 
