@@ -13,7 +13,7 @@ use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::is_due;
 use crate::table::outbox::Kind;
-use crate::table::timeline::{self, Stage};
+use crate::table::timeline::{self, Place, Stage};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -51,6 +51,7 @@ impl Step<'_> {
         while self.session.greeted
             && loaded.row.epoch >= loaded.row.server_epoch
             && self.memory.open_requests(loaded.row.row) == 0
+            && !self.has_said_to_leave(loaded)?
         {
             let Some(intent) = self.next_intent(loaded.row.row, Wish::is_change)? else {
                 return Ok(());
@@ -72,6 +73,24 @@ impl Step<'_> {
             self.encrypt_waiting(loaded)?;
         }
         Ok(())
+    }
+
+    /// Whether it is on its way that this account leaves. Who would be added after that would not hear of it.
+    fn has_said_to_leave(&self, loaded: &Loaded) -> Result<bool, Fault> {
+        if !loaded.leaving {
+            return Ok(false);
+        }
+        let row = Some(loaded.row.row);
+        for waiting in self.memory.outbox.values() {
+            if waiting.conversation == row
+                && waiting.kind == Kind::Send
+                && let Some(entry) = timeline::get(self.tx, Place(waiting.reference))?
+                && content::is_leaving(&entry.body).unwrap_or(false)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Encrypts own messages that wait, as far as the pipeline takes them.
