@@ -123,8 +123,9 @@ impl Step<'_> {
         by: AccountId,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let members = member::all(self.tx, loaded.row.row)?;
-        if !members.iter().any(|member| member.account == by) {
+        let row = loaded.row.row;
+        let me = self.me()?.account();
+        if by != me && !self.who_can_say(row)?.contains(&by) {
             return Ok(());
         }
         match loaded.row.standing {
@@ -134,22 +135,38 @@ impl Step<'_> {
             }
             _ => return Ok(()),
         }
-        finding::add(self.tx, loaded.row.row, &by, Finding::SaysGone)?;
-        let me = self.me()?.account();
-        let others = members.iter().filter(|member| member.account != me).count();
-        let say = finding::all(self.tx, loaded.row.row, Finding::SaysGone)?;
+        finding::add(self.tx, row, &by, Finding::SaysGone)?;
+        let say = finding::all(self.tx, row, Finding::SaysGone)?;
+        let can_say = self.who_can_say(row)?;
         // One may lie; an own device does not.
-        if by == me || say.len() >= others.min(2) {
-            let (place, astray) = (loaded.row.place(), self.astray(loaded, &say)?);
-            let objecting = finding::all(self.tx, loaded.row.row, Finding::Objects)?;
-            self.removed(loaded, None, at)?;
-            if let Some(place) = place {
-                self.tell_astray(loaded, place, &astray)?;
-                if !objecting.is_empty() {
-                    given_up::add(self.tx, loaded.row.row, place)?;
-                }
-            }
+        if by != me && say.intersection(&can_say).count() < can_say.len().min(2) {
+            return Ok(());
+        }
+        let (place, astray) = (loaded.row.place(), self.astray(loaded, &say)?);
+        let objecting = finding::all(self.tx, row, Finding::Objects)?;
+        self.removed(loaded, None, at)?;
+        let Some(place) = place else {
+            return Ok(());
+        };
+        self.tell_astray(loaded, place, &astray)?;
+        if !objecting.is_empty() {
+            given_up::add(self.tx, row, place)?;
         }
         Ok(())
+    }
+
+    /// Who can say that this account was removed: the other members, or, where they are all out by now, those whom they have named.
+    fn who_can_say(&self, row: Row) -> Result<BTreeSet<AccountId>, Fault> {
+        let me = self.me()?.account();
+        let out = finding::all(self.tx, row, Finding::IsOut)?;
+        let is_in = |account: &AccountId| *account != me && !out.contains(account);
+        let members = member::all(self.tx, row)?.into_iter();
+        let mut can_say: BTreeSet<AccountId> = members.map(|one| one.account).collect();
+        can_say.retain(is_in);
+        if can_say.is_empty() {
+            can_say = finding::all(self.tx, row, Finding::Named)?;
+            can_say.retain(is_in);
+        }
+        Ok(can_say)
     }
 }

@@ -56,6 +56,7 @@ impl Step<'_> {
             let Some(intent) = self.next_intent(loaded.row.row, Wish::is_change)? else {
                 return Ok(());
             };
+            let intent = self.first_who_leaves(loaded.row.row, intent)?;
             if !self.load_group(loaded)? {
                 return Ok(());
             }
@@ -73,6 +74,18 @@ impl Step<'_> {
             self.encrypt_waiting(loaded)?;
         }
         Ok(())
+    }
+
+    /// Whoever is added has not heard of those who leave: they are taken out before, and without waiting for somebody who is quicker.
+    fn first_who_leaves(&self, row: Row, intent: IntentRow) -> Result<IntentRow, Fault> {
+        if !intent.wish.adds() {
+            return Ok(intent);
+        }
+        let ready = |one: &IntentRow| {
+            one.wish == Wish::RemoveLeavers && one.progress == Progress::Ready
+        };
+        let first = intent::of(self.tx, row)?.into_iter().find(ready);
+        Ok(first.unwrap_or(intent))
     }
 
     /// Whether it is on its way that this account leaves. Who would be added after that would not hear of it.

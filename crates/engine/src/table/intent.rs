@@ -109,6 +109,14 @@ impl Wish {
         )
     }
 
+    /// Somebody comes in by it who has not heard what was said before.
+    pub(crate) const fn adds(&self) -> bool {
+        matches!(
+            self,
+            Self::Add | Self::AddDevice(_) | Self::Readmit { .. } | Self::Reinvite(_)
+        )
+    }
+
     /// As a role.
     pub(crate) const fn role(number: u8) -> Role {
         match number {
