@@ -102,9 +102,9 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<bool, Fault> {
         let device = sender.device();
-        let known = match loaded.heard.remove(&device) {
-            Some((heard, _)) => Some(heard),
-            None => heard::get(self.tx, loaded.row.row, &device)?,
+        let (known, unwritten) = match loaded.heard.remove(&device) {
+            Some((heard, unwritten)) => (Some(heard), unwritten),
+            None => (heard::get(self.tx, loaded.row.row, &device)?, false),
         };
         let mut heard = known.unwrap_or_else(Heard::first);
         let again = heard.may_be_said_again(content.counter)
@@ -126,7 +126,7 @@ impl Step<'_> {
         if new {
             heard.hear(content.counter);
         }
-        loaded.heard.insert(device, (heard, new));
+        loaded.heard.insert(device, (heard, new || unwritten));
         Ok(new && !again)
     }
 
