@@ -11,7 +11,7 @@ use crate::limits::LEAVE_JITTER;
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::heard::{self, Heard, Turn};
-use crate::table::intent::{self, Progress, Wish};
+use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::leaver;
 use crate::table::timeline::{self, EntryRow, Kind, Place, Stage};
 
@@ -240,11 +240,11 @@ impl Step<'_> {
         let encoded = LeaveProof::encode_list(&[*proof]);
         leaver::add(self.tx, loaded.row.row, &proof.account, &encoded)?;
         self.note(loaded, Some(proof.account), &Notice::Left, at)?;
-        let intents = intent::of(self.tx, loaded.row.row)?;
-        if intents
-            .iter()
-            .any(|intent| intent.wish == Wish::RemoveLeavers)
-        {
+        // A commit that is on its way already does not take them out.
+        let waits = |intent: &IntentRow| {
+            intent.wish == Wish::RemoveLeavers && intent.progress != Progress::Requested
+        };
+        if intent::of(self.tx, loaded.row.row)?.iter().any(waits) {
             return Ok(());
         }
         let jitter = self.rng.with(|rng| rng.next_u64());
