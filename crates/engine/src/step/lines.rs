@@ -2,7 +2,7 @@
 //!
 //! A line other than the one in use is a row of conversations of its own. Standing `Creating`, it is to take over once the server
 //! has it; `Active`, it is left behind and what still comes in it is shown; `Held`, it is over as soon as nothing can be on its
-//! way any more.
+//! way any more, or, where it has a time, only read until then.
 
 use keyfold_protocol::content;
 use keyfold_protocol::group::Group;
@@ -103,7 +103,7 @@ impl Step<'_> {
         if usable {
             self.leave_behind(line)?;
         } else {
-            self.line_over(line)?;
+            self.only_read(line);
         }
         if by == Some(self.me()?.account()) {
             self.reinvite_later(host.row.row, 0)?;
@@ -196,6 +196,15 @@ impl Step<'_> {
         self.wake(when);
         self.reschedule = true;
         Ok(())
+    }
+
+    /// A line is left behind in which nothing may be encrypted here: what others say in it, until they have heard of the move, is read.
+    fn only_read(&mut self, line: &mut Loaded) {
+        let due = self.now.after(LINE_RETENTION);
+        let row = line.change();
+        row.standing = Standing::Held(String::new());
+        row.update_due = Some(due);
+        self.reschedule = true;
     }
 
     /// Nothing more can be said in a line: it ends when what is on its way has come.

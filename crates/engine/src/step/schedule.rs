@@ -119,7 +119,8 @@ impl Step<'_> {
 
     /// Everything that was on its way has come.
     fn passed_by(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
-        let over = matches!(loaded.row.standing, Standing::Held(_)) && loaded.row.line_of.is_some();
+        let held = matches!(loaded.row.standing, Standing::Held(_)) && loaded.row.line_of.is_some();
+        let over = held && loaded.row.update_due.is_none();
         match (over, self.session.caught_up) {
             (true, true) => self.end_line(loaded),
             (true, false) => self.look_again(loaded.row.row),

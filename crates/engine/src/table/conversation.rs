@@ -355,7 +355,8 @@ pub(crate) fn asking_after(tx: &Connection, time: Timestamp) -> Result<Vec<Row>,
 pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
     rows(
         tx,
-        "SELECT id FROM conversation WHERE standing IN (1, 5) AND (update_due <= ?1 OR past_due <= ?1)",
+        "SELECT id FROM conversation WHERE (standing IN (1, 5) OR standing = 4 AND line_of IS NOT NULL)
+         AND (update_due <= ?1 OR past_due <= ?1)",
         [instant(now)],
     )
 }
@@ -363,10 +364,16 @@ pub(crate) fn due(tx: &Connection, now: Timestamp) -> Result<Vec<Row>, Fault> {
 /// When the next update is due, or the next erasure if those are done now.
 pub(crate) fn next_due(tx: &Connection, erasures: bool) -> Result<Option<Timestamp>, Fault> {
     let updates: Option<i64> = tx
-        .prepare_cached("SELECT min(update_due) FROM conversation WHERE standing IN (1, 5)")?
+        .prepare_cached(
+            "SELECT min(update_due) FROM conversation
+             WHERE standing IN (1, 5) OR standing = 4 AND line_of IS NOT NULL",
+        )?
         .query_row([], |row| row.get(0))?;
     let erasure: Option<i64> = tx
-        .prepare_cached("SELECT min(past_due) FROM conversation WHERE standing = 1")?
+        .prepare_cached(
+            "SELECT min(past_due) FROM conversation
+             WHERE standing = 1 OR standing = 4 AND line_of IS NOT NULL",
+        )?
         .query_row([], |row| row.get(0))?;
     let due = updates
         .into_iter()
