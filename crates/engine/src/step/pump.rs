@@ -81,9 +81,8 @@ impl Step<'_> {
         if !intent.wish.adds() {
             return Ok(intent);
         }
-        let ready = |one: &IntentRow| {
-            one.wish == Wish::RemoveLeavers && one.progress == Progress::Ready
-        };
+        let ready =
+            |one: &IntentRow| one.wish == Wish::RemoveLeavers && one.progress == Progress::Ready;
         let first = intent::of(self.tx, row)?.into_iter().find(ready);
         Ok(first.unwrap_or(intent))
     }

@@ -1,8 +1,11 @@
 //! Why a text may be missing. What is not listed here is no excuse.
 
+use std::collections::BTreeSet;
+
 use keyfold_wire::ids::ConversationId;
 
-use super::{Oracle, Placed, Said};
+use super::screen::Screen;
+use super::{Handle, Oracle, Placed, Said};
 use crate::device::Device;
 
 /// Why a member's device need not show a text, or why a text never came to be at the server.
@@ -22,7 +25,8 @@ pub enum Excuse {
     DeviceRestored,
     /// Two devices went on from one state.
     DeviceCloned,
-    /// The device had lost its place in the conversation, for others had gone on elsewhere, and was not back yet.
+    /// The device had lost its place in the conversation, for others had gone on elsewhere, and was not back yet; or it was said at a
+    /// place that this device never was at, by one that then lost it.
     PlaceLost,
     /// A malicious server did not deliver it.
     Withheld,
@@ -96,6 +100,38 @@ impl Oracle {
         }
     }
 
+    pub(super) fn moves_about(
+        &mut self,
+        device: usize,
+        conversation: ConversationId,
+        event: (u64, bool),
+    ) {
+        let about = self.moved_about.entry((device, conversation)).or_default();
+        about.push(event);
+    }
+
+    /// In which groups each device shows anything.
+    pub(super) fn shown_of(&self, screens: &[Screen]) -> BTreeSet<(usize, Handle)> {
+        let shown = screens.iter().flat_map(|screen| {
+            let ids = screen.shown.iter().map(|(id, _)| id);
+            ids.map(|id| (screen.device, self.said.get(id)))
+        });
+        let placed = shown.filter_map(|(device, said)| {
+            let placed = self.placed.get(said?.message.as_ref()?)?;
+            Some((device, placed.handle.clone()))
+        });
+        placed.collect()
+    }
+
+    /// Whether this was said in a group that the device never followed to, and the next that its sender heard was that nobody does.
+    fn was_said_astray(&self, said: &Said, placed: &Placed, device: usize) -> bool {
+        let about = self.moved_about.get(&(said.device, said.conversation));
+        let mut about = about.into_iter().flatten();
+        let next = about.find(|(at, _)| *at >= placed.at);
+        let never = !self.shows.contains(&(device, placed.handle.clone()));
+        self.came_apart() && never && next.is_some_and(|(_, lost)| *lost)
+    }
+
     pub(super) fn had_lost_its_place(
         &self,
         device: usize,
@@ -166,7 +202,8 @@ impl Oracle {
         } else if self.was_away(device.number, placed.at) {
             Some(Excuse::RetentionPassed)
         } else {
-            let lost = self.had_lost_its_place(device.number, said.conversation, placed.at);
+            let lost = self.had_lost_its_place(device.number, said.conversation, placed.at)
+                || self.was_said_astray(said, placed, device.number);
             let restored = self.excuse_of_restoring(device.number, placed.at);
             restored.or_else(|| lost.then_some(Excuse::PlaceLost))
         }

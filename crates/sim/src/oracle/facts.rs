@@ -50,9 +50,16 @@ impl Oracle {
     pub(crate) fn parts(&mut self, device: usize, events: &[Event], now: u64) {
         for event in events {
             match event {
-                Event::Rejoining(conversation, _) => self.loses_place(device, *conversation, now),
+                Event::Rejoining(conversation, _) => {
+                    self.loses_place(device, *conversation, now);
+                    self.moves_about(device, *conversation, (now, true));
+                }
+                Event::Removed(conversation) => {
+                    self.moves_about(device, *conversation, (now, true));
+                }
                 Event::Back(conversation) | Event::Moved(conversation) => {
                     self.has_its_place(device, *conversation, now);
+                    self.moves_about(device, *conversation, (now, false));
                 }
                 _ => {}
             }

@@ -145,6 +145,10 @@ pub(crate) struct Oracle {
     restored: BTreeMap<usize, Vec<Span>>,
     /// From when to when a device had lost its place in a conversation.
     places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
+    /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.
+    moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
+    /// In which groups each device shows anything.
+    shows: BTreeSet<(usize, Handle)>,
     cloned: BTreeSet<usize>,
     /// What a malicious server kept from which device.
     withheld: BTreeSet<(usize, MessageId)>,
@@ -177,6 +181,7 @@ impl Oracle {
             self.told
                 .extend(told.map(|why| (screen.device, why.clone())));
         }
+        self.shows = self.shown_of(&screens);
         let mut found = Found::new();
         let mut note = |check: Check, words: Vec<String>| {
             found.extend(words.into_iter().map(|words| (check, words)));
