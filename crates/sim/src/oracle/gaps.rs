@@ -14,10 +14,17 @@ impl Oracle {
         device: &Device,
         devices: &[Device],
     ) -> Vec<String> {
+        // Of several one-to-one conversations that two people have begun, one shows all.
+        let is_shown_in = |said: &Said, gap: &Gap| {
+            let direct = screen.conversations.get(&gap.conversation);
+            let direct = direct.is_some_and(|shown| shown.direct);
+            said.conversation == gap.conversation
+                || direct && !screen.conversations.contains_key(&said.conversation)
+        };
         let right = |gap: &&Gap| {
             let rightly = self.said.values().filter(|said| {
                 Some(devices[said.device].person) == gap.from
-                    && said.conversation == gap.conversation
+                    && is_shown_in(said, gap)
                     && screen.count(&said.text) == 0
                     && self.is_missing_rightly(said, device, devices)
             });

@@ -5,7 +5,7 @@
 //! is kept, of what happened.
 
 use keyfold_engine::limits::{
-    ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_GIVEN_UP, MAX_OFFERS, MAX_PARKED,
+    ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_GIVEN_UP, MAX_LINES, MAX_OFFERS, MAX_PARKED,
 };
 use keyfold_wire::limits::MAX_DEVICES;
 use rusqlite::Connection;
@@ -112,7 +112,16 @@ impl Oracle {
             ("setting", rows("setting"), SETTINGS),
             ("mailbox", rows("mailbox"), 1),
             ("contact", rows("contact"), size.people),
-            ("conversation", conversations, self.begun),
+            (
+                "conversation",
+                rows("conversation WHERE line_of IS NULL"),
+                self.begun,
+            ),
+            (
+                "conversation",
+                rows("conversation WHERE line_of IS NOT NULL"),
+                self.lines(conversations),
+            ),
             ("member", rows("member"), conversations * size.people),
             (
                 "timeline",
@@ -153,6 +162,15 @@ impl Oracle {
                 MLS_PER_GROUP * groups + MLS_PER_PACKAGE * packages + 2,
             ),
         ]
+    }
+
+    /// Lines that conversations have left behind, until somebody has ended them.
+    fn lines(&self, conversations: usize) -> usize {
+        if self.came_apart() {
+            MAX_LINES * conversations
+        } else {
+            0
+        }
     }
 
     /// Key packages that a device has offered: whoever was told where it is may answer for a day.
