@@ -7,6 +7,7 @@
 use keyfold_engine::limits::{
     ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_GIVEN_UP, MAX_LINES, MAX_OFFERS, MAX_PARKED,
 };
+use keyfold_wire::ids::DeviceId;
 use keyfold_wire::limits::MAX_DEVICES;
 use rusqlite::Connection;
 
@@ -64,7 +65,7 @@ impl Oracle {
         server: &Server,
         size: &Size,
     ) -> Vec<String> {
-        let mut found = self.judge_store(server, size);
+        let mut found = self.judge_store(devices, server, size);
         let kept = |one: &&Device| !one.unlinked && !self.is_clone(one.number);
         for device in devices.iter().filter(kept) {
             let Some(copied) = device.copied() else {
@@ -187,17 +188,23 @@ impl Oracle {
         if self.came_apart() { MAX_PARKED } else { 0 }
     }
 
-    fn judge_store(&self, server: &Server, size: &Size) -> Vec<String> {
+    fn judge_store(&self, devices: &[Device], server: &Server, size: &Size) -> Vec<String> {
         // Of a server on a disk nobody counts the rows: those worlds are not judged by them.
         let Some(census) = server.census() else {
             return Vec::new();
         };
         let renewed: usize = self.renewed.values().sum();
         let spent = PACKAGES * size.suites * (REPLACED * size.devices + renewed);
+        // What comes for a copy that is turned away waits until it is too old, or its person removes that device.
+        let turned_away = |id: &DeviceId| {
+            let mut copies = devices.iter().filter(|one| one.id == Some(*id));
+            copies.any(|one| self.is_clone(one.number))
+        };
+        let items = census.items.iter().filter(|(id, _)| !turned_away(id));
         let bounds = [
             ("accounts", census.accounts, size.people),
             ("mailboxes", census.mailboxes, size.devices),
-            ("items", census.items, 0),
+            ("items", items.map(|(_, items)| items).sum(), 0),
             ("revoked serials", census.revoked, spent + self.accepted),
             (
                 "key packages",

@@ -1,19 +1,22 @@
 //! Looking into the store from outside: how much it keeps, and all of it as bytes. For simulations that judge what lies at a
 //! server.
 
+use std::collections::BTreeMap;
+
 use keyfold_wire::Message as _;
+use keyfold_wire::ids::DeviceId;
 
 use super::MemoryStore;
 
 /// How many rows there are of what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
     /// Accounts.
     pub accounts: usize,
     /// Mailboxes, one for each device.
     pub mailboxes: usize,
-    /// Items that wait in all mailboxes.
-    pub items: usize,
+    /// Items that wait, by the device that they wait for.
+    pub items: BTreeMap<DeviceId, usize>,
     /// Serials that were revoked.
     pub revoked: usize,
     /// Key packages that can be handed out.
@@ -40,7 +43,9 @@ impl MemoryStore {
         for mailbox in state.mailboxes.values() {
             let spent = mailbox.packages.iter().filter(|one| one.spent.is_some());
             let spent = spent.count();
-            census.items += mailbox.items.len();
+            if !mailbox.items.is_empty() {
+                census.items.insert(mailbox.device, mailbox.items.len());
+            }
             census.revoked += mailbox.revoked.len();
             census.spent += spent;
             census.packages += mailbox.packages.len() - spent;
