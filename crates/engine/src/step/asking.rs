@@ -79,7 +79,7 @@ impl Step<'_> {
 
     /// Whether somebody can say where the conversation goes on: who is elsewhere for certain, or is said to have been a member.
     pub(super) fn somebody_knows(&self, row: Row) -> Result<bool, Fault> {
-        let out = finding::all(self.tx, row, Finding::IsOut)?;
+        let out = self.who_is_out(row)?;
         let mut knows = finding::all(self.tx, row, Finding::Named)?;
         knows.append(&mut finding::all(self.tx, row, Finding::Objects)?);
         Ok(!knows.is_subset(&out))
@@ -147,7 +147,7 @@ impl Step<'_> {
         let me = self.me()?.account();
         let found = |what| finding::all(self.tx, row, what);
         let (objecting, said) = (found(Finding::Objects)?, found(Finding::SaysGone)?);
-        let out = found(Finding::IsOut)?;
+        let out = self.who_is_out(row)?;
         let mut members = member::all(self.tx, row)?;
         members.retain(|member| member.account != me || member.devices > 1);
         // Who is said to be gone asks those who have not said so, and its own devices, which know no more, after them.

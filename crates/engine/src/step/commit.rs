@@ -20,7 +20,7 @@ use crate::outcome::Failure;
 use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::{address, key_package, leaver};
+use crate::table::{address, key_package, leaver, linked};
 
 /// A change to commit, or why there is none.
 type Planned = Result<Change, Attempt>;
@@ -118,24 +118,27 @@ impl Step<'_> {
         Ok(request)
     }
 
+    /// Lets a device in again, or for the first time where this one has added it to the account.
     fn plan_readmit(
         &self,
         view: &GroupView,
         (account, device): ([u8; 32], [u8; 16]),
         key_package: &[u8],
+        own: bool,
     ) -> Planned {
         let (account, device) = (AccountId::new(account), DeviceId::new(device));
         let leaf = leaf_of(view, account, device);
         let package = self.offered(key_package, account, device);
-        let (Some(leaf), Some(package)) = (leaf, package) else {
+        let Some(package) = package.filter(|package| package.suite() == view.suite) else {
             return Err(Attempt::Over(Ok(())));
         };
         // Another of those that were asked was quicker.
-        if leaf.address == package.address() || package.suite() != view.suite {
+        let is_in = leaf.is_some_and(|leaf| leaf.address == package.address());
+        if is_in || (leaf.is_none() && !own) {
             return Err(Attempt::Over(Ok(())));
         }
         Ok(Change {
-            removed: vec![leaf.index],
+            removed: leaf.map(|leaf| leaf.index).into_iter().collect(),
             added: vec![package],
             ..Change::default()
         })
@@ -175,7 +178,11 @@ impl Step<'_> {
                 account,
                 device,
                 key_package,
-            } => self.plan_readmit(view, (*account, *device), key_package),
+            } => {
+                let linked = linked::all(self.tx)?;
+                let own = linked.iter().any(|(one, _)| one.as_bytes() == device);
+                self.plan_readmit(view, (*account, *device), key_package, own)
+            }
             Wish::Reinvite(_) => self.plan_reinvite(loaded.row.row, &current.group, intent)?,
             Wish::End => Ok(Change {
                 update: Some(Update::default()),

@@ -17,7 +17,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::{address, key_package, member};
+use crate::table::{address, key_package, linked, member};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -111,10 +111,17 @@ impl Step<'_> {
         let view = loaded.group.as_ref().map(|current| current.group.view());
         let is_member =
             view.is_some_and(|view| leaf_of(view, from.account(), from.device()).is_some());
-        if !is_member {
+        if !is_member && !self.is_own_device(from)? {
             return self.answer_ask(loaded, from, package, Errand::NotAMember);
         }
         self.wish_readmit(loaded.row.row, from, package)
+    }
+
+    /// Whether this device has added that one to the account: then it belongs wherever this one is.
+    fn is_own_device(&self, leaf: &LeafView) -> Result<bool, Fault> {
+        let linked = linked::all(self.tx)?;
+        let own = leaf.account() == self.me()?.account();
+        Ok(own && linked.iter().any(|(device, _)| *device == leaf.device()))
     }
 
     /// Takes a device out and adds it again in a while, unless somebody is quicker.

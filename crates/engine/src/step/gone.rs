@@ -155,10 +155,21 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Who has left or was removed, as far as is known here. A device of somebody who is in may have said so, that is not in itself.
+    pub(super) fn who_is_out(&self, row: Row) -> Result<BTreeSet<AccountId>, Fault> {
+        let mut out = finding::all(self.tx, row, Finding::IsOut)?;
+        for is_in in [Finding::SaysGone, Finding::Objects] {
+            for account in finding::all(self.tx, row, is_in)? {
+                out.remove(&account);
+            }
+        }
+        Ok(out)
+    }
+
     /// Who can say that this account was removed: the other members, or, where they are all out by now, those whom they have named.
     fn who_can_say(&self, row: Row) -> Result<BTreeSet<AccountId>, Fault> {
         let me = self.me()?.account();
-        let out = finding::all(self.tx, row, Finding::IsOut)?;
+        let out = self.who_is_out(row)?;
         let is_in = |account: &AccountId| *account != me && !out.contains(account);
         let members = member::all(self.tx, row)?.into_iter();
         let mut can_say: BTreeSet<AccountId> = members.map(|one| one.account).collect();

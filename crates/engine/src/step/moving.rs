@@ -129,7 +129,7 @@ impl Step<'_> {
     /// Who need not be in the group in which a conversation goes on: those who leave or are out, and those who have broken it.
     fn gone(&self, loaded: &Loaded) -> Result<BTreeSet<AccountId>, Fault> {
         let mut gone = finding::all(self.tx, loaded.row.row, Finding::Broke)?;
-        gone.extend(finding::all(self.tx, loaded.row.row, Finding::IsOut)?);
+        gone.extend(self.who_is_out(loaded.row.row)?);
         let leavers = leaver::all(self.tx, loaded.row.row)?;
         gone.extend(leavers.into_iter().map(|(account, _)| account));
         Ok(gone)
