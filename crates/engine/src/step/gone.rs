@@ -93,8 +93,7 @@ impl Step<'_> {
     /// Sends the errands of these wishes whose receivers' key packages are here.
     pub(super) fn try_errands(&mut self, host: &Loaded) -> Result<(), Fault> {
         while self.session.greeted {
-            let is_errand = |wish: &Wish| matches!(wish, Wish::NotFollowed(..) | Wish::TellGone);
-            let Some(intent) = self.next_intent(host.row.row, is_errand)? else {
+            let Some(intent) = self.next_intent(host.row.row, Wish::is_errand)? else {
                 return Ok(());
             };
             let errand = match intent.wish {

@@ -174,7 +174,10 @@ impl Step<'_> {
         let row = loaded.row.row;
         self.drop_requests(row)?;
         for intent in intent::of(self.tx, row)? {
-            self.intent_over(loaded, &intent, Err(why.clone()))?;
+            // Others hear all the same what they have to.
+            if !intent.wish.is_errand() {
+                self.intent_over(loaded, &intent, Err(why.clone()))?;
+            }
         }
         let parting: BTreeSet<i64> = self.memory.parting(row).collect();
         for entry in timeline::own_unsettled(self.tx, loaded.row.shown_in, row)? {

@@ -109,6 +109,11 @@ impl Wish {
         )
     }
 
+    /// Others hear something by it, whether or not this device is in the conversation.
+    pub(crate) const fn is_errand(&self) -> bool {
+        matches!(self, Self::NotFollowed(..) | Self::TellGone)
+    }
+
     /// Somebody comes in by it who has not heard what was said before.
     pub(crate) const fn adds(&self) -> bool {
         matches!(
