@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group, NewGroup, Staged, Update};
 use keyfold_protocol::rules::{GroupView, Violation};
-use keyfold_protocol::state::{Kind as ConversationKind, Place, Role};
+use keyfold_protocol::state::{Kind as ConversationKind, Role};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
 use keyfold_wire::v1;
 
@@ -16,7 +16,9 @@ use super::commit::addresses_of;
 use super::content::Fate;
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AGAIN, OBJECT_AT_MOST};
+use crate::limits::{
+    MAX_GONE, MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AGAIN, OBJECT_AT_MOST,
+};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address;
@@ -287,7 +289,7 @@ impl Step<'_> {
         let view = host.group.as_ref().map(|current| current.group.view());
         let knows_more = view.is_some_and(|view| view.knows_less_than(to));
         if is_out || !knows_more || !self.locate_among(host, &to.accounts())? {
-            self.object(host, to.state.place(), maker)?;
+            self.object(host, to, maker)?;
         }
         if finding::add(self.tx, host.row.row, &maker, Finding::MovedBadly)? {
             let words = format!("a move of this conversation to a new place: {why}");
@@ -299,15 +301,23 @@ impl Step<'_> {
     }
 
     /// The maker may not know that its idea of the conversation is old: it is told, and again when it goes on, for the first word
-    /// may have been lost.
-    fn object(&mut self, host: &Loaded, to: Place, maker: AccountId) -> Result<(), Fault> {
-        let view = host.group.as_ref().map(|current| current.group.view());
-        let me = self.me()?.account();
-        let speaks = view.is_some_and(|view| {
-            view.accounts().len() <= OBJECT_AT_MOST || view.authority(me) >= Role::Admin
-        });
-        if (speaks || maker == me) && self.is_time(host.row.row, maker, OBJECT_AGAIN) {
-            self.say_not_followed(host, to, &maker)?;
+    /// may have been lost. So are those who are not in the conversation as it is here: they can but have followed, and the maker may
+    /// be gone.
+    fn object(&mut self, host: &Loaded, to: &GroupView, maker: AccountId) -> Result<(), Fault> {
+        let Some(view) = host.group.as_ref().map(|current| current.group.view()) else {
+            return Ok(());
+        };
+        let (me, members) = (self.me()?.account(), view.accounts());
+        let speaks = members.len() <= OBJECT_AT_MOST || view.authority(me) >= Role::Admin;
+        if !speaks && maker != me {
+            return Ok(());
+        }
+        let mut whom = to.accounts();
+        whom.retain(|account| *account != maker && !members.contains(account));
+        for account in std::iter::once(maker).chain(whom).take(MAX_GONE as usize) {
+            if self.is_time(host.row.row, account, OBJECT_AGAIN) {
+                self.say_not_followed(host, to.state.place(), &account)?;
+            }
         }
         Ok(())
     }
