@@ -221,7 +221,9 @@ impl Secrecy {
                         };
                         let verdict = if carried.order < stolen.order {
                             theft.before += 1;
-                            let used = stolen.taken.contains(&id) && stolen.read.contains(&text);
+                            let used = stolen.taken.contains(&id)
+                                && stolen.read.contains(&text)
+                                && !self.opens_anew(&stolen, &carried, &epochs, oracle);
                             stolen.judge_before(&carried, used, &epochs, oracle)
                         } else {
                             theft.after += 1;
@@ -237,6 +239,28 @@ impl Secrecy {
             thefts.push(theft);
         }
         (thefts, found)
+    }
+
+    /// Whether a conversation that the device is not in any more opens by the welcome that it came in with: its key package, the one of
+    /// last resort, is still there, and the device had not committed yet.
+    fn opens_anew(
+        &self,
+        stolen: &Stolen,
+        carried: &Carried,
+        held: &BTreeMap<Vec<u8>, u64>,
+        oracle: &Oracle,
+    ) -> bool {
+        let place = (stolen.device, carried.handle.clone());
+        let welcomed = self.welcomed.get(&place).into_iter().flatten();
+        let epochs = welcomed.map(|entered| entered.epoch);
+        let Some(from) = epochs.filter(|epoch| *epoch <= carried.epoch).max() else {
+            return false;
+        };
+        let committed = (from..carried.epoch).any(|epoch| {
+            let by = oracle.moved_by(&carried.handle, epoch, carried.accepted);
+            by.is_some_and(|by| by.device == stolen.device)
+        });
+        !held.contains_key(&carried.handle) && !committed
     }
 
     fn judge_after(
