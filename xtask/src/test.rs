@@ -16,6 +16,9 @@ use crate::wasm::Readiness;
 use crate::workspace::{Workspace, answer, succeed};
 use crate::{boundary, deny, tidy, wasm};
 
+/// Worlds from seeds that nobody has played before.
+const FRESH: u64 = 50;
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// Run all stages even when one fails.
@@ -37,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> ExitCode {
     progress.stage("wasm", || in_wasm(workspace));
     progress.stage("tests", || tests(workspace));
     progress.stage("doc tests", || doc_tests(workspace));
+    progress.stage("worlds", || worlds(workspace));
     progress.close();
     if progress.tally().failed > 0 {
         ExitCode::FAILURE
@@ -101,6 +105,23 @@ fn doc_tests(workspace: &Workspace) -> Result<Outcome> {
     count(&mut workspace.cargo(["test", "--workspace", "--doc", "--no-fail-fast"]))
 }
 
+/// Plays simulated worlds: those that failed once, and fresh ones. Whoever tests the same commit plays the same.
+fn worlds(workspace: &Workspace) -> Result<Outcome> {
+    let commit = answer(workspace.command("git").args(["rev-parse", "HEAD"]));
+    let from = first_seed(commit.as_deref().unwrap_or_default());
+    println!("{FRESH} fresh worlds, by the commit: cargo xtask sim --seeds {FRESH} --from {from}");
+    let mut command = workspace.cargo(["run", "--quiet", "--package", "keyfold-sim", "--"]);
+    let (fresh, from) = (FRESH.to_string(), from.to_string());
+    command.args(["--recorded", "--seeds", &fresh, "--from", &from]);
+    count(&mut command)
+}
+
+/// The first seed that a commit plays: the first 32 bits of its id.
+fn first_seed(commit: &str) -> u64 {
+    let head = commit.get(..8).unwrap_or_default();
+    u32::from_str_radix(head, 16).unwrap_or_default().into()
+}
+
 /// Runs a test command, shows what it prints but for single tests that pass, and adds up its summaries.
 fn count(command: &mut Command) -> Result<Outcome> {
     command.env(
@@ -150,6 +171,7 @@ fn summary(line: &str) -> Option<Tally> {
     let counts = match line.strip_prefix("test result: ") {
         Some(counts) => counts,
         None if line.starts_with("Summary [") => line.split_once("run: ")?.1,
+        None if is_closing(line) => line,
         None => return None,
     };
     Some(Tally {
@@ -165,6 +187,13 @@ fn number_before(counts: &str, word: &str) -> u64 {
         .map(|(before, _)| before);
     let number = before.and_then(|text| text.rsplit(|char: char| !char.is_ascii_digit()).next());
     number.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// `12 passed, 0 failed`, and nothing else: how the simulation ends.
+fn is_closing(line: &str) -> bool {
+    let words: Vec<&str> = line.split(' ').collect();
+    matches!(words[..], [passed, "passed,", failed, "failed"]
+        if passed.parse::<u64>().is_ok() && failed.parse::<u64>().is_ok())
 }
 
 fn is_noise(line: &str) -> bool {
@@ -194,7 +223,23 @@ mod tests {
                 failed: 2
             })
         );
+        let worlds = "61 passed, 1 failed";
+        assert_eq!(
+            summary(worlds),
+            Some(Tally {
+                passed: 61,
+                failed: 1
+            })
+        );
         assert_eq!(summary("running 3 tests"), None);
+        assert_eq!(summary("all 61 passed, 1 failed"), None);
+    }
+
+    #[test]
+    fn a_commit_has_worlds_of_its_own() {
+        assert_eq!(first_seed("0000000fd9ad8"), 15);
+        assert_eq!(first_seed("ffffffff"), u64::from(u32::MAX));
+        assert_eq!(first_seed(""), 0, "no git, no repository");
     }
 
     #[test]

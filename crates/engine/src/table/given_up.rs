@@ -67,8 +67,8 @@ mod tests {
     }
 
     fn place(number: u32) -> Place {
-        let mut handle = [0; 16];
-        handle[12..].copy_from_slice(&number.to_be_bytes());
+        let mut handle = [0; 32];
+        handle[28..].copy_from_slice(&number.to_be_bytes());
         Place {
             moves: number.into(),
             handle: ConversationHandle::new(handle),
