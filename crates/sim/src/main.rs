@@ -18,6 +18,10 @@ const RECORDED: &[u64] = &[
 ];
 
 /// Plays simulated worlds and judges them.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch on the command line"
+)]
 #[derive(Parser)]
 struct Arguments {
     /// How many worlds.

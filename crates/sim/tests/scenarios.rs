@@ -441,3 +441,58 @@ fn who_joins_misses_nothing_that_was_said_before() {
     ada.says(group, "or at eight");
     town.keeps_its_promises();
 }
+
+/// Both copies of bo's device say the same, and one of them is let in again. All of that comes to ada at once.
+#[test]
+fn what_two_copies_of_a_device_say_is_shown_once_to_whoever_was_away() {
+    let town = Town::new(35_067);
+    let [ada, bo, cy] = town.people();
+    town.waits(20_000);
+    bo.is_away(4);
+    let group = bo.creates_group("climbing", [ada, cy]);
+    bo.says(group, "meet at six");
+    bo.says(group, "or at seven");
+    bo.is_cloned();
+    ada.is_away(30);
+    town.waits(600_000);
+    town.keeps_its_promises();
+}
+
+/// Ada is taking bo out, and the server puts that off, when cy says that she leaves.
+#[test]
+fn who_leaves_while_somebody_else_is_taken_out_is_taken_out_as_well() {
+    for seed in [11, 15, 18] {
+        let town = Town::new(seed);
+        let [ada, bo, cy] = town.people();
+        let group = ada.creates_group("climbing", [bo, cy]);
+        town.waits(120_000);
+        ada.will_meet(Mishap::Busy(8_000), 0);
+        bo.leaves(group);
+        town.waits(1_500 + seed * 61 % 4_000);
+        cy.leaves(group);
+        town.waits(60_000);
+        town.keeps_its_promises();
+    }
+}
+
+/// Only cy knows that ada was removed, moves the group, and is removed herself before she has told her.
+#[test]
+fn who_has_to_tell_somebody_that_they_are_out_does_so_though_it_is_out_itself() {
+    for seed in [11, 23, 38] {
+        let town = Town::new(seed);
+        let [ada, bo, cy] = town.people();
+        let group = bo.creates_group("climbing", [ada, cy]);
+        town.waits(120_000);
+        bo.makes(group, cy, Role::Admin);
+        town.waits(10_000);
+        town.server_is_backed_up();
+        ada.is_away(60);
+        town.waits(1000);
+        cy.removes(group, ada);
+        town.waits(20_000);
+        town.server_is_restored();
+        bo.removes(group, cy);
+        town.waits(60_000);
+        town.keeps_its_promises();
+    }
+}

@@ -101,29 +101,15 @@ impl Oracle {
         let replaced = PACKAGES * size.suites * anew + handed_out.unwrap_or(0);
         let changes = self.moved.len();
         let free = ADDRESSES as usize + FEW_ADDRESSES + PACKAGES * size.suites;
-        // Who left when nobody else was there to take them out is not taken out.
-        let leavers = "leaver JOIN conversation ON leaver.conversation = conversation.id
-                       WHERE conversation.standing = 1";
         // What comes for the address of a key package waits for a welcome, for as long as there is that package.
         let parked =
             "parked LEFT JOIN address ON address.serial = parked.serial WHERE address.use IS NOT 1";
         let barriers = format!("outbox WHERE kind = {BARRIER}");
         let outbox = format!("outbox WHERE kind <> {BARRIER}");
-        vec![
+        let mut bounds = vec![
             ("setting", rows("setting"), SETTINGS),
             ("mailbox", rows("mailbox"), 1),
             ("contact", rows("contact"), size.people),
-            (
-                "conversation",
-                rows("conversation WHERE line_of IS NULL"),
-                self.begun,
-            ),
-            (
-                "conversation",
-                rows("conversation WHERE line_of IS NOT NULL"),
-                self.lines(conversations),
-            ),
-            ("member", rows("member"), conversations * size.people),
             (
                 "timeline",
                 rows("timeline"),
@@ -145,23 +131,42 @@ impl Oracle {
             ("outbox", rows(&outbox), 0),
             // What ends a grace waits for as long as the clock was set back.
             ("outbox", rows("outbox"), groups),
-            ("leaver", rows(leavers), 0),
             ("parked", rows(parked), self.slipped_in + self.stray()),
             ("parked", rows("parked"), MAX_PARKED),
-            ("offer", rows("offer"), self.offered(conversations)),
             ("linked", rows("linked"), MAX_DEVICES),
-            ("finding", rows("finding"), conversations * size.people),
-            ("gone", rows("gone"), conversations * size.people),
-            (
-                "given_up",
-                rows("given_up"),
-                conversations * MAX_GIVEN_UP as usize,
-            ),
             (
                 "mls",
                 rows("mls"),
                 MLS_PER_GROUP * groups + MLS_PER_PACKAGE * packages + 2,
             ),
+        ];
+        bounds.extend(self.bounds_of_conversations(database, size.people));
+        bounds
+    }
+
+    fn bounds_of_conversations(
+        &self,
+        database: &Connection,
+        people: usize,
+    ) -> [(&'static str, usize, usize); 8] {
+        let rows = |what: &str| count(database, what);
+        let all = rows("conversation");
+        // Who left when nobody else was there to take them out is not taken out.
+        let leavers = "leaver JOIN conversation ON leaver.conversation = conversation.id
+                       WHERE conversation.standing = 1";
+        let (in_use, left) = (
+            rows("conversation WHERE line_of IS NULL"),
+            rows("conversation WHERE line_of IS NOT NULL"),
+        );
+        [
+            ("conversation", in_use, self.begun),
+            ("conversation", left, self.lines(all)),
+            ("member", rows("member"), all * people),
+            ("leaver", rows(leavers), 0),
+            ("offer", rows("offer"), self.offered(all)),
+            ("finding", rows("finding"), all * people),
+            ("gone", rows("gone"), all * people),
+            ("given_up", rows("given_up"), all * MAX_GIVEN_UP as usize),
         ]
     }
 

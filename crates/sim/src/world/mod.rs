@@ -44,6 +44,8 @@ const START: u64 = 1_790_000_000_000;
 /// After the last scene everything heals, and the world has this long to come to rest: longer than any retry, grace or
 /// renewal that is due soon.
 const REST: u64 = 40 * 60_000;
+/// Seconds for what began at the end of that.
+const LAST_MOMENTS: u64 = 60;
 /// Everybody has registered by then.
 const BEGINNING: u64 = 60_000;
 /// How often the server looks for what it need not keep.
@@ -172,6 +174,14 @@ impl World {
         self.heals();
         let end = self.now() + REST;
         self.happens_until(end);
+        // What began at the last moment is seen through.
+        for second in 1..=LAST_MOMENTS {
+            let quiet = self.devices.iter().all(|one| one.asked.is_empty());
+            self.happens_until(end + second * 1_000);
+            if quiet {
+                break;
+            }
+        }
         self.meddles_with_rest();
     }
 
