@@ -14,7 +14,19 @@ use keyfold_sim::{Excuse, Faults, Options, Report, Sabotage, Script, Theft, run}
 
 /// Seeds of worlds that broke a promise once; what was found in each is in `docs/proof.md`.
 const RECORDED: &[u64] = &[
-    30_133, 30_160, 34_031, 34_033, 34_055, 35_034, 35_067, 35_118, 35_138, 36_013, 36_022, 36_070,
+    30_133,
+    30_160,
+    34_031,
+    34_033,
+    34_055,
+    35_034,
+    35_067,
+    35_118,
+    35_138,
+    36_013,
+    36_022,
+    36_070,
+    675_054_108,
 ];
 
 /// Plays simulated worlds and judges them.

@@ -297,6 +297,7 @@ impl Step<'_> {
             }
         }
         given_up::remove(self.tx, loaded.row.row, view.state.place())?;
+        self.replace_line(loaded, &view)?;
         self.drop_former_group(loaded, &view)?;
         self.all_wait_again(loaded)?;
         let why = match &loaded.row.standing {

@@ -190,7 +190,12 @@ impl Step<'_> {
         let row = line.change();
         row.standing = Standing::Active;
         row.update_due = Some(due);
+        let behind = row.epoch < row.server_epoch;
         let row = row.row;
+        if behind {
+            // Whatever was to show whether the commit comes speaks of the row that the group was in.
+            self.look_again(row)?;
+        }
         let when = self.now.after(self.within(END_JITTER));
         self.intend(row, &Wish::End, Progress::Ready, when)?;
         self.wake(when);
