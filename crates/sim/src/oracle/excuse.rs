@@ -72,6 +72,18 @@ impl Oracle {
         };
         self.restored.entry(device).or_default().push(span);
         self.past.device_goes_on_from_copy(device);
+        *self.lives.entry(device).or_default() += 1;
+    }
+
+    /// How often a device has gone on from a copy of its state without noticing: the server had had no acknowledgement since.
+    pub(crate) fn life(&self, device: usize) -> usize {
+        self.lives.get(&device).copied().unwrap_or(0)
+    }
+
+    /// It has noticed.
+    pub(super) fn notices_restoring(&mut self, device: usize) {
+        let lives = self.lives.entry(device).or_default();
+        *lives = lives.saturating_sub(1);
     }
 
     /// Since when there may be something that had not come to a device at this time.

@@ -50,6 +50,7 @@ impl Oracle {
     pub(crate) fn parts(&mut self, device: usize, events: &[Event], now: u64) {
         for event in events {
             match event {
+                Event::RolledBack => self.notices_restoring(device),
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);
                     self.moves_about(device, *conversation, (now, true));

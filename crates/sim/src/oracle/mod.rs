@@ -143,6 +143,8 @@ pub(crate) struct Oracle {
     leavings: Vec<(usize, ConversationId, u64)>,
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
+    /// How often each device was put back and did not notice.
+    lives: BTreeMap<usize, usize>,
     /// From when to when a device had lost its place in a conversation.
     places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
     /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.

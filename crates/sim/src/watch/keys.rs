@@ -35,7 +35,7 @@ pub(super) struct Keys {
     envelopes: HashMap<(Vec<u8>, u64), EnvelopeKey>,
     sender_data: HashMap<(Vec<u8>, u64), Vec<u8>>,
     nonces: HashMap<(Vec<u8>, u64, [u8; NONCE]), Vec<u8>>,
-    generations: HashMap<Use, usize>,
+    generations: HashMap<Use, (usize, usize)>,
     /// Bodies by message id, as they were seen first.
     bodies: HashMap<Vec<u8>, Vec<u8>>,
     /// Uses that could be read.
@@ -56,7 +56,7 @@ struct Use {
 
 impl Watch {
     /// A device has put a request on the wire.
-    pub(crate) fn asks(&mut self, device: &Device, body: &Body) {
+    pub(crate) fn asks(&mut self, device: &Device, life: usize, body: &Body) {
         let (handle, epoch, id, sealed) = match body {
             Body::Send(send) => (&send.handle, send.epoch, &send.message_id, &send.body),
             Body::Commit(commit) => (
@@ -79,7 +79,7 @@ impl Watch {
         if !keys.envelopes.contains_key(&place) {
             keys.learn(device);
         }
-        match self.keys.uses(device.number, &place, id, sealed) {
+        match self.keys.uses((device.number, life), &place, id, sealed) {
             Some(Err(words)) => self.finds(words),
             Some(Ok(())) => self.keys.read += 1,
             None => self.keys.unread += 1,
@@ -121,7 +121,7 @@ impl Keys {
     /// Notes what a body uses. `None`: its secrets are not here.
     fn uses(
         &mut self,
-        device: usize,
+        copy: (usize, usize),
         place: &(Vec<u8>, u64),
         id: &[u8],
         body: &[u8],
@@ -135,11 +135,11 @@ impl Keys {
             return Some(Err("an envelope's nonce is used twice".to_owned()));
         }
         let used = self.sender_data_of(&message)?;
-        match self.generations.insert(used.clone(), device) {
-            // Two copies of one device have its leaf: the reuse guard is for them.
-            Some(before) if before == device => Some(Err(format!(
-                "leaf {} uses its key {} of epoch {} twice",
-                used.leaf, used.generation, used.epoch
+        match self.generations.insert(used.clone(), copy) {
+            // Two copies of one device have its leaf, and so has one that was put back and could not notice: the reuse guard is for them.
+            Some(before) if before == copy => Some(Err(format!(
+                "device {}, leaf {} uses its key {} of epoch {} twice",
+                copy.0, used.leaf, used.generation, used.epoch
             ))),
             _ => Some(Ok(())),
         }

@@ -179,7 +179,8 @@ impl World {
                 self.follows(&asked_words(&request.body));
             }
             self.oracle.asks(&self.devices[device], &request.body);
-            self.watch.asks(&self.devices[device], &request.body);
+            let life = self.oracle.life(device);
+            self.watch.asks(&self.devices[device], life, &request.body);
             let roster = |roster: &[_]| members(&self.server, &self.devices, roster);
             self.deeds.asks(device, &request.body, roster);
             self.sends(device, request.channel, frame, request.body);
