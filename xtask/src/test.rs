@@ -105,7 +105,8 @@ fn doc_tests(workspace: &Workspace) -> Result<Outcome> {
     count(&mut workspace.cargo(["test", "--workspace", "--doc", "--no-fail-fast"]))
 }
 
-/// Plays simulated worlds: those that failed once, and fresh ones without backups and copies, of which not all keep every promise yet. Whoever tests the same code plays the same.
+/// Plays simulated worlds: those that failed once, and fresh ones without backups and copies (with them not all keep every promise
+/// yet). Whoever tests the same code plays the same.
 fn worlds(workspace: &Workspace) -> Result<Outcome> {
     let code = answer(workspace.command("git").args(["rev-parse", "HEAD:crates"]));
     let from = first_seed(code.as_deref().unwrap_or_default());

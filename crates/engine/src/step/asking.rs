@@ -58,11 +58,7 @@ impl Step<'_> {
         }
         self.asks_next(loaded, attempts);
         loaded.change().attempts = attempts.saturating_add(1);
-        for intent in intent::of(self.tx, row)? {
-            if intent.wish == Wish::Rejoin {
-                self.forget_intent(intent.id)?;
-            }
-        }
+        self.forget_wishes(row, |wish| *wish == Wish::Rejoin)?;
         let members = self.whom_to_ask(row)?;
         let turn = usize::try_from(attempts).unwrap_or(usize::MAX);
         let Some(account) = turn
@@ -106,8 +102,10 @@ impl Step<'_> {
     pub(super) fn ask_anew(&mut self) -> Result<(), Fault> {
         for row in conversation::asking_after(self.tx, self.now.after(ASK_AGAIN))? {
             let mut loaded = self.expect(row)?;
-            let pause = doubled(ASK_AGAIN, loaded.row.attempts).min(ASK_AGAIN_MOST);
-            let latest = self.now.after(pause).after(ASK_AFTER);
+            let latest = self
+                .now
+                .after(ask_pause(loaded.row.attempts))
+                .after(ASK_AFTER);
             if loaded.row.update_due.is_some_and(|due| due > latest) {
                 loaded.change().update_due = Some(self.now);
                 self.reschedule = true;
@@ -119,8 +117,10 @@ impl Step<'_> {
 
     /// The next ask is due when the one before, the `turn`th, has had time to be answered.
     fn asks_next(&mut self, loaded: &mut Loaded, turn: u64) {
-        let pause = doubled(ASK_AGAIN, turn).min(ASK_AGAIN_MOST);
-        let due = self.now.after(pause).after(self.within(ASK_AFTER));
+        let due = self
+            .now
+            .after(ask_pause(turn))
+            .after(self.within(ASK_AFTER));
         loaded.change().update_due = Some(due);
         self.reschedule = true;
     }
@@ -394,8 +394,8 @@ impl Step<'_> {
     }
 }
 
-/// A time, doubled so often.
-fn doubled(time: Duration, times: u64) -> Duration {
-    let times = u32::try_from(times.min(20)).unwrap_or(20);
-    time.saturating_mul(1 << times)
+/// How long the `turn`th ask has to be answered.
+fn ask_pause(turn: u64) -> Duration {
+    let doublings = u32::try_from(turn.min(20)).unwrap_or(20);
+    ASK_AGAIN.saturating_mul(1 << doublings).min(ASK_AGAIN_MOST)
 }

@@ -179,8 +179,7 @@ impl Step<'_> {
                 device,
                 key_package,
             } => {
-                let linked = linked::all(self.tx)?;
-                let own = linked.iter().any(|(one, _)| one.as_bytes() == device);
+                let own = linked::has(self.tx, &DeviceId::new(*device))?;
                 self.plan_readmit(view, (*account, *device), key_package, own)
             }
             Wish::Reinvite(_) => self.plan_reinvite(loaded.row.row, &current.group, intent)?,

@@ -119,9 +119,8 @@ impl Step<'_> {
 
     /// Whether this device has added that one to the account: then it belongs wherever this one is.
     fn is_own_device(&self, leaf: &LeafView) -> Result<bool, Fault> {
-        let linked = linked::all(self.tx)?;
         let own = leaf.account() == self.me()?.account();
-        Ok(own && linked.iter().any(|(device, _)| *device == leaf.device()))
+        Ok(own && linked::has(self.tx, &leaf.device())?)
     }
 
     /// Takes a device out and adds it again in a while, unless somebody is quicker.

@@ -57,6 +57,20 @@ impl Step<'_> {
         intent::remove(self.tx, id)
     }
 
+    /// Drops all intents of a conversation that wish for this.
+    pub(super) fn forget_wishes(
+        &mut self,
+        row: Row,
+        unwanted: impl Fn(&Wish) -> bool,
+    ) -> Result<(), Fault> {
+        for intent in intent::of(self.tx, row)? {
+            if unwanted(&intent.wish) {
+                self.forget_intent(intent.id)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A person for an intent, by handle.
     pub(super) fn gather_handle(&mut self, intent: i64, handle: &str) -> Result<(), Fault> {
         intent::gather(self.tx, intent, handle, None)?;

@@ -4,7 +4,6 @@
 //! has it; `Active`, it is left behind and what still comes in it is shown; `Held`, it is over as soon as nothing can be on its
 //! way any more, or, where it has a time, only read until then.
 
-use keyfold_protocol::content;
 use keyfold_protocol::group::Group;
 use keyfold_protocol::rules::GroupView;
 use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
@@ -279,8 +278,7 @@ impl Step<'_> {
             .collect();
         for (id, place) in requests {
             let entry = timeline::get(self.tx, place)?;
-            let leaves =
-                entry.is_some_and(|entry| content::is_leaving(&entry.body).unwrap_or(false));
+            let leaves = entry.is_some_and(|entry| entry.is_leaving());
             let Some(waiting) = self.memory.outbox.get_mut(&id).filter(|_| !leaves) else {
                 continue;
             };
@@ -302,22 +300,16 @@ impl Step<'_> {
         request: i64,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let Some(waiting) = self.drop_request(request)? else {
-            return Ok(());
-        };
-        match timeline::get(self.tx, Place(waiting.reference))? {
-            Some(entry) => self.place_own(host, &waiting, &entry, at),
+        match self.take_sent(request)? {
+            Some((waiting, entry)) => self.place_own(host, &waiting, &entry, at),
             None => Ok(()),
         }
     }
 
     /// The server has refused such a message: it will never be sent.
     pub(super) fn fail_parting(&mut self, host: &mut Loaded, request: i64) -> Result<(), Fault> {
-        let Some(waiting) = self.drop_request(request)? else {
-            return Ok(());
-        };
-        match timeline::get(self.tx, Place(waiting.reference))? {
-            Some(entry) => self.fail(host, &entry, &Failure::NotAMember),
+        match self.take_sent(request)? {
+            Some((_, entry)) => self.fail(host, &entry, &Failure::NotAMember),
             None => Ok(()),
         }
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use keyfold_protocol::content;
-
 use super::Step;
 use crate::Fault;
 use crate::limits::MAX_ENCRYPTED_AHEAD;
@@ -97,7 +95,7 @@ impl Step<'_> {
             if waiting.conversation == row
                 && waiting.kind == Kind::Send
                 && let Some(entry) = timeline::get(self.tx, Place(waiting.reference))?
-                && content::is_leaving(&entry.body).unwrap_or(false)
+                && entry.is_leaving()
             {
                 return Ok(true);
             }
@@ -113,7 +111,7 @@ impl Step<'_> {
         let room = MAX_ENCRYPTED_AHEAD.saturating_sub(self.memory.open_requests(loaded.row.row));
         let (shown_in, origin) = (loaded.row.shown_in, loaded.row.row);
         for entry in timeline::waiting(self.tx, shown_in, origin, room)? {
-            if self.must_wait(loaded) && content::is_leaving(&entry.body).unwrap_or(false) {
+            if self.must_wait(loaded) && entry.is_leaving() {
                 return Ok(());
             }
             let stage = if self.encrypt(loaded, &entry)? {

@@ -28,12 +28,7 @@ impl Step<'_> {
 
     /// The conversation goes on in a group that this device has not made: whoever has made that one looks.
     pub(super) fn stop_reinviting(&mut self, row: Row) -> Result<(), Fault> {
-        for intent in intent::of(self.tx, row)? {
-            if let Wish::Reinvite(_) = intent.wish {
-                self.forget_intent(intent.id)?;
-            }
-        }
-        Ok(())
+        self.forget_wishes(row, |wish| matches!(wish, Wish::Reinvite(_)))
     }
 
     /// It is time: asks the directory for key packages of those who have not come in.

@@ -195,7 +195,7 @@ impl Step<'_> {
         loaded: &Loaded,
         entry: &EntryRow,
     ) -> Result<Option<EntryRow>, Fault> {
-        if !loaded.leaving || !content::is_leaving(&entry.body).unwrap_or(false) {
+        if !loaded.leaving || !entry.is_leaving() {
             return Ok(None);
         }
         let me = self.me()?;
@@ -230,17 +230,13 @@ impl Step<'_> {
         request: i64,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let Some(waiting) = self.drop_request(request)? else {
+        let Some((waiting, entry)) = self.take_sent(request)? else {
             return Ok(());
         };
-        let from = Place(waiting.reference);
-        let Some(entry) = timeline::get(self.tx, from)? else {
-            return Ok(());
-        };
-        let leaves = content::is_leaving(&entry.body).unwrap_or(false);
+        let leaves = entry.is_leaving();
         if leaves && loaded.row.line_of.is_some() {
             // It is to be said where the conversation goes on.
-            return self.unsend(loaded, from);
+            return self.unsend(loaded, entry.place);
         }
         self.place_own(loaded, &waiting, &entry, at)?;
         if leaves {
@@ -249,6 +245,15 @@ impl Step<'_> {
         self.touched.insert(loaded.row.row);
         self.touched.extend(loaded.row.line_of);
         Ok(())
+    }
+
+    /// Takes the request of an own message out of the outbox, with what it is about.
+    pub(super) fn take_sent(&mut self, request: i64) -> Result<Option<(Waiting, EntryRow)>, Fault> {
+        let Some(waiting) = self.drop_request(request)? else {
+            return Ok(None);
+        };
+        let entry = timeline::get(self.tx, Place(waiting.reference))?;
+        Ok(entry.map(|entry| (waiting, entry)))
     }
 
     /// An own message gets its place on the timeline.

@@ -25,6 +25,13 @@ pub(crate) fn all(tx: &Connection) -> Result<Vec<(DeviceId, Vec<u8>)>, Fault> {
     Ok(devices)
 }
 
+/// Whether this device has added that one.
+pub(crate) fn has(tx: &Connection, device: &DeviceId) -> Result<bool, Fault> {
+    tx.prepare_cached("SELECT 1 FROM linked WHERE device = ?1")?
+        .exists([device.as_ref()])
+        .map_err(Fault::from)
+}
+
 /// It was removed from the account.
 pub(crate) fn remove(tx: &Connection, device: &DeviceId) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM linked WHERE device = ?1")?

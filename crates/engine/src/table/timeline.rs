@@ -81,6 +81,13 @@ pub(crate) struct EntryRow {
     pub(crate) stage: Stage,
 }
 
+impl EntryRow {
+    /// Whether it says that its account leaves.
+    pub(crate) fn is_leaving(&self) -> bool {
+        content::is_leaving(&self.body).unwrap_or(false)
+    }
+}
+
 const COLUMNS: &str = "id, origin, content_id, sender, mine, kind, body, at, state";
 
 const fn kind_number(kind: Kind) -> i64 {
@@ -228,8 +235,8 @@ pub(crate) fn rows_waiting(tx: &Connection) -> Result<Vec<Row>, Fault> {
 
 /// Whether an own entry without its final place says that this account leaves.
 pub(crate) fn is_leaving(tx: &Connection, shown_in: Row, origin: Row) -> Result<bool, Fault> {
-    let leaving = |entry: &EntryRow| content::is_leaving(&entry.body).unwrap_or(false);
-    Ok(own_unsettled(tx, shown_in, origin)?.iter().any(leaving))
+    let unsettled = own_unsettled(tx, shown_in, origin)?;
+    Ok(unsettled.iter().any(EntryRow::is_leaving))
 }
 
 /// Own entries of a conversation's group that have no final place: waiting, under way, or accepted and not back yet.

@@ -170,27 +170,24 @@ impl Oracle {
         ]
     }
 
+    /// A bound on what there is only where something came apart.
+    fn if_apart(&self, bound: usize) -> usize {
+        if self.came_apart() { bound } else { 0 }
+    }
+
     /// Lines that conversations have left behind, until somebody has ended them.
     fn lines(&self, conversations: usize) -> usize {
-        if self.came_apart() {
-            MAX_LINES * conversations
-        } else {
-            0
-        }
+        self.if_apart(MAX_LINES * conversations)
     }
 
     /// Key packages that a device has offered: whoever was told where it is may answer for a day.
     fn offered(&self, conversations: usize) -> usize {
-        if self.came_apart() {
-            MAX_OFFERS * conversations
-        } else {
-            0
-        }
+        self.if_apart(MAX_OFFERS * conversations)
     }
 
     /// Items that wait for a welcome or a commit that was lost with a server's or a device's state. They are bounded, not zero.
     fn stray(&self) -> usize {
-        if self.came_apart() { MAX_PARKED } else { 0 }
+        self.if_apart(MAX_PARKED)
     }
 
     fn judge_store(&self, devices: &[Device], server: &Server, size: &Size) -> Vec<String> {
