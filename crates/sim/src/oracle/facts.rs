@@ -11,7 +11,7 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
 use super::past::Entered;
-use super::{Check, Handle, MessageId, Moved, Oracle, Placed, Said};
+use super::{Check, Handle, Leaving, MessageId, Moved, Oracle, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
 
@@ -42,8 +42,20 @@ impl Oracle {
     }
 
     /// Somebody says on this device that they leave.
-    pub(crate) fn says_to_leave(&mut self, device: usize, conversation: ConversationId, at: u64) {
-        self.leavings.push((device, conversation, at));
+    pub(crate) fn says_to_leave(
+        &mut self,
+        device: usize,
+        conversation: ConversationId,
+        id: ContentId,
+        at: u64,
+    ) {
+        let leaving = Leaving {
+            device,
+            conversation,
+            at,
+            messages: Vec::new(),
+        };
+        self.leavings.insert(id, leaving);
     }
 
     /// A device says that it is not in a conversation any more, or has lost or found its place there.
@@ -307,6 +319,9 @@ impl Oracle {
 
     fn became(&mut self, id: ContentId, message: MessageId) {
         self.known.insert(message.clone());
+        if let Some(leaving) = self.leavings.get_mut(&id) {
+            leaving.messages.push(message.clone());
+        }
         if let Some(said) = self.said.get_mut(&id) {
             said.message = Some(message);
         }

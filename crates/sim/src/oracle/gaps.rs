@@ -1,7 +1,7 @@
 //! Lines that say that something is missing: each must be right.
 
 use super::screen::{Gap, Screen};
-use super::{Oracle, Placed, Said};
+use super::{Leaving, Oracle, Placed, Said};
 use crate::device::Device;
 
 impl Oracle {
@@ -29,15 +29,16 @@ impl Oracle {
                     && self.is_missing_rightly(said, device, devices)
             });
             let rightly = rightly.count() as u64;
-            let leavings = self.leavings.iter().filter(|(by, conversation, _)| {
-                Some(devices[*by].person) == gap.from && *conversation == gap.conversation
-            });
-            let leavings: Vec<u64> = leavings.map(|(_, _, at)| *at).collect();
-            let is_lost = |at: &&u64| {
-                self.excuse_of_restoring(device.number, **at).is_some()
-                    || self.had_lost_its_place(device.number, gap.conversation, **at)
-            };
-            let lost = leavings.iter().filter(is_lost).count() as u64;
+            let leavings: Vec<&Leaving> = self
+                .leavings
+                .values()
+                .filter(|leaving| {
+                    Some(devices[leaving.device].person) == gap.from
+                        && leaving.conversation == gap.conversation
+                })
+                .collect();
+            let lost = leavings.iter().filter(|one| self.is_lost(one, device));
+            let lost = lost.count() as u64;
             let more = (leavings.len() as u64).max(1);
             let rogue = gap.from.is_some_and(|from| self.rogues.contains(&from));
             rogue || rightly + lost > 0 && gap.missing <= rightly + more
@@ -46,6 +47,16 @@ impl Oracle {
         wrong
             .map(|gap| format!("device {} shows {}", screen.device, gap.words))
             .collect()
+    }
+
+    /// Whether the device need not have heard of a leaving: by when it was said, or by when the server took it, which may be much later.
+    fn is_lost(&self, leaving: &Leaving, device: &Device) -> bool {
+        let placed = leaving.messages.iter().filter_map(|id| self.placed.get(id));
+        let mut times = placed.map(|placed| placed.at).chain([leaving.at]);
+        times.any(|at| {
+            self.excuse_of_restoring(device.number, at).is_some()
+                || self.had_lost_its_place(device.number, leaving.conversation, at)
+        })
     }
 
     fn is_missing_rightly(&self, said: &Said, device: &Device, devices: &[Device]) -> bool {

@@ -91,6 +91,15 @@ struct Said {
     at: u64,
 }
 
+/// That somebody said on a device that they leave.
+struct Leaving {
+    device: usize,
+    conversation: ConversationId,
+    at: u64,
+    /// What it became: it is said again where a conversation goes on.
+    messages: Vec<MessageId>,
+}
+
 /// A message as the server placed it.
 struct Placed {
     handle: Handle,
@@ -139,8 +148,7 @@ pub(crate) struct Oracle {
     begun: usize,
     /// Errands and moves that the server accepted: whoever came apart finds back by them.
     created: usize,
-    /// Who has said on which device, where and when, that they leave.
-    leavings: Vec<(usize, ConversationId, u64)>,
+    leavings: BTreeMap<ContentId, Leaving>,
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
     /// How often each device was put back and did not notice.
