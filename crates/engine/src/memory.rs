@@ -6,6 +6,7 @@ use keyfold_protocol::envelope::EnvelopeKey;
 use keyfold_protocol::group::Group;
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch, MessageId, Sequence, Serial, Timestamp};
 use keyfold_wire::roster::RosterKey;
+use keyfold_wire::v1;
 use rusqlite::Connection;
 
 use crate::Fault;
@@ -82,8 +83,8 @@ pub(crate) struct Session {
     /// A push could not be written. What comes behind it is not taken in, else it would be lost: the next connection begins
     /// with it again.
     pub(crate) broken_off: bool,
-    /// Key packages are to be published once addresses have come; whether they replace all earlier ones.
-    pub(crate) publish_due: Option<bool>,
+    /// Key packages that are to be published once addresses have come.
+    pub(crate) publish_due: Option<Stock>,
     /// When used keys are to be swept out of the write-ahead log.
     pub(crate) erase_due: Option<Timestamp>,
     /// The next deadline.
@@ -92,13 +93,22 @@ pub(crate) struct Session {
     pub(crate) now: Timestamp,
 }
 
+/// Which key packages the directory is to get.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Stock {
+    /// All, in the place of those that it has.
+    All,
+    /// Those that are missing beside what it has.
+    Missing(v1::Supply),
+}
+
 /// What a session still has to do.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Dues {
     broken_off: bool,
     greeted: bool,
     refusals: u32,
-    publish: Option<bool>,
+    publish: Option<Stock>,
     erase: Option<Timestamp>,
     deadline: Option<Timestamp>,
 }
@@ -125,7 +135,7 @@ impl Session {
             broken_off: self.broken_off,
             greeted: self.greeted,
             refusals: self.refusals,
-            publish: self.publish_due,
+            publish: self.publish_due.clone(),
             erase: self.erase_due,
             deadline: self.deadline,
         }

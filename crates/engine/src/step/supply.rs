@@ -9,6 +9,7 @@ use keyfold_wire::v1;
 use super::Step;
 use crate::Fault;
 use crate::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, REPLACE_INTERVAL, RETRY_FIRST};
+use crate::memory::Stock;
 use crate::table::address::{self, Use};
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
@@ -49,7 +50,7 @@ impl Step<'_> {
                 });
             }
         }
-        self.publish(&orders, false)
+        self.publish(&orders, Stock::Missing(supply.clone()))
     }
 
     /// Replaces all key packages, once a day: each of many conversations renews its keys at a time of its own.
@@ -88,10 +89,10 @@ impl Step<'_> {
             last_resort: true,
         };
         let orders: Vec<Order> = suites.into_iter().map(whole).collect();
-        self.publish(&orders, true)
+        self.publish(&orders, Stock::All)
     }
 
-    fn publish(&mut self, orders: &[Order], replace: bool) -> Result<(), Fault> {
+    fn publish(&mut self, orders: &[Order], stock: Stock) -> Result<(), Fault> {
         let count = |order: &Order| {
             order
                 .one_time
@@ -101,7 +102,7 @@ impl Step<'_> {
         if address::count_free(self.tx)? < needed.saturating_add(FEW_ADDRESSES) {
             self.take_addresses()?;
             if address::count_free(self.tx)? < needed {
-                self.session.publish_due = Some(replace);
+                self.session.publish_due = Some(stock);
                 return Ok(());
             }
         }
@@ -109,6 +110,7 @@ impl Step<'_> {
         if needed == 0 {
             return Ok(());
         }
+        let replace = stock == Stock::All;
         if replace {
             key_package::retire_all(self.tx, self.now)?;
             setting::remove(self.tx, Setting::ReplacementDue)?;
@@ -177,9 +179,9 @@ impl Step<'_> {
             address::add(self.tx, Serial(fresh.serial), &fresh.address)?;
         }
         self.touched.extend(self.memory.intents.keys().copied());
-        match self.session.publish_due {
-            Some(true) => self.replace_packages(),
-            Some(false) => self.restock(&v1::Supply::default()),
+        match self.session.publish_due.take() {
+            Some(Stock::All) => self.replace_packages(),
+            Some(Stock::Missing(supply)) => self.restock(&supply),
             None => Ok(()),
         }
     }
