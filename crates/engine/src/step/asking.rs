@@ -12,7 +12,7 @@ use keyfold_wire::ids::{AccountId, Serial, Timestamp};
 
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{ASK_AFTER, ASK_AGAIN, ASK_AGAIN_MOST, MAX_OFFERS};
+use crate::limits::{ASK_AFTER, ASK_AGAIN, ASK_AGAIN_MOST, MAX_OFFERS, OBJECT_AGAIN};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address::{self, Use};
@@ -21,7 +21,7 @@ use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, Progress, Wish};
 use crate::table::outbox::Kind;
 use crate::table::timeline::{self, Stage};
-use crate::table::{given_up, key_package, member, offer, parked};
+use crate::table::{given_up, gone, key_package, member, offer, parked};
 use crate::view::Standing;
 
 const ELSEWHERE: &str = "the others go on elsewhere";
@@ -383,12 +383,22 @@ impl Step<'_> {
         by: AccountId,
         place: Place,
     ) -> Result<(), Fault> {
-        let members = member::all(self.tx, loaded.row.row)?;
-        let is_member = members.iter().any(|member| member.account == by);
+        let (row, me) = (loaded.row.row, self.me()?.account());
         let here = loaded.row.place() == Some(place);
-        if loaded.row.standing == Standing::Active && here && is_member {
+        if loaded.row.standing != Standing::Active || !here {
+            return Ok(());
+        }
+        let members = member::all(self.tx, row)?;
+        if members.iter().any(|member| member.account == by) {
             self.lose_place(loaded, ELSEWHERE.to_owned())?;
-            finding::add(self.tx, loaded.row.row, &by, Finding::Objects)?;
+            finding::add(self.tx, row, &by, Finding::Objects)?;
+        } else if gone::all(self.tx, row)?.contains(&by) {
+            if members.iter().any(|member| member.account != me) {
+                // Who was in it may know better than those who are, but is not believed: these are asked.
+                self.look_later(row)?;
+            } else if self.is_time(row, by, OBJECT_AGAIN) {
+                self.wish_of(loaded, &Wish::TellGone, &by)?;
+            }
         }
         Ok(())
     }

@@ -141,7 +141,11 @@ impl Step<'_> {
         if by != me && say.intersection(&can_say).count() < can_say.len().min(2) {
             return Ok(());
         }
-        let (place, astray) = (loaded.row.place(), self.astray(loaded, &say)?);
+        let (place, mut astray) = (loaded.row.place(), self.astray(loaded, &say)?);
+        // The other devices of this account may be here as well, and nobody has answered them.
+        let mut members = member::all(self.tx, row)?.into_iter();
+        let has_others = members.any(|one| one.account == me && one.devices > 1);
+        astray.extend((by != me && has_others).then_some(me));
         let objecting = finding::all(self.tx, row, Finding::Objects)?;
         self.removed(loaded, None, at)?;
         let Some(place) = place else {

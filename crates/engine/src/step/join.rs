@@ -1,10 +1,11 @@
 //! Invitations: from a welcome to a conversation.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyfold_protocol::group::{self, Error, Joined, Use as PackageUse};
 use keyfold_protocol::rules::{GroupView, LeafView};
-use keyfold_protocol::state::Kind;
+use keyfold_protocol::state::{Kind, Place};
 use keyfold_protocol::welcome;
 use keyfold_wire::ids::{AccountId, Epoch, Serial, Timestamp};
 use keyfold_wire::v1;
@@ -20,7 +21,7 @@ use crate::table::address::{self, Use};
 use crate::table::conversation::{self, ConversationRow, Row};
 use crate::table::finding::{self, Finding};
 use crate::table::outbox::{Kind as RequestKind, Waiting};
-use crate::table::{contact, key_package, offer};
+use crate::table::{contact, key_package, member, offer};
 use crate::view::{Contact, Standing};
 
 /// The epoch that a group begins with, once everybody is added.
@@ -28,6 +29,12 @@ const FIRST_EPOCH: Epoch = Epoch(1);
 
 /// What the member list confirms with the directory at once; larger groups when somebody asks.
 const CONFIRM_AT_MOST: usize = 32;
+
+/// A group that this account had left.
+struct Former {
+    place: Option<Place>,
+    members: BTreeSet<AccountId>,
+}
 
 impl Step<'_> {
     /// Joins the conversation of a welcome.
@@ -69,15 +76,23 @@ impl Step<'_> {
         if let Some(host) = self.in_use(&view)? {
             return self.join_line(host, joined, serial, at, attempt);
         }
-        let Some((mut loaded, has_left)) = self.seat(&view)? else {
+        let Some((mut loaded, former)) = self.seat(&view)? else {
             return self.decline(attempt);
         };
         self.storage.keep(attempt)?;
         self.used_up(&joined, serial, &loaded)?;
         loaded.group = Some(self.current(joined.group)?);
         self.settle_in(&mut loaded, &view, inviter, at)?;
-        if has_left {
-            // Whoever has made this group has not heard, or the server has lost it.
+        if let Some(former) = former {
+            // Whoever has made this group has not heard, or the server has lost it. Nor have those whom it leaves behind.
+            if let Some(place) = former.place.filter(|place| *place < view.state.place()) {
+                let astray: Vec<_> = former
+                    .members
+                    .difference(&view.accounts())
+                    .copied()
+                    .collect();
+                self.tell_astray(&loaded, place, &astray)?;
+            }
             let _answered = self.leave(&mut loaded)?;
         }
         self.unpark.insert(serial);
@@ -179,19 +194,27 @@ impl Step<'_> {
         Ok(Fate::Dropped)
     }
 
-    /// The conversation that a group is for: a new one, or one that this device was in; and whether it is to be left again. `None`: it
-    /// is in use here already, or begins anew with somebody who was removed: whoever begins it has lost its way.
-    fn seat(&mut self, view: &GroupView) -> Result<Option<(Loaded, bool)>, Fault> {
+    /// The conversation that a group is for: a new one, or one that this device was in; and, if it is to be left again, what that was.
+    /// `None`: it is in use here already, or goes on anew with somebody who was removed: whoever has moved it has lost its way.
+    fn seat(&mut self, view: &GroupView) -> Result<Option<(Loaded, Option<Former>)>, Fault> {
         let existing = conversation::row_of(self.tx, &view.state.id)?;
-        let mut has_left = false;
+        let mut former = None;
         let mut loaded = if let Some(row) = existing {
             let loaded = self.expect(row)?;
             let me = self.me()?.account();
             let begins = view.epoch <= FIRST_EPOCH;
-            has_left = begins && finding::has(self.tx, row, &me, Finding::HasLeft)?;
-            if loaded.row.standing != Standing::Left || (begins && !has_left) {
+            let has_left = begins && finding::has(self.tx, row, &me, Finding::HasLeft)?;
+            let is_astray = begins && view.state.moves > 0 && !has_left;
+            if loaded.row.standing != Standing::Left || is_astray {
                 self.put(loaded);
                 return Ok(None);
+            }
+            if has_left {
+                let members = member::all(self.tx, row)?.into_iter();
+                former = Some(Former {
+                    place: loaded.row.place(),
+                    members: members.map(|one| one.account).collect(),
+                });
             }
             finding::forget(self.tx, row)?;
             loaded
@@ -205,7 +228,7 @@ impl Step<'_> {
         row.standing = Standing::Active;
         row.group_id = Some(view.group_id.clone());
         row.server_epoch = view.epoch;
-        Ok(Some((loaded, has_left)))
+        Ok(Some((loaded, former)))
     }
 
     fn settle_in(

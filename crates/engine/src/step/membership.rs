@@ -13,7 +13,7 @@ use super::content::Fate;
 use super::errand::leaf_of;
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{MAX_NAME, PAST_SLACK, UPDATE_BYTES_PER_DAY, UPDATE_INTERVAL};
+use crate::limits::{MAX_NAME, OBJECT_AGAIN, PAST_SLACK, UPDATE_BYTES_PER_DAY, UPDATE_INTERVAL};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::address::{self, Use};
@@ -377,6 +377,7 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<Fate, Fault> {
         if loaded.row.line_of.is_some() {
+            self.tell_remover(loaded, by.map(LeafView::account))?;
             self.line_over(loaded)?;
             return Ok(Fate::Applied);
         }
@@ -387,6 +388,27 @@ impl Step<'_> {
             return Ok(Fate::Applied);
         }
         self.removed(loaded, by.map(LeafView::account), at)
+    }
+
+    /// Who removes somebody in a line that was left may not know that it was: this device, which is out of it, can't end it.
+    fn tell_remover(&mut self, line: &Loaded, by: Option<AccountId>) -> Result<(), Fault> {
+        let (Some(by), Some(place)) = (by, line.row.place()) else {
+            return Ok(());
+        };
+        let Some(host) = line
+            .row
+            .line_of
+            .map(|row| self.take(row))
+            .transpose()?
+            .flatten()
+        else {
+            return Ok(());
+        };
+        if self.is_time(host.row.row, by, OBJECT_AGAIN) {
+            self.say_not_followed(&host, place, &by)?;
+        }
+        self.put(host);
+        Ok(())
     }
 
     /// This device was removed.
@@ -433,6 +455,7 @@ impl Step<'_> {
         row.update_due = None;
         let serial = row.serial.take();
         self.drop_lines(loaded)?;
+        self.see_off(loaded, loaded.row.row)?;
         self.on_the_way_again(loaded)?;
         self.erase = true;
         self.reschedule = true;
