@@ -34,6 +34,8 @@ pub(crate) struct Device {
     pub(crate) engine: Engine,
     pub(crate) rng: StdRng,
     pub(crate) disk: Disk,
+    /// How often its process has started again: an answer to one process never reaches another.
+    pub(crate) process: u64,
     /// It dies within the step that comes.
     pub(crate) doomed: bool,
     /// It died within the last step.
@@ -72,6 +74,7 @@ impl Device {
             engine: open(&disk),
             rng,
             disk,
+            process: 0,
             doomed: false,
             fallen: false,
             number,
@@ -174,6 +177,7 @@ impl Device {
 
     fn awakes(&mut self) {
         self.engine = open(&self.disk);
+        self.process += 1;
         self.session = None;
         self.greeted = false;
         self.asked.clear();

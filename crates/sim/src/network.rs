@@ -59,6 +59,16 @@ pub(crate) struct Wire {
     pub(crate) generation: u64,
 }
 
+/// An answer that comes a second time.
+pub(crate) struct Echo {
+    pub(crate) device: usize,
+    /// The process that has asked.
+    pub(crate) process: u64,
+    pub(crate) request: RequestId,
+    pub(crate) body: Body,
+    pub(crate) content: Content,
+}
+
 /// What can happen next.
 pub(crate) enum Event {
     /// The next scene of the script.
@@ -74,7 +84,7 @@ pub(crate) enum Event {
     /// A device is within reach again.
     Reachable(usize),
     /// A device hears an answer that it has heard before.
-    Echo(usize, RequestId, Body, Content),
+    Echo(Box<Echo>),
     /// The server is swept.
     Sweep,
 }

@@ -84,7 +84,13 @@ impl Step<'_> {
         if let Some(view) = view {
             let left_behind = line.group.as_ref();
             if let Some(had) = left_behind.map(|former| former.group.view().accounts()) {
-                self.remember_gone(host.row.row, &had, &view.accounts(), at)?;
+                let has = view.accounts();
+                self.remember_gone(host.row.row, &had, &has, at)?;
+                // The end of the line tells those who stay behind, where this device can commit to it.
+                if let Some(place) = line.row.place().filter(|_| !usable) {
+                    let astray: Vec<AccountId> = had.difference(&has).copied().collect();
+                    self.tell_astray(host, place, &astray)?;
+                }
             }
             self.mirror(host, &view)?;
             self.leavers_of(host.row.row, &view)?;

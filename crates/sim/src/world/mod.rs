@@ -280,9 +280,11 @@ impl World {
             Event::Broken(wire) => self.notices(wire),
             Event::AtServer(wire, frame, body) => self.at_server(wire, frame, body),
             Event::AtDevice(wire, frame, content) => self.at_device(wire, frame, content),
-            Event::Echo(device, request, body, content) => {
-                self.hears(device, request, &body, content);
-                self.tends(device);
+            Event::Echo(echo) => {
+                if echo.process == self.devices[echo.device].process {
+                    self.hears(echo.device, echo.request, &echo.body, echo.content);
+                    self.tends(echo.device);
+                }
             }
             Event::Sweep => {
                 self.server.sweeps();

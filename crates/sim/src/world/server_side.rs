@@ -7,7 +7,7 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
 use super::World;
-use crate::network::{Event, Wire, number};
+use crate::network::{Echo, Event, Wire, number};
 use crate::script::{Mishap, Occasion};
 
 impl World {
@@ -77,9 +77,16 @@ impl World {
                 self.replies(wire, frame, again);
             }
             Some(Mishap::AnsweredAgain(millis)) => {
-                if let Some(asked) = self.devices[wire.device].asked.get(&frame) {
-                    let echo = Event::Echo(wire.device, asked.id, body, answer.clone());
-                    self.after(millis, echo);
+                let device = &self.devices[wire.device];
+                if let Some(asked) = device.asked.get(&frame) {
+                    let echo = Echo {
+                        device: wire.device,
+                        process: device.process,
+                        request: asked.id,
+                        body,
+                        content: answer.clone(),
+                    };
+                    self.after(millis, Event::Echo(Box::new(echo)));
                 }
             }
             _ => {}
