@@ -1,6 +1,6 @@
 //! All members of a conversation's last epoch agree in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keyfold_engine::view::Standing;
 use keyfold_wire::ids::ConversationId;
@@ -70,26 +70,83 @@ impl Oracle {
     /// Wherever a conversation has gone, all who are in it are in the same.
     fn judge_moved(&self, devices: &[Device], screens: &[Screen]) -> Vec<String> {
         let mut found = Vec::new();
-        let mut seen: BTreeMap<ConversationId, (usize, u64, &String, &Vec<String>)> =
-            BTreeMap::new();
+        let mut places: BTreeMap<ConversationId, Vec<Seen>> = BTreeMap::new();
         for (device, screen) in devices.iter().zip(screens) {
-            if device.unlinked || self.is_clone(device.number) || !device.is_registered() {
+            if device.unlinked || !device.is_registered() {
                 continue;
             }
+            // Which copy of a device goes on is not known here: what it shows is not judged, but what it knows of counts.
+            let is_copy = self.is_clone(device.number);
             for (id, shown) in &screen.conversations {
                 if shown.direct || shown.standing != Standing::Active {
                     continue;
                 }
-                let view = (device.number, shown.epoch, &shown.name, &shown.members);
-                let first = *seen.entry(*id).or_insert(view);
-                if (view.1, view.2, view.3) != (first.1, first.2, first.3) {
-                    found.push(format!(
-                        "device {} is at epoch {} of {:?} {:?}, device {} at {} of {:?} {:?}",
-                        view.0, view.1, view.2, view.3, first.0, first.1, first.2, first.3
-                    ));
+                let view = (shown.epoch, &shown.name, &shown.members);
+                let places = places.entry(*id).or_default();
+                let known = places.iter().position(|place| place.view == view);
+                let place = known.unwrap_or_else(|| {
+                    places.push(Seen::new(device.number, view));
+                    places.len() - 1
+                });
+                let place = &mut places[place];
+                if !is_copy {
+                    place.people.insert(device.person);
+                }
+                place.known.extend(&screen.people[id]);
+                place.put_back |= is_copy || self.put_back(device.number) > 0;
+            }
+        }
+        for places in places.values_mut() {
+            places.retain(|place| !place.people.is_empty());
+            let Some((first, others)) = places.split_first() else {
+                continue;
+            };
+            for other in others {
+                if !(first.is_lost_to(other) || other.is_lost_to(first)) {
+                    found.push(format!("{other}, {first}"));
                 }
             }
         }
         found
+    }
+}
+
+/// Devices that show one and the same of a conversation.
+struct Seen<'a> {
+    device: usize,
+    view: (u64, &'a String, &'a Vec<String>),
+    /// Whose they are, copies of devices aside.
+    people: BTreeSet<usize>,
+    /// Who is or was in the conversation, as far as they show it.
+    known: BTreeSet<usize>,
+    /// One of them was put back to an earlier state, or the server was.
+    put_back: bool,
+}
+
+impl<'a> Seen<'a> {
+    const fn new(device: usize, view: (u64, &'a String, &'a Vec<String>)) -> Self {
+        Self {
+            device,
+            view,
+            people: BTreeSet::new(),
+            known: BTreeSet::new(),
+            put_back: false,
+        }
+    }
+
+    /// Who came in after a copy was made is unknown to all who go on from the copy, and reached by none of them.
+    fn is_lost_to(&self, other: &Self) -> bool {
+        other.put_back && self.people.is_disjoint(&other.known)
+    }
+}
+
+impl std::fmt::Display for Seen<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (epoch, name, members) = self.view;
+        write!(
+            f,
+            "device {} is at epoch {epoch} of {name:?} {members:?}",
+            self.device
+        )
     }
 }

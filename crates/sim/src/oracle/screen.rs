@@ -1,8 +1,8 @@
 //! What a device shows: the only thing of it that is judged.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use keyfold_engine::view::{Entry, Standing, State, What};
+use keyfold_engine::view::{Contact, Entry, Standing, State, What};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
 
@@ -25,6 +25,8 @@ pub(super) struct Screen {
     pub(super) states: HashMap<ContentId, State>,
     pub(super) shown: Vec<(ContentId, String)>,
     pub(super) conversations: HashMap<ConversationId, Shown>,
+    /// Who is or was in each conversation, as far as this device shows it.
+    pub(super) people: HashMap<ConversationId, BTreeSet<usize>>,
     pub(super) gaps: Vec<Gap>,
     pub(super) refused: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl Screen {
             states: HashMap::new(),
             shown: Vec::new(),
             conversations: HashMap::new(),
+            people: HashMap::new(),
             gaps: Vec::new(),
             refused: Vec::new(),
         };
@@ -58,6 +61,8 @@ impl Screen {
             for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
                 screen.take(conversation.id, entry);
             }
+            let contacts = conversation.members.iter().map(|member| &member.contact);
+            screen.meets(conversation.id, contacts);
             let members = conversation
                 .members
                 .iter()
@@ -80,8 +85,21 @@ impl Screen {
         screen
     }
 
+    fn meets<'a>(
+        &mut self,
+        conversation: ConversationId,
+        contacts: impl Iterator<Item = &'a Contact>,
+    ) {
+        let known = self.people.entry(conversation).or_default();
+        known.extend(contacts.filter_map(|contact| person_called(&contact.handle)));
+    }
+
     fn take(&mut self, conversation: ConversationId, entry: Entry) {
+        self.meets(conversation, entry.from.iter());
         match entry.what {
+            What::Added(contacts) | What::Removed(contacts) => {
+                self.meets(conversation, contacts.iter());
+            }
             What::Text(text) => {
                 let Some(id) = entry.id else { return };
                 self.states.insert(id, entry.state);
