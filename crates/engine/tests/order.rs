@@ -191,6 +191,46 @@ fn what_another_device_sends_behind_leaving_is_shown_to_nobody_and_fails_there()
 }
 
 #[test]
+fn a_leaving_that_comes_behind_a_commit_is_said_again_for_those_who_came_in_by_it() {
+    let mut town = Town::new(11);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let group = town.creates_group(ada, "club", &[bo]);
+    town.settles();
+    town.adds(ada, group, &[cy]);
+    let is_commit = |request: &Request| matches!(request.body, Body::Commit(_));
+    let commit = loop {
+        let requests = under_way(&mut town, ada);
+        if requests.iter().any(is_commit) {
+            break requests;
+        }
+        assert!(!requests.is_empty());
+        answers(&mut town, ada, requests);
+    };
+    let leave = Command::Leave {
+        conversation: group,
+    };
+    town.does(bo, leave).unwrap();
+    let leaving = under_way(&mut town, bo);
+    // Both are accepted; cy, who comes in by the commit, is not told of the leaving.
+    answers(&mut town, ada, commit);
+    answers(&mut town, bo, leaving);
+    while town.turn(laptop) {}
+    assert_eq!(town.shows(laptop, group).standing, Standing::Active);
+    town.says(laptop, group, "welcome, cy");
+    let said = under_way(&mut town, laptop);
+    answers(&mut town, laptop, said);
+    town.passes(Duration::from_mins(1));
+    for who in [ada, cy] {
+        assert_eq!(town.reads(who, group), ["welcome, cy"]);
+        assert_eq!(town.members(who, group), ["ada", "cy"]);
+    }
+    for who in [bo, laptop] {
+        assert_eq!(town.shows(who, group).standing, Standing::Left);
+    }
+}
+
+#[test]
 fn a_device_that_was_linked_and_removed_at_once_is_not_asked_for_again_and_again() {
     let mut town = Town::new(5);
     let [ada, bo] = town.people(["ada", "bo"]);

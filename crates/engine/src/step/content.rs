@@ -3,8 +3,9 @@
 use keyfold_protocol::content::{Body, Content, Unverified};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::LeafView;
-use keyfold_wire::ids::{AccountId, Timestamp};
+use keyfold_wire::ids::{AccountId, Epoch, Timestamp};
 
+use super::send::counts_as_leaving;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::LEAVE_JITTER;
@@ -33,6 +34,7 @@ impl Step<'_> {
         loaded: &mut Loaded,
         sender: &LeafView,
         plaintext: Vec<u8>,
+        epoch: Epoch,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
         let Some(group_id) = &loaded.row.group_id else {
@@ -42,15 +44,15 @@ impl Step<'_> {
         let Ok(content) = verified else {
             return Ok(Fate::Dropped);
         };
+        if matches!(content.body, Body::Leaving(_)) && !counts_as_leaving(&loaded.row, epoch) {
+            // It is said again, and heard then.
+            return Ok(Fate::Applied);
+        }
         let Some(host) = loaded.row.line_of else {
             return self.take_in(loaded, sender, &content, at);
         };
         let mut host = self.expect(host)?;
-        let fate = match content.body {
-            // It is said again where the conversation goes on, and is heard there.
-            Body::Leaving(_) => Ok(Fate::Applied),
-            _ => self.take_in(&mut host, sender, &content, at),
-        };
+        let fate = self.take_in(&mut host, sender, &content, at);
         self.put(host);
         fate
     }

@@ -221,7 +221,7 @@ impl Step<'_> {
                     return Ok(Fate::Dropped);
                 };
                 self.count_message(loaded);
-                self.hear(loaded, &sender, said.content, at)
+                self.hear(loaded, &sender, said.content, said.epoch, at)
             }
             Ok(Processed::Commit(change)) if is_commit && epoch == loaded.row.epoch => {
                 current.dirty = true;

@@ -271,9 +271,9 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// What is under way in a group is read by those who are in it, though this device is in none any more: it is not said to have
+    /// What is under way in a line is read by those who are in it, though this device is in none any more: it is not said to have
     /// failed before the server has refused it.
-    pub(super) fn see_off(&mut self, host: &mut Loaded, line: Row) -> Result<(), Fault> {
+    fn see_off(&mut self, host: &mut Loaded, line: Row) -> Result<(), Fault> {
         let of_line = |waiting: &outbox::Waiting| {
             waiting.conversation == Some(line) && waiting.kind == Kind::Send
         };

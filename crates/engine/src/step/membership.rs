@@ -455,7 +455,6 @@ impl Step<'_> {
         row.update_due = None;
         let serial = row.serial.take();
         self.drop_lines(loaded)?;
-        self.see_off(loaded, loaded.row.row)?;
         self.on_the_way_again(loaded)?;
         self.erase = true;
         self.reschedule = true;

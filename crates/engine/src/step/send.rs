@@ -3,7 +3,7 @@
 use keyfold_protocol::content::{self, Author, Composed};
 use keyfold_protocol::envelope;
 use keyfold_protocol::leave::LeaveProof;
-use keyfold_wire::ids::{MessageId, Timestamp};
+use keyfold_wire::ids::{Epoch, MessageId, Timestamp};
 use keyfold_wire::limits::MAX_TEXT;
 use keyfold_wire::v1;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +16,7 @@ use crate::command::{Answer, Complaint};
 use crate::limits::{MAX_ENCRYPTED_AHEAD, MAX_WAITING, UPDATE_MESSAGES};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
+use crate::table::conversation::ConversationRow;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::timeline::{self, EntryRow, Place, Stage, WAITING};
 use crate::view::Standing;
@@ -234,8 +235,7 @@ impl Step<'_> {
             return Ok(());
         };
         let leaves = entry.is_leaving();
-        if leaves && loaded.row.line_of.is_some() {
-            // It is to be said where the conversation goes on.
+        if leaves && !counts_as_leaving(&loaded.row, waiting.epoch) {
             return self.unsend(loaded, entry.place);
         }
         self.place_own(loaded, &waiting, &entry, at)?;
@@ -318,6 +318,12 @@ impl Step<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a leaving of this epoch is heard by all who are in the conversation by then. In a line that was left, or behind a commit, it is
+/// not, and whoever says it says it again.
+pub(super) fn counts_as_leaving(row: &ConversationRow, epoch: Epoch) -> bool {
+    row.line_of.is_none() && epoch >= row.epoch
 }
 
 /// A key for a protobuf field.
