@@ -158,14 +158,21 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let me = self.me()?.account();
         let mut members = member::all(self.tx, loaded.row.row)?;
-        if !members.iter().any(|one| one.account == from.account()) {
+        let Some(asks) = members
+            .iter()
+            .find(|one| one.account == from.account())
+            .cloned()
+        else {
             return self.answer_ask(loaded, from, package, Errand::NotAMember);
-        }
+        };
         members.retain(|one| one.account != me && one.account != from.account());
         members.sort_by_key(|one| (std::cmp::Reverse(one.role), one.account));
         let named = members.into_iter().take(MAX_NAMED);
         let mut named: Vec<AccountId> = named.map(|one| one.account).collect();
-        if named.is_empty() {
+        if named.is_empty() && asks.devices > 1 {
+            // Whoever asks has other devices that may be in it.
+            named.push(asks.account);
+        } else if named.is_empty() {
             // Nobody else was in it.
             return self.answer_ask(loaded, from, package, Errand::NotAMember);
         }
