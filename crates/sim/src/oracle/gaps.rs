@@ -39,6 +39,9 @@ impl Oracle {
                 .collect();
             let lost = leavings.iter().filter(|one| self.is_lost(one, device));
             let lost = lost.count() as u64;
+            let again = self.said_again_behind(gap, screen, devices);
+            let lost = lost + again;
+            let rightly = rightly + again;
             let more = (leavings.len() as u64).max(1);
             let rogue = gap.from.is_some_and(|from| self.rogues.contains(&from));
             rogue || rightly + lost > 0 && gap.missing <= rightly + more
@@ -47,6 +50,25 @@ impl Oracle {
         wrong
             .map(|gap| format!("device {} shows {}", screen.device, gap.words))
             .collect()
+    }
+
+    /// Texts that were said before the one that a gap stands before, and are shown behind it: their device had lost its place, and has said
+    /// them again. The gap stays, since a device that was put back gives its counters anew, to other texts as well.
+    fn said_again_behind(&self, gap: &Gap, screen: &Screen, devices: &[Device]) -> u64 {
+        let Some((before, next)) = gap.before.and_then(|id| Some((id, self.said.get(&id)?))) else {
+            return 0;
+        };
+        let shown = screen.shown.iter().skip_while(|(id, _)| *id != before);
+        let again = shown
+            .skip(1)
+            .filter_map(|(id, _)| self.said.get(id))
+            .filter(|said| {
+                Some(devices[said.device].person) == gap.from
+                    && said.conversation == gap.conversation
+                    && said.number < next.number
+                    && (self.is_clone(said.device) || self.put_back(said.device) > 0)
+            });
+        again.count() as u64
     }
 
     /// Whether the device need not have heard of a leaving: by when it was said, or by when the server took it, which may be much later.
