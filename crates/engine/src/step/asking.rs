@@ -143,7 +143,7 @@ impl Step<'_> {
     }
 
     /// Those who are elsewhere for certain, then other devices of the own account, then those who may do most, then those named.
-    fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
+    pub(super) fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
         let me = self.me()?.account();
         let found = |what| finding::all(self.tx, row, what);
         let (objecting, said) = (found(Finding::Objects)?, found(Finding::SaysGone)?);

@@ -138,7 +138,8 @@ impl Step<'_> {
         let say = finding::all(self.tx, row, Finding::SaysGone)?;
         let can_say = self.who_can_say(row)?;
         // One may lie; an own device does not.
-        if by != me && say.intersection(&can_say).count() < can_say.len().min(2) {
+        let enough = say.intersection(&can_say).count() >= can_say.len().min(2);
+        if by != me && !enough && !self.was_taken_out(loaded, by)? {
             return Ok(());
         }
         let (place, mut astray) = (loaded.row.place(), self.astray(loaded, &say)?);
@@ -156,6 +157,17 @@ impl Step<'_> {
             given_up::add(self.tx, row, place)?;
         }
         Ok(())
+    }
+
+    /// Whether this member, who says that this account is out, can itself have taken it out, and all were asked without anybody letting it
+    /// in: those who are where this device is may be as lost as it is.
+    fn was_taken_out(&self, loaded: &Loaded, by: AccountId) -> Result<bool, Fault> {
+        let me = self.me()?.account();
+        let members = member::all(self.tx, loaded.row.row)?;
+        let role = |account| members.iter().find(|one| one.account == account);
+        let may = role(by).map(|one| one.role) > role(me).map(|one| one.role);
+        let asked = usize::try_from(loaded.row.attempts).unwrap_or(usize::MAX);
+        Ok(may && asked > self.whom_to_ask(loaded.row.row)?.len())
     }
 
     /// Who has left or was removed, as far as is known here. A device of somebody who is in may have said so, that is not in itself.
