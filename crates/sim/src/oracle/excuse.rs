@@ -28,6 +28,8 @@ pub enum Excuse {
     /// The device had lost its place in the conversation, for others had gone on elsewhere, and was not back yet; or it was said at a
     /// place that this device never was at, by one that then lost it.
     PlaceLost,
+    /// Its person had been taken out where the conversation goes on, when it was said at a place that was left.
+    Out,
     /// A malicious server did not deliver it.
     Withheld,
     /// Its sender uses a client of their own making as well, under the same keys.
@@ -155,6 +157,13 @@ impl Oracle {
         self.came_apart() && places.any(|span| (span.from..=span.to).contains(&at))
     }
 
+    /// Whether the last that a device had said of a conversation was that it is out of it.
+    fn was_out_of(&self, device: usize, conversation: ConversationId, at: u64) -> bool {
+        let said = self.outs.get(&(device, conversation)).into_iter().flatten();
+        let last = said.take_while(|(when, _)| *when <= at).last();
+        self.came_apart() && last.is_some_and(|(_, out)| *out)
+    }
+
     /// Two devices have one state.
     pub(crate) fn are_clones(&mut self, [original, copy]: [usize; 2]) {
         self.cloned.extend([original, copy]);
@@ -217,7 +226,10 @@ impl Oracle {
             let lost = self.had_lost_its_place(device.number, said.conversation, placed.at)
                 || self.was_said_astray(said, placed, device.number);
             let restored = self.excuse_of_restoring(device.number, placed.at);
-            restored.or_else(|| lost.then_some(Excuse::PlaceLost))
+            let out = self.was_out_of(device.number, said.conversation, placed.at);
+            restored
+                .or_else(|| lost.then_some(Excuse::PlaceLost))
+                .or_else(|| out.then_some(Excuse::Out))
         }
     }
 

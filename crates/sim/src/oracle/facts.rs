@@ -81,6 +81,17 @@ impl Oracle {
             if *event == Event::DeviceRemoved && self.came_apart() {
                 self.cloned.insert(device);
             }
+            let out = match event {
+                Event::Removed(conversation) => Some((*conversation, true)),
+                Event::Ready(conversation) | Event::Back(conversation) => {
+                    Some((*conversation, false))
+                }
+                _ => None,
+            };
+            if let Some((conversation, out)) = out {
+                let outs = self.outs.entry((device, conversation)).or_default();
+                outs.push((now, out));
+            }
             if let Event::Removed(conversation) = event {
                 self.parted.insert((device, conversation.as_ref().to_vec()));
             }

@@ -157,6 +157,8 @@ pub(crate) struct Oracle {
     places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
     /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.
     moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
+    /// When a device said that it was out of a conversation (`true`), or in it.
+    outs: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// In which groups each device shows anything.
     shows: BTreeSet<(usize, Handle)>,
     cloned: BTreeSet<usize>,
