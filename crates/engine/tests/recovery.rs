@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use keyfold_engine::view::{Standing, What};
 use keyfold_engine::{Command, Event, Input};
+use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1;
 use keyfold_wire::v1::RefusalCode;
@@ -372,6 +373,52 @@ fn who_was_removed_meanwhile_is_told_so() {
     assert_eq!(town.shows(cy, club).standing, Standing::Left);
     assert!(town.events(cy).contains(&Event::Removed(club)));
     talks_on(&mut town, &[ada, bo], club);
+}
+
+#[test]
+fn who_was_removed_comes_into_a_conversation_that_is_begun_anew_by_a_device_that_was_put_back() {
+    let mut town = Town::on_disk(21);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    town.meets(ada, bo);
+    town.goes_offline(ada);
+    let create = Command::Create {
+        people: vec!["bo".to_owned()],
+        name: Some("club".to_owned()),
+        suite: None,
+    };
+    let Ok(keyfold_engine::Answer::Conversation(club)) = town.does(ada, create) else {
+        panic!("no conversation");
+    };
+    let copy = copy(&town, ada, "copy.db");
+    town.comes_back(ada);
+    town.removes(ada, club, &[bo]);
+    town.passes(MINUTE);
+    assert_eq!(town.shows(bo, club).standing, Standing::Left);
+    puts_back(&mut town, ada, &copy);
+    town.passes(MINUTE * 10);
+    assert_eq!(town.members(ada, club), ["ada", "bo"]);
+    talks_on(&mut town, &[ada, bo], club);
+}
+
+#[test]
+fn who_has_left_puts_no_device_out_whose_account_has_another_one_in() {
+    let mut town = Town::on_disk(22);
+    let [ada, cy] = town.people(["ada", "cy"]);
+    let laptop = town.links(cy, &Suite::ALL);
+    let club = town.creates_group(ada, "club", &[cy]);
+    town.settles();
+    let copy = copy(&town, laptop, "copy.db");
+    town.does(ada, Command::Leave { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    assert_eq!(town.members(cy, club), ["cy"]);
+    town.goes_offline(cy);
+    puts_back(&mut town, laptop, &copy);
+    // The phone does not answer; ada does, who was alone with cy.
+    town.passes(MINUTE * 5);
+    town.comes_back(cy);
+    town.passes(MINUTE * 10);
+    talks_on(&mut town, &[cy, laptop], club);
 }
 
 #[test]
