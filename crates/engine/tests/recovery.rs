@@ -11,13 +11,15 @@ mod town;
 
 use std::time::Duration;
 
+use keyfold_engine::limits::{LOCATE_AFTER, LOCATE_WITHIN, OFFER_RETENTION};
 use keyfold_engine::view::{Standing, What};
 use keyfold_engine::{Command, Event, Input};
 use keyfold_protocol::suite::Suite;
-use keyfold_wire::ids::ConversationId;
+use keyfold_wire::ids::{ConversationId, Timestamp};
 use keyfold_wire::v1;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::v1::client_frame::Request as Body;
+use town::copied::Copied;
 use town::{Town, Who};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -540,6 +542,69 @@ fn after_the_server_was_put_back_everything_goes_on_and_what_may_be_missing_is_s
 }
 
 /// Nothing had come for bo, so that he stood where his new mailbox stands as well; but his addresses lead to the former one.
+/// How many groups everybody has asked the server for: here, errands.
+fn errands(town: &Town, everybody: &[Who]) -> usize {
+    let asked = everybody.iter().flat_map(|who| &town.people[who.0].asked);
+    asked.filter(|body| matches!(body, Body::Create(_))).count()
+}
+
+#[test]
+fn after_the_server_was_put_back_each_device_tells_the_others_where_it_is_neither_at_once_nor_late()
+{
+    let (mut town, everybody, club) = town(23);
+    let shortly = Duration::from_secs(1);
+    let backup = town.store.backup();
+    town.says(everybody[0], club, "three");
+    town.passes(MINUTE);
+    let before = errands(&town, &everybody);
+    town.puts_server_back(&backup);
+    town.passes(LOCATE_AFTER.saturating_sub(shortly));
+    assert_eq!(errands(&town, &everybody), before);
+    town.passes(LOCATE_WITHIN + shortly * 2);
+    // Each of the three has two others.
+    assert_eq!(errands(&town, &everybody), before + 6);
+    town.passes(MINUTE * 10);
+    assert_eq!(errands(&town, &everybody), before + 6);
+    talks_on(&mut town, &everybody, club);
+}
+
+/// What a device would be let in again by, and when it renews its keys, in milliseconds.
+fn offers(town: &Town, who: Who) -> (i64, u64) {
+    let copy = Copied::of(&town.people[who.0]);
+    let one = |sql: &str| copy.database.query_row(sql, [], |row| row.get(0)).unwrap();
+    let due: i64 = one("SELECT max(update_due) FROM conversation");
+    (one("SELECT count(*) FROM offer"), due.try_into().unwrap())
+}
+
+#[test]
+fn an_offered_key_package_is_kept_for_a_day_and_goes_with_the_next_renewal() {
+    let told = LOCATE_AFTER + LOCATE_WITHIN;
+    for (ahead, kept) in [
+        (OFFER_RETENTION, 2),
+        (OFFER_RETENTION + told + MINUTE * 2, 0),
+    ] {
+        let (mut town, [ada, bo, cy], club) = town(24);
+        town.passes(Duration::from_hours(24 * 2));
+        for who in [bo, cy] {
+            town.goes_offline(who);
+        }
+        let (none, due) = offers(&town, ada);
+        assert_eq!(none, 0);
+        let wait = Timestamp(due).since(town.now()).saturating_sub(ahead);
+        town.passes(wait.saturating_sub(MINUTE));
+        let backup = town.store.backup();
+        town.says(ada, club, "three");
+        town.passes(MINUTE);
+        town.puts_server_back(&backup);
+        town.passes(told + MINUTE);
+        assert_eq!(offers(&town, ada), (2, due));
+        town.passes(ahead.saturating_sub(told));
+        let (left, renewed) = offers(&town, ada);
+        assert!(renewed > due, "it has renewed its keys");
+        assert_eq!(left, kept, "{ahead:?}");
+    }
+}
+
 #[test]
 fn a_new_mailbox_is_noticed_before_anything_has_come() {
     let mut town = Town::on_disk(14);
