@@ -10,7 +10,7 @@ use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{END_JITTER, LINE_RETENTION, MAX_LINES};
+use crate::limits::{END_JITTER, LINE_RETENTION, MAX_GONE, MAX_LINES};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::conversation::{self, ConversationRow, Row};
@@ -264,11 +264,30 @@ impl Step<'_> {
         for row in conversation::lines(self.tx, Some(host.row.row))? {
             if let Some(mut line) = self.take(row)? {
                 self.see_off(host, row)?;
+                self.abandon(host, &mut line)?;
                 self.end_line(&mut line)?;
                 self.put(line);
             }
         }
         Ok(())
+    }
+
+    /// A line that this device was going to end is ended by nobody, maybe: whoever is in it, and not where the conversation goes on, hears
+    /// that it is not followed.
+    fn abandon(&mut self, host: &Loaded, line: &mut Loaded) -> Result<(), Fault> {
+        let Some(place) = line.row.place() else {
+            return Ok(());
+        };
+        if line.row.standing != Standing::Active || !self.load_group(line)? {
+            return Ok(());
+        }
+        let current = line.group.as_ref().ok_or_else(Fault::no_group)?;
+        let mut astray = current.group.view().accounts();
+        for member in member::all(self.tx, host.row.row)? {
+            astray.remove(&member.account);
+        }
+        let astray: Vec<AccountId> = astray.into_iter().take(MAX_GONE as usize).collect();
+        self.tell_astray(host, place, &astray)
     }
 
     /// What is under way in a line is read by those who are in it, though this device is in none any more: it is not said to have
