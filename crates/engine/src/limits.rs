@@ -18,8 +18,8 @@ pub const MAX_REJECTED: u64 = 100;
 /// epoch that may be gone.
 pub const MAX_ENCRYPTED_AHEAD: usize = 64;
 
-/// Messages of one conversation on their way at once: where the server puts off the first of them, the others overtake
-/// it, and members keep the keys of no more than these.
+/// Messages of one conversation on their way at once. A server may take them in another order than they were sent in, and members keep
+/// the keys of no more than these.
 pub const MAX_OVERTAKING: i64 = keyfold_protocol::group::OUT_OF_ORDER_TOLERANCE as i64;
 
 /// Messages of one conversation that may wait to be sent: a week offline of somebody who types a lot.

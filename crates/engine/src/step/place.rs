@@ -119,10 +119,11 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the last such word to this account is so long ago, or lost with the process: from now on it is a new one.
+    /// Whether the last such word to this account is so long ago, or lost with the process, or from before the clock was set back: from now on
+    /// it is a new one.
     pub(super) fn is_time(&mut self, row: Row, account: AccountId, pause: Duration) -> bool {
         let last = self.session.told.get(&(row, account));
-        let is_time = last.is_none_or(|last| self.now >= last.after(pause));
+        let is_time = last.is_none_or(|last| self.now >= last.after(pause) || *last > self.now);
         if is_time {
             self.session.told.insert((row, account), self.now);
         }
