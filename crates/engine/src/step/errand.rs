@@ -169,7 +169,7 @@ impl Step<'_> {
         members.sort_by_key(|one| (std::cmp::Reverse(one.role), one.account));
         let named = members.into_iter().take(MAX_NAMED);
         let mut named: Vec<AccountId> = named.map(|one| one.account).collect();
-        if named.is_empty() && asks.devices > 1 {
+        if named.is_empty() && asks.account != me && asks.devices > 1 {
             // Whoever asks has other devices that may be in it.
             named.push(asks.account);
         } else if named.is_empty() {
