@@ -424,6 +424,25 @@ fn who_has_left_puts_no_device_out_whose_account_has_another_one_in() {
 }
 
 #[test]
+fn an_own_device_says_to_one_that_was_put_back_that_their_person_has_left() {
+    let mut town = Town::on_disk(25);
+    let [ada, cy] = town.people(["ada", "cy"]);
+    let laptop = town.links(cy, &Suite::ALL);
+    let club = town.creates_group(cy, "club", &[ada]);
+    town.removes(cy, club, &[ada]);
+    town.passes(MINUTE * 5);
+    let copy = copy(&town, laptop, "copy.db");
+    let leave = Command::Leave { conversation: club };
+    town.does(cy, leave).unwrap();
+    town.passes(MINUTE);
+    puts_back(&mut town, laptop, &copy);
+    town.passes(MINUTE * 5);
+    for who in [cy, laptop] {
+        assert_eq!(town.shows(who, club).standing, Standing::Left, "{who:?}");
+    }
+}
+
+#[test]
 fn in_a_fork_whoever_is_off_the_servers_line_comes_back_to_it() {
     let (mut town, everybody, club) = town(7);
     let [ada, bo, cy] = everybody;
