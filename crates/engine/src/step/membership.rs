@@ -21,7 +21,7 @@ use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::member::{self, MemberRow};
 use crate::table::outbox::Kind as RequestKind;
-use crate::table::{gone, heard, key_package, leaver};
+use crate::table::{given_up, gone, heard, key_package, leaver};
 use crate::view::Standing;
 
 /// When an item came in and how large it was.
@@ -447,6 +447,7 @@ impl Step<'_> {
         }
         self.hear_anew(loaded, None)?;
         gone::forget(self.tx, loaded.row.row)?;
+        given_up::forget(self.tx, loaded.row.row)?;
         leaver::forget(self.tx, loaded.row.row)?;
         let row = loaded.change();
         row.standing = Standing::Left;

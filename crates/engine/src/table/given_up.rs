@@ -45,6 +45,13 @@ pub(crate) fn remove(tx: &Connection, conversation: Row, place: Place) -> Result
     Ok(())
 }
 
+/// This device is not in the conversation any more: what it did not follow to others may.
+pub(crate) fn forget(tx: &Connection, conversation: Row) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM given_up WHERE conversation = ?1")?
+        .execute([conversation.0])?;
+    Ok(())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -59,7 +59,7 @@ impl Oracle {
     }
 
     /// A device says that it is not in a conversation any more, or has lost or found its place there.
-    pub(crate) fn parts(&mut self, device: usize, events: &[Event], now: u64) {
+    pub(crate) fn parts(&mut self, device: usize, own: &[usize], events: &[Event], now: u64) {
         for event in events {
             match event {
                 Event::RolledBack => self.notices_restoring(device),
@@ -94,8 +94,22 @@ impl Oracle {
             }
             if let Event::Removed(conversation) = event {
                 self.parted.insert((device, conversation.as_ref().to_vec()));
+                self.follows_leavings(device, own, *conversation);
             }
         }
+    }
+
+    /// A device is out of a conversation: if its person has said so on one of these devices, that is why.
+    fn follows_leavings(&mut self, device: usize, own: &[usize], conversation: ConversationId) {
+        let said = self.leavings.values().filter(|leaving| {
+            own.contains(&leaving.device) && leaving.conversation == conversation
+        });
+        let placed = said
+            .flat_map(|leaving| &leaving.messages)
+            .filter_map(|id| self.placed.get(id));
+        let left = placed.map(|placed| (placed.handle.clone(), placed.order, placed.epoch));
+        let left: Vec<_> = left.collect();
+        self.leaves.entry(device).or_default().extend(left);
     }
 
     /// The person of these devices left with one of these items.
