@@ -185,6 +185,8 @@ impl Step<'_> {
             return Ok(());
         }
         finding::add(self.tx, row, &by, Finding::IsOut)?;
+        // It may have said that others go on elsewhere when it heard that it was out itself.
+        finding::remove(self.tx, row, &by, Finding::Objects)?;
         let me = self.me()?.account();
         let fresh = named
             .iter()

@@ -72,6 +72,20 @@ pub(crate) fn has(
     .map_err(Fault::from)
 }
 
+/// This does not hold of an account any more.
+pub(crate) fn remove(
+    tx: &Connection,
+    conversation: Row,
+    account: &AccountId,
+    finding: Finding,
+) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "DELETE FROM finding WHERE conversation = ?1 AND account = ?2 AND kind = ?3",
+    )?
+    .execute((conversation.0, account.as_ref(), finding as i64))?;
+    Ok(())
+}
+
 /// The conversation goes on: nothing of this matters any more.
 pub(crate) fn forget(tx: &Connection, conversation: Row) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM finding WHERE conversation = ?1")?
