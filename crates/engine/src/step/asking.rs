@@ -392,6 +392,10 @@ impl Step<'_> {
         }
         let members = member::all(self.tx, row)?;
         if members.iter().any(|member| member.account == by) {
+            if finding::has(self.tx, row, &me, Finding::HasLeft)? {
+                // It was taken along by a move, and was about to leave again.
+                return self.left(loaded);
+            }
             self.lose_place(loaded, ELSEWHERE.to_owned())?;
             finding::add(self.tx, row, &by, Finding::Objects)?;
         } else if gone::all(self.tx, row)?.contains(&by) {

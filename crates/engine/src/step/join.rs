@@ -94,6 +94,8 @@ impl Step<'_> {
                 self.tell_astray(&loaded, place, &astray)?;
             }
             let _answered = self.leave(&mut loaded)?;
+            let me = self.me()?.account();
+            finding::add(self.tx, loaded.row.row, &me, Finding::HasLeft)?;
         }
         self.unpark.insert(serial);
         self.put(loaded);
