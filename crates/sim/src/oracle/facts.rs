@@ -42,20 +42,14 @@ impl Oracle {
     }
 
     /// Somebody says on this device that they leave.
-    pub(crate) fn says_to_leave(
-        &mut self,
-        device: usize,
-        conversation: ConversationId,
-        id: ContentId,
-        at: u64,
-    ) {
+    pub(crate) fn says_to_leave(&mut self, device: usize, conversation: ConversationId, at: u64) {
         let leaving = Leaving {
             device,
             conversation,
             at,
             messages: Vec::new(),
         };
-        self.leavings.insert(id, leaving);
+        self.leavings.push(leaving);
     }
 
     /// A device says that it is not in a conversation any more, or has lost or found its place there.
@@ -101,7 +95,7 @@ impl Oracle {
 
     /// A device is out of a conversation: if its person has said so on one of these devices, that is why.
     fn follows_leavings(&mut self, device: usize, own: &[usize], conversation: ConversationId) {
-        let said = self.leavings.values().filter(|leaving| {
+        let said = self.leavings.iter().filter(|leaving| {
             own.contains(&leaving.device) && leaving.conversation == conversation
         });
         let placed = said
@@ -317,7 +311,7 @@ impl Oracle {
                     let group = (device, handle.clone());
                     self.shows_in.insert(group, conversation);
                 }
-                self.became(id, message);
+                self.became((device, conversation), id, message);
             }
             return;
         }
@@ -336,19 +330,23 @@ impl Oracle {
             let sent: Vec<ContentId> = sent.map(|(_, id)| *id).collect();
             if sent.len() == messages.len() {
                 for (id, message) in sent.into_iter().zip(messages) {
-                    self.became(id, message);
+                    self.became((device, shown), id, message);
                 }
             }
         }
     }
 
-    fn became(&mut self, id: ContentId, message: MessageId) {
+    fn became(&mut self, by: (usize, ConversationId), id: ContentId, message: MessageId) {
         self.known.insert(message.clone());
-        if let Some(leaving) = self.leavings.get_mut(&id) {
-            leaving.messages.push(message.clone());
-        }
         if let Some(said) = self.said.get_mut(&id) {
             said.message = Some(message);
+            return;
+        }
+        // That somebody leaves is made anew for each group, with an id of its own.
+        for leaving in &mut self.leavings {
+            if (leaving.device, leaving.conversation) == by {
+                leaving.messages.push(message.clone());
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ impl Oracle {
             let rightly = rightly.count() as u64;
             let leavings: Vec<&Leaving> = self
                 .leavings
-                .values()
+                .iter()
                 .filter(|leaving| {
                     Some(devices[leaving.device].person) == gap.from
                         && leaving.conversation == gap.conversation

@@ -148,7 +148,7 @@ pub(crate) struct Oracle {
     begun: usize,
     /// Errands and moves that the server accepted: whoever came apart finds back by them.
     created: usize,
-    leavings: BTreeMap<ContentId, Leaving>,
+    leavings: Vec<Leaving>,
     absences: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
     /// How often each device was put back and did not notice.

@@ -149,10 +149,9 @@ impl World {
             _ => return,
         };
         let leaves = matches!(command, Command::Leave { .. });
-        if let (Some(Answer::Message(id)), true) = (self.commands(cast.device, command), leaves) {
+        if let (Some(Answer::Message(_)), true) = (self.commands(cast.device, command), leaves) {
             let now = self.now();
-            let oracle = &mut self.oracle;
-            oracle.says_to_leave(cast.device, conversation, id, now);
+            self.oracle.says_to_leave(cast.device, conversation, now);
         }
     }
 
