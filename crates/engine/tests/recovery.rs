@@ -443,6 +443,27 @@ fn an_own_device_says_to_one_that_was_put_back_that_their_person_has_left() {
 }
 
 #[test]
+fn where_the_server_has_lost_that_somebody_left_their_own_devices_hear_it_from_each_other() {
+    let mut town = Town::new(26);
+    let [ada, cy] = town.people(["ada", "cy"]);
+    let laptop = town.links(cy, &Suite::ALL);
+    let club = town.creates_group(ada, "club", &[cy]);
+    town.passes(MINUTE * 5);
+    town.goes_offline(laptop);
+    let backup = town.store.backup();
+    let leave = Command::Leave { conversation: club };
+    town.does(cy, leave).unwrap();
+    town.passes(MINUTE);
+    assert_eq!(town.members(ada, club), ["ada"]);
+    town.goes_offline(ada);
+    town.puts_server_back(&backup);
+    town.comes_back(laptop);
+    assert!(is_active(&town, laptop, club));
+    town.passes(LOCATE_AFTER + LOCATE_WITHIN + MINUTE);
+    assert_eq!(town.shows(laptop, club).standing, Standing::Left);
+}
+
+#[test]
 fn in_a_fork_whoever_is_off_the_servers_line_comes_back_to_it() {
     let (mut town, everybody, club) = town(7);
     let [ada, bo, cy] = everybody;

@@ -13,7 +13,7 @@ use super::Step;
 use crate::Fault;
 use crate::limits::MAX_GONE;
 use crate::memory::Loaded;
-use crate::table::conversation::Row;
+use crate::table::conversation::{self, Row};
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, Wish};
 use crate::table::{address, given_up, gone, member};
@@ -41,6 +41,32 @@ impl Step<'_> {
     pub(super) fn tell_gone(&mut self, host: &Loaded) -> Result<(), Fault> {
         for account in gone::all(self.tx, host.row.row)? {
             self.wish_of(host, &Wish::TellGone, &account)?;
+        }
+        Ok(())
+    }
+
+    /// The server may have lost that this account has left: other devices of it, which were away, hear it from this one in a while.
+    pub(super) fn doubt_leavings(&mut self) -> Result<(), Fault> {
+        let me = self.me()?.account();
+        for row in conversation::left(self.tx, MAX_GONE)? {
+            let mut members = member::all(self.tx, row)?.into_iter();
+            let has_others = members.any(|one| one.account == me && one.devices > 1);
+            if has_others && finding::has(self.tx, row, &me, Finding::HasLeft)? {
+                self.look_later(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// They hear it, if it is still so.
+    pub(super) fn try_tell_own(&mut self, left: &Loaded) -> Result<(), Fault> {
+        while self.session.greeted {
+            let Some(intent) = self.next_intent(left.row.row, |wish| *wish == Wish::Look)? else {
+                return Ok(());
+            };
+            self.forget_intent(intent.id)?;
+            let me = self.me()?.account();
+            self.wish_of(left, &Wish::TellGone, &me)?;
         }
         Ok(())
     }

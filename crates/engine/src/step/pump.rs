@@ -37,7 +37,10 @@ impl Step<'_> {
                 self.try_ask(&mut loaded)?;
                 self.try_move(&mut loaded)?;
             }
-            Standing::Left => self.try_errands(&loaded)?,
+            Standing::Left => {
+                self.try_errands(&loaded)?;
+                self.try_tell_own(&loaded)?;
+            }
             Standing::Creating | Standing::Failed(_) | Standing::Held(_) => {}
         }
         self.put(loaded);

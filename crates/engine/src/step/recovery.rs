@@ -46,6 +46,7 @@ impl Step<'_> {
             } else {
                 self.doubt_all(SERVER_ROLLED_BACK, at)?;
             }
+            self.doubt_leavings()?;
             self.replace_packages()?;
         }
         let accepted = self.memory.outbox.iter();

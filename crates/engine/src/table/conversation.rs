@@ -315,6 +315,15 @@ pub(crate) fn begun(tx: &Connection) -> Result<Vec<Row>, Fault> {
     )
 }
 
+/// Conversations that this device is out of, the newest first, at most so many.
+pub(crate) fn left(tx: &Connection, most: u32) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE standing = 2 AND line_of IS NULL ORDER BY id DESC LIMIT ?1",
+        [most],
+    )
+}
+
 /// Further lines of conversations: of this one, or of all.
 pub(crate) fn lines(tx: &Connection, of: Option<Row>) -> Result<Vec<Row>, Fault> {
     rows(
