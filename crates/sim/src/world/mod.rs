@@ -176,13 +176,19 @@ impl World {
         self.happens_until(end);
         // What began at the last moment is seen through.
         for second in 1..=LAST_MOMENTS {
-            let quiet = self.devices.iter().all(|one| one.asked.is_empty());
             self.happens_until(end + second * 1_000);
-            if quiet {
+            if self.is_quiet() {
                 break;
             }
         }
         self.meddles_with_rest();
+    }
+
+    /// Whether nothing is under way: no answer, and no item that is not acknowledged.
+    fn is_quiet(&self) -> bool {
+        let answered = self.devices.iter().all(|one| one.asked.is_empty());
+        let census = self.server.census();
+        answered && census.is_none_or(|census| census.items.is_empty())
     }
 
     fn judged(mut self) -> Report {
