@@ -383,14 +383,7 @@ fn who_was_removed_comes_into_a_conversation_that_is_begun_anew_by_a_device_that
     let [ada, bo] = town.people(["ada", "bo"]);
     town.meets(ada, bo);
     town.goes_offline(ada);
-    let create = Command::Create {
-        people: vec!["bo".to_owned()],
-        name: Some("club".to_owned()),
-        suite: None,
-    };
-    let Ok(keyfold_engine::Answer::Conversation(club)) = town.does(ada, create) else {
-        panic!("no conversation");
-    };
+    let club = town.creates_group(ada, "club", &[bo]);
     let copy = copy(&town, ada, "copy.db");
     town.comes_back(ada);
     town.removes(ada, club, &[bo]);
@@ -581,7 +574,6 @@ fn after_the_server_was_put_back_everything_goes_on_and_what_may_be_missing_is_s
     talks_on(&mut town, &[ada, bo], talk);
 }
 
-/// Nothing had come for bo, so that he stood where his new mailbox stands as well; but his addresses lead to the former one.
 /// How many groups everybody has asked the server for: here, errands.
 fn errands(town: &Town, everybody: &[Who]) -> usize {
     let asked = everybody.iter().flat_map(|who| &town.people[who.0].asked);
@@ -645,6 +637,7 @@ fn an_offered_key_package_is_kept_for_a_day_and_goes_with_the_next_renewal() {
     }
 }
 
+/// Nothing had come for bo, so that he stood where his new mailbox stands as well; but his addresses lead to the former one.
 #[test]
 fn a_new_mailbox_is_noticed_before_anything_has_come() {
     let mut town = Town::on_disk(14);

@@ -49,13 +49,18 @@ impl Step<'_> {
     pub(super) fn doubt_leavings(&mut self) -> Result<(), Fault> {
         let me = self.me()?.account();
         for row in conversation::left(self.tx, MAX_GONE)? {
-            let mut members = member::all(self.tx, row)?.into_iter();
-            let has_others = members.any(|one| one.account == me && one.devices > 1);
-            if has_others && finding::has(self.tx, row, &me, Finding::HasLeft)? {
+            if self.has_other_devices(row)? && finding::has(self.tx, row, &me, Finding::HasLeft)? {
                 self.look_later(row)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether other devices of this account are or were in a conversation, as far as is known here.
+    fn has_other_devices(&self, row: Row) -> Result<bool, Fault> {
+        let me = self.me()?.account();
+        let mut members = member::all(self.tx, row)?.into_iter();
+        Ok(members.any(|one| one.account == me && one.devices > 1))
     }
 
     /// They hear it, if it is still so.
@@ -170,9 +175,9 @@ impl Step<'_> {
         }
         let (place, mut astray) = (loaded.row.place(), self.astray(loaded, &say)?);
         // The other devices of this account may be here as well, and nobody has answered them.
-        let mut members = member::all(self.tx, row)?.into_iter();
-        let has_others = members.any(|one| one.account == me && one.devices > 1);
-        astray.extend((by != me && has_others).then_some(me));
+        if by != me && self.has_other_devices(row)? {
+            astray.push(me);
+        }
         let objecting = finding::all(self.tx, row, Finding::Objects)?;
         self.removed(loaded, None, at)?;
         let Some(place) = place else {

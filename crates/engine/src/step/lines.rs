@@ -37,6 +37,12 @@ impl Step<'_> {
         Ok(line)
     }
 
+    /// Takes the conversation that a line is of. `None`: it is no line of any.
+    pub(super) fn take_host(&mut self, line: &Loaded) -> Result<Option<Loaded>, Fault> {
+        let host = line.row.line_of.map(|row| self.take(row));
+        Ok(host.transpose()?.flatten())
+    }
+
     /// The server has this line: members follow it, if it comes before the one in use.
     pub(super) fn take_line(
         &mut self,
@@ -44,13 +50,7 @@ impl Step<'_> {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let Some(mut host) = line
-            .row
-            .line_of
-            .map(|row| self.take(row))
-            .transpose()?
-            .flatten()
-        else {
+        let Some(mut host) = self.take_host(line)? else {
             return self.end_line(line);
         };
         let in_use = !matches!(host.row.standing, Standing::Left | Standing::Failed(_));

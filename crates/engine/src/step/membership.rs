@@ -395,13 +395,7 @@ impl Step<'_> {
         let (Some(by), Some(place)) = (by, line.row.place()) else {
             return Ok(());
         };
-        let Some(host) = line
-            .row
-            .line_of
-            .map(|row| self.take(row))
-            .transpose()?
-            .flatten()
-        else {
+        let Some(host) = self.take_host(line)? else {
             return Ok(());
         };
         if self.is_time(host.row.row, by, OBJECT_AGAIN) {

@@ -53,7 +53,7 @@ impl Oracle {
     }
 
     /// A device says that it is not in a conversation any more, or has lost or found its place there.
-    pub(crate) fn parts(&mut self, device: usize, own: &[usize], events: &[Event], now: u64) {
+    pub(crate) fn parts(&mut self, device: usize, devices: &[Device], events: &[Event], now: u64) {
         for event in events {
             match event {
                 Event::RolledBack => self.notices_restoring(device),
@@ -88,15 +88,21 @@ impl Oracle {
             }
             if let Event::Removed(conversation) = event {
                 self.parted.insert((device, conversation.as_ref().to_vec()));
-                self.follows_leavings(device, own, *conversation);
+                self.follows_leavings(device, devices, *conversation);
             }
         }
     }
 
-    /// A device is out of a conversation: if its person has said so on one of these devices, that is why.
-    fn follows_leavings(&mut self, device: usize, own: &[usize], conversation: ConversationId) {
+    /// A device is out of a conversation: if its person has said so on any of theirs, that is why.
+    fn follows_leavings(
+        &mut self,
+        device: usize,
+        devices: &[Device],
+        conversation: ConversationId,
+    ) {
         let said = self.leavings.iter().filter(|leaving| {
-            own.contains(&leaving.device) && leaving.conversation == conversation
+            devices[leaving.device].person == devices[device].person
+                && leaving.conversation == conversation
         });
         let placed = said
             .flat_map(|leaving| &leaving.messages)

@@ -39,9 +39,7 @@ impl Oracle {
                 .collect();
             let lost = leavings.iter().filter(|one| self.is_lost(one, device));
             let lost = lost.count() as u64;
-            let again = self.said_again_behind(gap, screen, devices);
-            let lost = lost + again;
-            let rightly = rightly + again;
+            let rightly = rightly + self.said_again_behind(gap, screen, devices);
             let more = (leavings.len() as u64).max(1);
             let rogue = gap.from.is_some_and(|from| self.rogues.contains(&from));
             rogue || rightly + lost > 0 && gap.missing <= rightly + more

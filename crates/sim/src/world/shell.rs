@@ -58,10 +58,8 @@ impl World {
         match outcome {
             Ok(outcome) => {
                 let now = self.now();
-                let person = self.devices[device].person;
-                let own = self.devices.iter().filter(|one| one.person == person);
-                let own: Vec<usize> = own.map(|one| one.number).collect();
-                self.oracle.parts(device, &own, &outcome.events, now);
+                self.oracle
+                    .parts(device, &self.devices, &outcome.events, now);
                 Some(outcome)
             }
             Err(fault) => {
