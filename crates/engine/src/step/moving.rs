@@ -283,13 +283,14 @@ impl Step<'_> {
         if host.row.standing != Standing::Active {
             return Ok(());
         }
+        let again = given_up::has(self.tx, host.row.row, to.state.place())?;
         given_up::add(self.tx, host.row.row, to.state.place())?;
         // Whoever is known to be out can't have moved on from here, whatever it says.
         let is_out = gone::all(self.tx, host.row.row)?.contains(&maker);
         let view = host.group.as_ref().map(|current| current.group.view());
         let knows_more = view.is_some_and(|view| view.knows_less_than(to));
         if is_out || !knows_more || !self.locate_among(host, &to.accounts())? {
-            self.object(host, to, maker)?;
+            self.object(host, to, maker, again)?;
         }
         if finding::add(self.tx, host.row.row, &maker, Finding::MovedBadly)? {
             let words = format!("a move of this conversation to a new place: {why}");
@@ -302,8 +303,14 @@ impl Step<'_> {
 
     /// The maker may not know that its idea of the conversation is old: it is told, and again when it goes on, for the first word
     /// may have been lost. So are those who are not in the conversation as it is here: they can but have followed, and the maker may
-    /// be gone.
-    fn object(&mut self, host: &Loaded, to: &GroupView, maker: AccountId) -> Result<(), Fault> {
+    /// be gone. Where it goes on all the same, others may be there with it that have lost their place here, and let it in: all are told.
+    fn object(
+        &mut self,
+        host: &Loaded,
+        to: &GroupView,
+        maker: AccountId,
+        again: bool,
+    ) -> Result<(), Fault> {
         let Some(view) = host.group.as_ref().map(|current| current.group.view()) else {
             return Ok(());
         };
@@ -313,7 +320,9 @@ impl Step<'_> {
             return Ok(());
         }
         let mut whom = to.accounts();
-        whom.retain(|account| *account != maker && !members.contains(account));
+        let others = self.has_other_devices(host.row.row)?;
+        whom.retain(|account| *account != maker && (again || !members.contains(account)));
+        whom.retain(|account| *account != me || others);
         for account in std::iter::once(maker).chain(whom).take(MAX_GONE as usize) {
             if self.is_time(host.row.row, account, OBJECT_AGAIN) {
                 self.say_not_followed(host, to.state.place(), &account)?;
