@@ -18,6 +18,7 @@ mod lines;
 mod membership;
 mod moving;
 mod notice;
+mod parting;
 mod place;
 mod pump;
 mod recovery;

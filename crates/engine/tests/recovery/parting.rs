@@ -1,0 +1,105 @@
+//! Who was removed or has left hears of it, whatever was put back.
+
+use std::time::Duration;
+
+use keyfold_engine::limits::{LOCATE_AFTER, LOCATE_WITHIN};
+use keyfold_engine::view::Standing;
+use keyfold_engine::{Command, Event};
+use keyfold_protocol::suite::Suite;
+
+use super::town::Town;
+use super::{MINUTE, copy, is_active, puts_back, talks_on, town};
+
+#[test]
+fn who_was_removed_meanwhile_is_told_so() {
+    let (mut town, everybody, club) = town(6);
+    let [ada, bo, cy] = everybody;
+    town.goes_offline(cy);
+    town.removes(ada, club, &[cy]);
+    town.passes(Duration::from_hours(24 * 31));
+    town.runtime.block_on(town.core.sweep()).unwrap();
+    town.comes_back(cy);
+    town.passes(MINUTE * 10);
+    assert_eq!(town.shows(cy, club).standing, Standing::Left);
+    assert!(town.events(cy).contains(&Event::Removed(club)));
+    talks_on(&mut town, &[ada, bo], club);
+}
+
+#[test]
+fn who_was_removed_comes_into_a_conversation_that_is_begun_anew_by_a_device_that_was_put_back() {
+    let mut town = Town::on_disk(21);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    town.meets(ada, bo);
+    town.goes_offline(ada);
+    let club = town.creates_group(ada, "club", &[bo]);
+    let copy = copy(&town, ada, "copy.db");
+    town.comes_back(ada);
+    town.removes(ada, club, &[bo]);
+    town.passes(MINUTE);
+    assert_eq!(town.shows(bo, club).standing, Standing::Left);
+    puts_back(&mut town, ada, &copy);
+    town.passes(MINUTE * 10);
+    assert_eq!(town.members(ada, club), ["ada", "bo"]);
+    talks_on(&mut town, &[ada, bo], club);
+}
+
+#[test]
+fn who_has_left_puts_no_device_out_whose_account_has_another_one_in() {
+    let mut town = Town::on_disk(22);
+    let [ada, cy] = town.people(["ada", "cy"]);
+    let laptop = town.links(cy, &Suite::ALL);
+    let club = town.creates_group(ada, "club", &[cy]);
+    town.settles();
+    let copy = copy(&town, laptop, "copy.db");
+    town.does(ada, Command::Leave { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    assert_eq!(town.members(cy, club), ["cy"]);
+    town.goes_offline(cy);
+    puts_back(&mut town, laptop, &copy);
+    // The phone does not answer; ada does, who was alone with cy.
+    town.passes(MINUTE * 5);
+    town.comes_back(cy);
+    town.passes(MINUTE * 10);
+    talks_on(&mut town, &[cy, laptop], club);
+}
+
+#[test]
+fn an_own_device_says_to_one_that_was_put_back_that_their_person_has_left() {
+    let mut town = Town::on_disk(25);
+    let [ada, cy] = town.people(["ada", "cy"]);
+    let laptop = town.links(cy, &Suite::ALL);
+    let club = town.creates_group(cy, "club", &[ada]);
+    town.removes(cy, club, &[ada]);
+    town.passes(MINUTE * 5);
+    let copy = copy(&town, laptop, "copy.db");
+    let leave = Command::Leave { conversation: club };
+    town.does(cy, leave).unwrap();
+    town.passes(MINUTE);
+    puts_back(&mut town, laptop, &copy);
+    town.passes(MINUTE * 5);
+    for who in [cy, laptop] {
+        assert_eq!(town.shows(who, club).standing, Standing::Left, "{who:?}");
+    }
+}
+
+#[test]
+fn where_the_server_has_lost_that_somebody_left_their_own_devices_hear_it_from_each_other() {
+    let mut town = Town::new(26);
+    let [ada, cy] = town.people(["ada", "cy"]);
+    let laptop = town.links(cy, &Suite::ALL);
+    let club = town.creates_group(ada, "club", &[cy]);
+    town.passes(MINUTE * 5);
+    town.goes_offline(laptop);
+    let backup = town.store.backup();
+    let leave = Command::Leave { conversation: club };
+    town.does(cy, leave).unwrap();
+    town.passes(MINUTE);
+    assert_eq!(town.members(ada, club), ["ada"]);
+    town.goes_offline(ada);
+    town.puts_server_back(&backup);
+    town.comes_back(laptop);
+    assert!(is_active(&town, laptop, club));
+    town.passes(LOCATE_AFTER + LOCATE_WITHIN + MINUTE);
+    assert_eq!(town.shows(laptop, club).standing, Standing::Left);
+}
