@@ -107,8 +107,11 @@ impl Step<'_> {
         self.stop_reinviting(host.row.row)?;
         if usable {
             self.leave_behind(line)?;
-        } else {
+        } else if line.row.serial.is_some() {
             self.only_read(line);
+        } else {
+            // Nothing that is said there comes to this device any more.
+            self.line_over(line)?;
         }
         if by == Some(self.me()?.account()) {
             self.reinvite_later(host.row.row, 0)?;

@@ -174,6 +174,7 @@ impl Step<'_> {
         address::remove_free(self.tx)?;
         for row in conversation::active(self.tx)? {
             let mut loaded = self.expect(row)?;
+            loaded.change().serial = None;
             self.lose_place(&mut loaded, SERVER_ROLLED_BACK.to_owned())?;
             self.put(loaded);
         }
