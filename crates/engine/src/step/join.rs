@@ -172,7 +172,7 @@ impl Step<'_> {
         };
         if let Err(why) = self.judge_move(&mut host, &to, by)? {
             let fate = self.decline(attempt);
-            self.refuse_move(&mut host, &to, by, why, at)?;
+            self.refuse_move(&mut host, &joined.group, by, why, at)?;
             self.put(host);
             return fate;
         }

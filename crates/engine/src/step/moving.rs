@@ -275,22 +275,22 @@ impl Step<'_> {
     pub(super) fn refuse_move(
         &mut self,
         host: &mut Loaded,
-        to: &GroupView,
+        there: &Group,
         maker: AccountId,
         why: Violation,
         at: Timestamp,
     ) -> Result<(), Fault> {
+        let to = there.view();
         if host.row.standing != Standing::Active {
             return Ok(());
         }
-        let again = given_up::has(self.tx, host.row.row, to.state.place())?;
         given_up::add(self.tx, host.row.row, to.state.place())?;
         // Whoever is known to be out can't have moved on from here, whatever it says.
         let is_out = gone::all(self.tx, host.row.row)?.contains(&maker);
         let view = host.group.as_ref().map(|current| current.group.view());
         let knows_more = view.is_some_and(|view| view.knows_less_than(to));
         if is_out || !knows_more || !self.locate_among(host, &to.accounts())? {
-            self.object(host, to, maker, again)?;
+            self.object(host, there, maker)?;
         }
         if finding::add(self.tx, host.row.row, &maker, Finding::MovedBadly)? {
             let words = format!("a move of this conversation to a new place: {why}");
@@ -303,14 +303,8 @@ impl Step<'_> {
 
     /// The maker may not know that its idea of the conversation is old: it is told, and again when it goes on, for the first word
     /// may have been lost. So are those who are not in the conversation as it is here: they can but have followed, and the maker may
-    /// be gone. Where it goes on all the same, others may be there with it that have lost their place here, and let it in: all are told.
-    fn object(
-        &mut self,
-        host: &Loaded,
-        to: &GroupView,
-        maker: AccountId,
-        again: bool,
-    ) -> Result<(), Fault> {
+    /// be gone. And so are those who have come in there, though they may belong here: they have lost their place, and let the maker in.
+    fn object(&mut self, host: &Loaded, there: &Group, maker: AccountId) -> Result<(), Fault> {
         let Some(view) = host.group.as_ref().map(|current| current.group.view()) else {
             return Ok(());
         };
@@ -319,10 +313,13 @@ impl Step<'_> {
         if !speaks && maker != me {
             return Ok(());
         }
+        let (to, absent) = (there.view(), there.not_renewed());
+        let came = |account: &AccountId| {
+            let mut leaves = to.leaves.iter();
+            leaves.any(|leaf| leaf.account() == *account && !absent.contains(&leaf.index))
+        };
         let mut whom = to.accounts();
-        let others = self.has_other_devices(host.row.row)?;
-        whom.retain(|account| *account != maker && (again || !members.contains(account)));
-        whom.retain(|account| *account != me || others);
+        whom.retain(|account| *account != maker && (came(account) || !members.contains(account)));
         for account in std::iter::once(maker).chain(whom).take(MAX_GONE as usize) {
             if self.is_time(host.row.row, account, OBJECT_AGAIN) {
                 self.say_not_followed(host, to.state.place(), &account)?;

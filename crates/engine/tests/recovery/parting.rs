@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyfold_engine::limits::{LOCATE_AFTER, LOCATE_WITHIN};
 use keyfold_engine::view::Standing;
 use keyfold_engine::{Command, Event};
+use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 
 use super::town::Town;
@@ -102,4 +103,46 @@ fn where_the_server_has_lost_that_somebody_left_their_own_devices_hear_it_from_e
     assert!(is_active(&town, laptop, club));
     town.passes(LOCATE_AFTER + LOCATE_WITHIN + MINUTE);
     assert_eq!(town.shows(laptop, club).standing, Standing::Left);
+}
+
+/// Gus was removed and does not know; finn has lost his place as well, and does not know of cy, who could say that gus is out. While eve
+/// is away they go on with each other, and finn would let gus in again whenever eve says that nobody follows.
+#[test]
+fn who_has_lost_their_place_and_followed_somebody_who_is_out_is_told_by_a_member() {
+    let mut town = Town::on_disk(27);
+    let [cy, eve, finn, gus] = town.people(["cy", "eve", "finn", "gus"]);
+    let club = town.creates_group(gus, "club", &[eve, finn]);
+    let role = Role::Owner;
+    let account = town.people[eve.0].engine.me().unwrap().unwrap().account;
+    let promote = Command::ChangeRole {
+        conversation: club,
+        account,
+        role,
+    };
+    town.does(gus, promote).unwrap();
+    town.passes(MINUTE * 5);
+    for who in [finn, gus] {
+        town.people[who.0].bends_item = Some(Box::new(|item| item.content = None));
+    }
+    town.adds(eve, club, &[cy]);
+    town.removes(eve, club, &[gus]);
+    town.passes(MINUTE);
+    for who in [cy, eve] {
+        town.goes_offline(who);
+    }
+    for who in [finn, gus] {
+        town.people[who.0].bends_item = None;
+        town.says(who, club, "is anybody there?");
+    }
+    town.passes(MINUTE * 10);
+    for who in [finn, gus] {
+        assert_eq!(town.members(who, club), ["eve", "finn", "gus"]);
+        assert!(is_active(&town, who, club));
+    }
+    for who in [cy, eve] {
+        town.comes_back(who);
+    }
+    town.passes(MINUTE * 30);
+    assert_eq!(town.shows(gus, club).standing, Standing::Left);
+    talks_on(&mut town, &[cy, eve, finn], club);
 }
