@@ -145,6 +145,21 @@ pub const REINVITE_AFTER: Duration = Duration::from_mins(4);
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 
+/// Whoever has had no usable key package for so long is left out of a move by who may remove them: a device that is only out of reach has
+/// published enough, and one of last resort.
+pub const LEAVE_OUT_AFTER: Duration = Duration::from_hours(1);
+
+/// Whoever says that a place is not followed is heeded at most this often: an honest member says it every [`OBJECT_AGAIN`] at most, and on
+/// its way that may come closer.
+pub const HEED_AGAIN: Duration = Duration::from_mins(1);
+
+/// Of those who are named in a move that is not followed, are no members here, and have not come in there, so many are told by each: they
+/// may be brought in by it later, but may have nothing to do with it as well.
+pub const OBJECT_TO_OTHERS: usize = 4;
+
+/// How many rounds of asks somebody is waited for who has said that others go on elsewhere, or is named by somebody who was a member.
+pub const ROUNDS_OF_ASKS: usize = 2;
+
 /// In a group of so many accounts every member tells the maker of a move that it does not follow it; in a larger one admins do.
 pub const OBJECT_AT_MOST: usize = 32;
 

@@ -74,8 +74,10 @@ pub(crate) struct Session {
     pub(crate) refusals: u32,
     /// When it was last looked into whether this device still has its place.
     pub(crate) probed: HashMap<Row, Timestamp>,
-    /// When an account, or some members (with the own account), were last told that this device or they are elsewhere.
-    pub(crate) told: HashMap<(Row, AccountId), Timestamp>,
+    /// When something was last said to an account, or believed of it.
+    pub(crate) said: HashMap<(Row, AccountId, Word), Timestamp>,
+    /// Since when a move has waited for a key package of an account.
+    pub(crate) missing: HashMap<(Row, AccountId), Timestamp>,
     /// Own requests that the server had accepted before the present connection, and that had not come back.
     pub(crate) accepted_before: Vec<i64>,
     /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.
@@ -91,6 +93,19 @@ pub(crate) struct Session {
     pub(crate) deadline: Option<Timestamp>,
     /// The last `now` that the shell told.
     pub(crate) now: Timestamp,
+}
+
+/// What is said to an account, or believed of it, again only after a while.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Word {
+    /// That nobody follows to where it is.
+    NotFollowed,
+    /// That it is out.
+    Gone,
+    /// Where this device is; to some members, under the own account.
+    Place,
+    /// By it, that nobody follows to where this device is.
+    Objection,
 }
 
 /// Which key packages the directory is to get.

@@ -23,6 +23,8 @@ mod moves;
 #[path = "hostile/server.rs"]
 mod server;
 mod town;
+#[path = "hostile/ways_back.rs"]
+mod ways_back;
 
 use keyfold_engine::view::{Conversation, Entry, Standing};
 use keyfold_wire::ids::{AccountId, ConversationId};

@@ -27,6 +27,15 @@ pub const MAX_EXTENSION_KEY: usize = 255;
 /// The highest counter of a message: what a device's database can hold. Honest devices count from 1 and never come near it.
 pub const MAX_COUNTER: u64 = i64::MAX as u64;
 
+/// How often a conversation may have moved: one that moves every minute comes there after 8,000 years, and it fits every database.
+pub const MAX_MOVES: u64 = 1 << 32;
+
+/// How many moves a member may have missed when it follows one: whoever makes one that is further ahead would use up [`MAX_MOVES`].
+pub const MAX_MOVES_MISSED: u64 = 1_000;
+
+/// The latest epoch of a group that is joined: a commit every second comes there after nine million years, and it fits every database.
+pub const MAX_EPOCH: u64 = 1 << 48;
+
 /// How deep a CBOR value that we only keep may nest. What nests deeper has no honest reason.
 pub const MAX_CBOR_DEPTH: usize = 16;
 

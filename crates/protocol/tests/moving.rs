@@ -5,6 +5,7 @@ mod people;
 
 use std::collections::BTreeSet;
 
+use keyfold_protocol::limits::MAX_MOVES_MISSED;
 use keyfold_protocol::rules::{GroupView, LeafIndex, LeafView, Violation};
 use keyfold_protocol::state::{AddPolicy, Name, Place, Role};
 use keyfold_protocol::suite::Suite;
@@ -143,6 +144,74 @@ fn people_are_let_in_only_by_who_may_add_them() {
     town.group.state.add_policy = AddPolicy::Everyone;
     to.state.add_policy = AddPolicy::Everyone;
     assert_eq!(judge(&town, &to, &town.cy), Ok(()));
+}
+
+#[test]
+fn nobody_can_have_missed_more_moves_than_that() {
+    let mut town = Town::new();
+    town.group.state.moves = 2;
+    let mut to = moved(&town, &ALL);
+    to.state.moves = 2 + MAX_MOVES_MISSED;
+    assert_eq!(judge(&town, &to, &town.ada), Ok(()));
+    to.state.moves += 1;
+    assert_eq!(judge(&town, &to, &town.ada), Err(Violation::TooFarAhead));
+}
+
+/// An admin who has missed a commit by which somebody came or went does not undo it with a move from before that.
+#[test]
+fn who_knows_less_than_those_who_judge_brings_nobody_back_and_leaves_nobody_out() {
+    let mut town = Town::new();
+    town.group.epoch = Epoch(7);
+    let earlier = |to: &mut GroupView| to.state.moved_from = Epoch(6);
+    let mut same = moved(&town, &ALL);
+    earlier(&mut same);
+    assert_eq!(judge(&town, &same, &town.bo), Ok(()));
+
+    let mut more = moved(&town, &ALL);
+    let fays = town.fay.device(7, BOTH, &mut town.rng).leaf;
+    more.leaves.push(fays);
+    assert_eq!(judge(&town, &more, &town.bo), Ok(()));
+    earlier(&mut more);
+    assert_eq!(judge(&town, &more, &town.bo), Err(Violation::MayNotAdd));
+
+    let mut fewer = moved(&town, &[ADA, ADAS_LAPTOP, BO, EVE, CY]);
+    assert_eq!(judge(&town, &fewer, &town.bo), Ok(()));
+    earlier(&mut fewer);
+    assert_eq!(judge(&town, &fewer, &town.bo), Err(Violation::MayNotRemove));
+    let gone = BTreeSet::from([town.dee.account()]);
+    let judged = town.group.judge_move(&fewer, town.bo.account(), &gone);
+    assert_eq!(judged, Ok(()), "she is gone here as well");
+}
+
+/// Where nobody is called owner the lowest leaf acts as one, and the maker has the lowest leaf of the new group.
+#[test]
+fn whoever_moves_a_conversation_without_an_owner_does_not_become_it() {
+    let mut town = Town::new();
+    let roles: Vec<_> = town.group.state.roles().collect();
+    for (account, _) in roles {
+        town.group.state.set_role(account, Role::Member);
+    }
+    let owner = town.group.acting_owner().unwrap();
+    let order = [CY, ADA, ADAS_LAPTOP, BO, EVE, DEE, DEES_LAPTOP];
+    let mut to = moved(&town, &order);
+    assert_ne!(owner, town.cy.account());
+    assert_eq!(
+        judge(&town, &to, &town.cy),
+        Err(Violation::MayNotChangeRole)
+    );
+    to.state.set_role(town.cy.account(), Role::Owner);
+    assert_eq!(
+        judge(&town, &to, &town.cy),
+        Err(Violation::MayNotChangeRole)
+    );
+    to.state.set_role(town.cy.account(), Role::Member);
+    to.state.set_role(owner, Role::Owner);
+    assert_eq!(judge(&town, &to, &town.cy), Ok(()));
+    // The one who acts as owner may give that away.
+    to.state.set_role(owner, Role::Member);
+    to.state.set_role(town.cy.account(), Role::Owner);
+    let by_owner = town.group.judge_move(&to, owner, &BTreeSet::new());
+    assert_eq!(by_owner, Ok(()));
 }
 
 #[test]

@@ -10,10 +10,11 @@ mod people;
 
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::{
-    MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_NAME, MAX_STATE, MAX_UNKNOWN_ENTRIES,
+    MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_STATE,
+    MAX_UNKNOWN_ENTRIES,
 };
 use keyfold_protocol::state::{
-    AddPolicy, ConversationState, Name, NameError, Role, SameAccount, StateError,
+    AddPolicy, ConversationState, Errand, Name, NameError, Place, Role, SameAccount, StateError,
 };
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch};
 use keyfold_wire::limits::MAX_ROSTER;
@@ -77,6 +78,39 @@ fn a_state_reads_what_it_writes() {
     assert_eq!(state.roles().count(), 1);
     let stored: Vec<u8> = state.clone().into();
     assert_eq!(ConversationState::try_from(stored), Ok(state));
+}
+
+/// Of the state and of the places in errands.
+#[test]
+fn numbers_that_no_conversation_comes_to_are_refused() {
+    let mut state = climbing();
+    (state.moves, state.moved_from) = (MAX_MOVES, Epoch(MAX_EPOCH));
+    assert_eq!(
+        ConversationState::decode(&state.encode()),
+        Ok(state.clone())
+    );
+    for (moves, from) in [(MAX_MOVES + 1, 1), (u64::MAX, 1), (1, MAX_EPOCH + 1)] {
+        (state.moves, state.moved_from) = (moves, Epoch(from));
+        let read = ConversationState::decode(&state.encode());
+        assert_eq!(read, Err(StateError::TooLarge), "{moves} {from}");
+    }
+    for (moves, reads) in [(MAX_MOVES, true), (MAX_MOVES + 1, false), (1 << 63, false)] {
+        let place = Place {
+            moves,
+            handle: HANDLE,
+        };
+        for errand in [
+            Errand::NotFollowed(place),
+            Errand::StandsAt(place, b"key package".to_vec()),
+        ] {
+            let encoded = ConversationState::errand(ID, HANDLE, errand).encode();
+            assert_eq!(
+                ConversationState::decode(&encoded).is_ok(),
+                reads,
+                "{moves}"
+            );
+        }
+    }
 }
 
 #[test]

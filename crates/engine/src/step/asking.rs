@@ -12,8 +12,10 @@ use keyfold_wire::ids::{AccountId, Serial, Timestamp};
 
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{ASK_AFTER, ASK_AGAIN, ASK_AGAIN_MOST, MAX_OFFERS, OBJECT_AGAIN};
-use crate::memory::Loaded;
+use crate::limits::{
+    ASK_AFTER, ASK_AGAIN, ASK_AGAIN_MOST, HEED_AGAIN, MAX_OFFERS, OBJECT_AGAIN, ROUNDS_OF_ASKS,
+};
+use crate::memory::{Loaded, Word};
 use crate::outcome::{Event, Failure};
 use crate::table::address::{self, Use};
 use crate::table::conversation::{self, Row};
@@ -24,7 +26,7 @@ use crate::table::timeline::{self, Stage};
 use crate::table::{given_up, gone, key_package, member, offer, parked};
 use crate::view::Standing;
 
-const ELSEWHERE: &str = "the others go on elsewhere";
+pub(super) const ELSEWHERE: &str = "the others go on elsewhere";
 
 impl Step<'_> {
     /// This device can't go on where it is, though others may.
@@ -74,7 +76,14 @@ impl Step<'_> {
     }
 
     /// Whether somebody can say where the conversation goes on: who is elsewhere for certain, or is said to have been a member.
-    pub(super) fn somebody_knows(&self, row: Row) -> Result<bool, Fault> {
+    /// Who does not answer in a while is waited for no more: anybody could hold the others up for ever.
+    pub(super) fn somebody_knows(&self, loaded: &Loaded) -> Result<bool, Fault> {
+        let row = loaded.row.row;
+        let asked = usize::try_from(loaded.row.attempts).unwrap_or(usize::MAX);
+        let in_a_round = self.whom_to_ask(row)?.len();
+        if asked > in_a_round.saturating_mul(ROUNDS_OF_ASKS) {
+            return Ok(false);
+        }
         let out = self.who_is_out(row)?;
         let mut knows = finding::all(self.tx, row, Finding::Named)?;
         knows.append(&mut finding::all(self.tx, row, Finding::Objects)?);
@@ -142,7 +151,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Those who are elsewhere for certain, then other devices of the own account, then those who may do most, then those named.
+    /// Other devices of the own account, then those who say that they are elsewhere, then those who may do most, then those named.
     pub(super) fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
         let me = self.me()?.account();
         let found = |what| finding::all(self.tx, row, what);
@@ -155,8 +164,8 @@ impl Step<'_> {
         members.sort_by_key(|member| {
             (
                 said.contains(&member.account),
-                !objecting.contains(&member.account),
                 (member.account == me) == gone,
+                !objecting.contains(&member.account),
                 std::cmp::Reverse(member.role),
                 member.account,
             )
@@ -319,18 +328,43 @@ impl Step<'_> {
         if let Some(former) = row.serial {
             parked::take(self.tx, former)?;
         }
+        let had = member::all(self.tx, loaded.row.row)?.into_iter();
+        let had: BTreeSet<AccountId> = had.map(|one| one.account).collect();
         self.mirror(loaded, &view)?;
         self.leavers_of(loaded.row.row, &view)?;
+        self.bring_own_devices(loaded.row.row, &view)?;
         let due = self.now.after(self.renewal_after_join(loaded));
         loaded.change().update_due = Some(due);
         self.hear_anew(loaded, None)?;
         self.on_the_way_again(loaded)?;
         self.note(loaded, by, &Notice::Back(why), at)?;
+        self.show_difference(loaded, &had, &view.accounts(), at)?;
         self.erase = true;
         self.reschedule = true;
         self.touched.insert(loaded.row.row);
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Back(shown));
+        Ok(())
+    }
+
+    /// Who has come and gone meanwhile is shown: this device has judged none of that.
+    fn show_difference(
+        &mut self,
+        loaded: &mut Loaded,
+        had: &BTreeSet<AccountId>,
+        has: &BTreeSet<AccountId>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let only = |one: &BTreeSet<AccountId>, other| -> Vec<[u8; 32]> {
+            one.difference(other).map(|who| *who.as_bytes()).collect()
+        };
+        let (came, went) = (only(has, had), only(had, has));
+        if !came.is_empty() {
+            self.note(loaded, None, &Notice::Added(came), at)?;
+        }
+        if !went.is_empty() {
+            self.note(loaded, None, &Notice::Removed(went), at)?;
+        }
         Ok(())
     }
 
@@ -382,16 +416,22 @@ impl Step<'_> {
     pub(super) fn is_not_followed(
         &mut self,
         loaded: &mut Loaded,
-        by: AccountId,
+        from: &LeafView,
         place: Place,
     ) -> Result<(), Fault> {
-        let (row, me) = (loaded.row.row, self.me()?.account());
+        let (row, me, by) = (loaded.row.row, self.me()?.account(), from.account());
         let here = loaded.row.place() == Some(place);
         if loaded.row.standing != Standing::Active || !here {
             return Ok(());
         }
         let members = member::all(self.tx, row)?;
         if members.iter().any(|member| member.account == by) {
+            if !self.is_here(loaded, from)? {
+                return self.look_later(row);
+            }
+            if !self.is_time(row, by, Word::Objection, HEED_AGAIN) {
+                return Ok(());
+            }
             if finding::has(self.tx, row, &me, Finding::HasLeft)? {
                 // It was taken along by a move, and was about to leave again.
                 return self.left(loaded);
@@ -402,7 +442,7 @@ impl Step<'_> {
             if members.iter().any(|member| member.account != me) {
                 // Who was in it may know better than those who are, but is not believed: these are asked.
                 self.look_later(row)?;
-            } else if self.is_time(row, by, OBJECT_AGAIN) {
+            } else if self.is_time(row, by, Word::Gone, OBJECT_AGAIN) {
                 self.wish_of(loaded, &Wish::TellGone, &by)?;
             }
         }

@@ -78,10 +78,8 @@ impl Step<'_> {
         };
         match errand {
             Errand::LetMeIn(package) => self.asked_to_let_in(&mut loaded, from, package)?,
-            Errand::NotAMember => self.said_to_be_gone(&mut loaded, from.account(), at)?,
-            Errand::NotFollowed(place) => {
-                self.is_not_followed(&mut loaded, from.account(), *place)?;
-            }
+            Errand::NotAMember => self.said_to_be_gone(&mut loaded, from, at)?,
+            Errand::NotFollowed(place) => self.is_not_followed(&mut loaded, from, *place)?,
             Errand::AskThese(named) => self.told_whom_to_ask(&mut loaded, from.account(), named)?,
             Errand::StandsAt(place, package) => {
                 self.told_a_place(&mut loaded, from, *place, package)?;
@@ -101,7 +99,14 @@ impl Step<'_> {
         match loaded.row.standing {
             Standing::Active => {}
             // Others can't go on either: the conversation moves.
-            Standing::Held(_) | Standing::Rejoining(_) => return self.wish_move(loaded),
+            Standing::Held(_) | Standing::Rejoining(_) => {
+                let mut members = member::all(self.tx, loaded.row.row)?.into_iter();
+                return if members.any(|member| member.account == from.account()) {
+                    self.wish_move(loaded)
+                } else {
+                    Ok(())
+                };
+            }
             Standing::Left => return self.name_members(loaded, from, package),
             Standing::Creating | Standing::Failed(_) => return Ok(()),
         }
@@ -115,6 +120,13 @@ impl Step<'_> {
             return self.answer_ask(loaded, from, package, Errand::NotAMember);
         }
         self.wish_readmit(loaded.row.row, from, package)
+    }
+
+    /// Whether that very device is in the group that this one is in: one that was taken out may have been stolen.
+    pub(super) fn is_here(&self, loaded: &mut Loaded, from: &LeafView) -> Result<bool, Fault> {
+        self.load_group(loaded)?;
+        let view = loaded.group.as_ref().map(|current| current.group.view());
+        Ok(view.is_some_and(|view| leaf_of(view, from.account(), from.device()).is_some()))
     }
 
     /// Whether this device has added that one to the account: then it belongs wherever this one is.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use keyfold_protocol::rules::LeafIndex;
+use keyfold_protocol::rules::{LeafIndex, LeafView};
 use keyfold_protocol::state::{Errand, Place};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
 
@@ -16,7 +16,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, Wish};
-use crate::table::{address, given_up, gone, member};
+use crate::table::{address, given_up, gone, linked, member};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -150,15 +150,19 @@ impl Step<'_> {
     pub(super) fn said_to_be_gone(
         &mut self,
         loaded: &mut Loaded,
-        by: AccountId,
+        from: &LeafView,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let row = loaded.row.row;
+        let (row, by) = (loaded.row.row, from.account());
         let me = self.me()?.account();
         if by != me && !self.who_can_say(row)?.contains(&by) {
             return Ok(());
         }
+        let knows = self.is_here(loaded, from)? || linked::has(self.tx, &from.device())?;
         match loaded.row.standing {
+            // A device that was taken out may be in other hands: it is no reason but to ask.
+            Standing::Active if !knows => return self.look_later(row),
+            Standing::Rejoining(_) if !knows && by == me => return Ok(()),
             Standing::Rejoining(_) => {}
             Standing::Active => {
                 self.lose_place(loaded, "a member says that it was removed".to_owned())?;

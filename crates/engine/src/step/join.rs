@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyfold_protocol::group::{self, Error, Joined, Use as PackageUse};
-use keyfold_protocol::rules::{GroupView, LeafView};
+use keyfold_protocol::rules::{GroupView, LeafIndex, LeafView};
 use keyfold_protocol::state::{Kind, Place};
 use keyfold_protocol::welcome;
 use keyfold_wire::ids::{AccountId, Epoch, Serial, Timestamp};
 use keyfold_wire::v1;
 
+use super::asking::ELSEWHERE;
 use super::content::Fate;
+use super::reinvite::INVITED_AGAIN;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::UPDATE_AFTER_JOIN;
@@ -53,6 +55,13 @@ impl Step<'_> {
         let offered = offer::is_for(self.tx, serial)?;
         let former = offered.map(|row| conversation::get(self.tx, row));
         let former = former.transpose()?.flatten().and_then(|row| row.group_id);
+        // What it is let in to is judged by the group that is there, which may have the same id.
+        if let Some(row) = offered
+            && let Some(mut loaded) = self.take(row)?
+        {
+            self.load_group(&mut loaded)?;
+            self.put(loaded);
+        }
         // Whoever reads what comes in a line that it has left may have been let in there again.
         self.write_rows()?;
         let lines = conversation::groups_of_lines(self.tx)?;
@@ -121,15 +130,26 @@ impl Step<'_> {
         attempt: Attempt,
     ) -> Result<Fate, Fault> {
         let mut loaded = self.expect(row)?;
-        let asks = match loaded.row.standing {
+        let to = joined.group.view().clone();
+        let asks = match &loaded.row.standing {
             Standing::Rejoining(_) | Standing::Held(_) => true,
             // It has said where it is, and somebody is further.
-            Standing::Active => Some(joined.group.state().place()) > loaded.row.place(),
+            Standing::Active => Some(to.state.place()) > loaded.row.place(),
             _ => false,
         };
-        if !asks || joined.group.state().id != loaded.row.talk() {
+        let kinds = matches!(to.state.kind, Kind::Direct(_)) == loaded.row.direct;
+        if !asks || !kinds || to.state.id != loaded.row.talk() {
             self.put(loaded);
             return self.decline(attempt);
+        }
+        if !self.is_let_in_rightly(&mut loaded, &to, joined.inviter)? {
+            let fate = self.decline(attempt);
+            // Others may be elsewhere all the same: they are asked.
+            if loaded.row.standing == Standing::Active {
+                self.lose_place(&mut loaded, ELSEWHERE.to_owned())?;
+            }
+            self.put(loaded);
+            return fate;
         }
         self.storage.keep(attempt)?;
         key_package::remove(self.tx, &joined.key_package)?;
@@ -137,6 +157,24 @@ impl Step<'_> {
         self.unpark.insert(serial);
         self.put(loaded);
         Ok(Fate::Applied)
+    }
+
+    /// Whoever has not lost its way judges where it is let in: a device that had its place, or has just been taken out and added again.
+    fn is_let_in_rightly(
+        &mut self,
+        loaded: &mut Loaded,
+        to: &GroupView,
+        inviter: LeafIndex,
+    ) -> Result<bool, Fault> {
+        let knows = match &loaded.row.standing {
+            Standing::Active => true,
+            Standing::Rejoining(why) => why == INVITED_AGAIN,
+            _ => false,
+        };
+        let Some(by) = to.leaf(inviter).map(LeafView::account) else {
+            return Ok(false);
+        };
+        Ok(!knows || self.judge_move(loaded, to, by)?.is_ok())
     }
 
     /// The conversation of a group, where it is in use here.

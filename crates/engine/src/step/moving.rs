@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group, NewGroup, Staged, Update};
+use keyfold_protocol::limits::MAX_MOVES;
 use keyfold_protocol::rules::{GroupView, Violation};
 use keyfold_protocol::state::{Kind as ConversationKind, Role};
 use keyfold_wire::ids::{AccountId, ConversationHandle, Timestamp};
@@ -17,11 +18,13 @@ use super::content::Fate;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::{
-    MAX_GONE, MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AGAIN, OBJECT_AT_MOST,
+    LEAVE_OUT_AFTER, MAX_GONE, MOVE_AFTER, MOVE_AFTER_OTHERS, MOVE_AGAIN, OBJECT_AGAIN,
+    OBJECT_AT_MOST, OBJECT_TO_OTHERS,
 };
-use crate::memory::Loaded;
+use crate::memory::{Loaded, Word};
 use crate::outcome::{Event, Failure};
 use crate::table::address;
+use crate::table::conversation::Row;
 use crate::table::finding::{self, Finding};
 use crate::table::intent::{self, GatheredRow, IntentRow, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
@@ -72,7 +75,7 @@ impl Step<'_> {
             return Ok(());
         }
         let rejoins = matches!(loaded.row.standing, Standing::Rejoining(_));
-        if rejoins && self.somebody_knows(row)? {
+        if rejoins && self.somebody_knows(loaded)? {
             return Ok(());
         }
         let me = self.me()?.account();
@@ -166,9 +169,12 @@ impl Step<'_> {
         else {
             return Ok(false);
         };
-        let Some(added) = self.all_packages(&from, people)? else {
+        let Some(added) = self.all_packages(loaded.row.row, &from, people)? else {
             return Ok(false);
         };
+        if from.state.moves >= MAX_MOVES {
+            return Ok(false);
+        }
         let mut state = from
             .state
             .moved_to(ConversationHandle::new(self.rng.bytes()), from.epoch);
@@ -181,6 +187,11 @@ impl Step<'_> {
             if !accounts.contains(&account) {
                 state.set_role(account, Role::Member);
             }
+        }
+        // Whoever acts as owner by the order of the leaves would not in the order of the new ones.
+        let owner = from.acting_owner().filter(|one| accounts.contains(one));
+        if let (Some(owner), ConversationKind::Group) = (owner, &from.state.kind) {
+            state.set_role(owner, Role::Owner);
         }
         let group_id: [u8; 32] = self.rng.bytes();
         let joiners = addresses_of(&added);
@@ -210,9 +221,11 @@ impl Step<'_> {
         Ok(true)
     }
 
-    /// One usable key package of each device that has any; `None`: a person would be left behind.
+    /// One usable key package of each device that has any; `None`: a person would be left behind. Whoever has had none for long is, by who
+    /// may remove them: else anybody could hold a conversation up for good by withdrawing theirs.
     fn all_packages(
-        &self,
+        &mut self,
+        row: Row,
         from: &GroupView,
         people: Vec<GatheredRow>,
     ) -> Result<Option<Vec<CheckedKeyPackage>>, Fault> {
@@ -227,7 +240,17 @@ impl Step<'_> {
                         && Some(package.certificate().account) == person.account
                 }));
             }
-            if person.account != Some(me) && all.len() == before {
+            let Some(account) = person.account else {
+                continue;
+            };
+            if all.len() > before {
+                self.session.missing.remove(&(row, account));
+                continue;
+            }
+            let since = self.session.missing.entry((row, account));
+            let since = *since.or_insert(self.now);
+            let is_long = self.now >= since.after(LEAVE_OUT_AFTER);
+            if account != me && !(is_long && from.may_remove(me, account)) {
                 return Ok(None);
             }
         }
@@ -318,10 +341,17 @@ impl Step<'_> {
             let mut leaves = to.leaves.iter();
             leaves.any(|leaf| leaf.account() == *account && !absent.contains(&leaf.index))
         };
-        let mut whom = to.accounts();
-        whom.retain(|account| *account != maker && (came(account) || !members.contains(account)));
+        let (came, others): (BTreeSet<_>, BTreeSet<_>) = to.accounts().into_iter().partition(came);
+        // Whoever is no member could name anybody.
+        let others = others.into_iter().filter(|one| !members.contains(one));
+        let others = others.take(if members.contains(&maker) {
+            OBJECT_TO_OTHERS
+        } else {
+            0
+        });
+        let whom = came.into_iter().chain(others).filter(|one| *one != maker);
         for account in std::iter::once(maker).chain(whom).take(MAX_GONE as usize) {
-            if self.is_time(host.row.row, account, OBJECT_AGAIN) {
+            if self.is_time(host.row.row, account, Word::NotFollowed, OBJECT_AGAIN) {
                 self.say_not_followed(host, to.state.place(), &account)?;
             }
         }

@@ -7,7 +7,7 @@ use super::content::Fate;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::OBJECT_AGAIN;
-use crate::memory::Loaded;
+use crate::memory::{Loaded, Word};
 use crate::outcome::{Event, Failure};
 use crate::table::finding::{self, Finding};
 use crate::table::{given_up, gone, key_package, leaver};
@@ -44,7 +44,7 @@ impl Step<'_> {
         let Some(host) = self.take_host(line)? else {
             return Ok(());
         };
-        if self.is_time(host.row.row, by, OBJECT_AGAIN) {
+        if self.is_time(host.row.row, by, Word::NotFollowed, OBJECT_AGAIN) {
             self.say_not_followed(&host, place, &by)?;
         }
         self.put(host);

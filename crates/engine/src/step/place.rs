@@ -11,7 +11,7 @@ use super::Step;
 use super::errand::leaf_of;
 use crate::Fault;
 use crate::limits::{LOCATE_AFTER, LOCATE_AGAIN, LOCATE_AT_MOST, LOCATE_WITHIN, OBJECT_AGAIN};
-use crate::memory::Loaded;
+use crate::memory::{Loaded, Word};
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::{given_up, member};
@@ -47,7 +47,7 @@ impl Step<'_> {
         if whom.is_empty() {
             return Ok(false);
         }
-        if !self.is_time(row, me, LOCATE_AGAIN) {
+        if !self.is_time(row, me, Word::Place, LOCATE_AGAIN) {
             return Ok(true);
         }
         for _ in 0..whom.len().min(LOCATE_AT_MOST) {
@@ -98,7 +98,7 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let (row, from_account) = (loaded.row.row, from.account());
         if given_up::has(self.tx, row, place)? {
-            return if self.is_time(row, from_account, OBJECT_AGAIN) {
+            return if self.is_time(row, from_account, Word::NotFollowed, OBJECT_AGAIN) {
                 self.say_not_followed(loaded, place, &from_account)
             } else {
                 Ok(())
@@ -119,13 +119,19 @@ impl Step<'_> {
         }
     }
 
-    /// Whether the last such word to this account is so long ago, or lost with the process, or from before the clock was set back: from now on
-    /// it is a new one.
-    pub(super) fn is_time(&mut self, row: Row, account: AccountId, pause: Duration) -> bool {
-        let last = self.session.told.get(&(row, account));
+    /// Whether the last such word of this account is so long ago, or lost with the process, or from before the clock was set back: from now
+    /// on it is a new one.
+    pub(super) fn is_time(
+        &mut self,
+        row: Row,
+        account: AccountId,
+        word: Word,
+        pause: Duration,
+    ) -> bool {
+        let last = self.session.said.get(&(row, account, word));
         let is_time = last.is_none_or(|last| self.now >= last.after(pause) || *last > self.now);
         if is_time {
-            self.session.told.insert((row, account), self.now);
+            self.session.said.insert((row, account, word), self.now);
         }
         is_time
     }

@@ -15,6 +15,8 @@ use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::{address, key_package, leaver, offer};
 
+pub(super) const INVITED_AGAIN: &str = "it was invited again";
+
 impl Step<'_> {
     /// Looks in a while who has not come in.
     pub(super) fn reinvite_later(&mut self, row: Row, times: u8) -> Result<(), Fault> {
@@ -95,7 +97,7 @@ impl Step<'_> {
             None => None,
         };
         let why = match &reference {
-            Some(_) => "it was invited again",
+            Some(_) => INVITED_AGAIN,
             None => "another copy of this device has been let in",
         };
         self.lose_place(loaded, why.to_owned())?;

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use keyfold_engine::Command;
-use keyfold_engine::limits::{LOCATE_AGAIN, LOCATE_AT_MOST, OBJECT_AGAIN};
+use keyfold_engine::limits::{
+    LEAVE_OUT_AFTER, LOCATE_AGAIN, LOCATE_AT_MOST, OBJECT_AGAIN, OBJECT_TO_OTHERS,
+};
 use keyfold_engine::view::{Standing, What};
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Update};
 use keyfold_protocol::state::{ConversationState, Errand, Role};
@@ -154,6 +156,77 @@ fn who_moves_badly_hears_of_it_again_but_not_at_once() {
         1 + 2
     );
     goes_on(&mut town, &[ada, bo, cy], group);
+}
+
+/// Strangers who are named in a move that nobody follows hear of it from each member, so many of them; while eve is a member.
+#[test]
+fn strangers_in_a_bad_move_are_told_by_few_and_not_at_all_when_a_stranger_makes_it() {
+    let lies = |state: &mut ConversationState| {
+        state.name = keyfold_protocol::state::Name::new("eve's").unwrap();
+    };
+    for (named, is_member, told) in [
+        (OBJECT_TO_OTHERS, true, OBJECT_TO_OTHERS),
+        (OBJECT_TO_OTHERS + 1, true, OBJECT_TO_OTHERS),
+        (OBJECT_TO_OTHERS + 1, false, 0),
+    ] {
+        let (mut town, people, group, mut eve) = town();
+        let [ada, bo, cy, ..] = people;
+        let strangers = town.people(["fay", "gus", "hal", "ida", "jon"]);
+        for who in strangers {
+            town.goes_offline(who);
+        }
+        if !is_member {
+            town.removes(ada, group, &[people[3]]);
+            town.passes(OBJECT_AGAIN);
+        }
+        let with = [&[ada, bo, cy][..], &strangers[..named]].concat();
+        let made = groups_made(&mut town, &mut eve, group, &with, lies);
+        // Hers, and of each of the three one to her.
+        assert_eq!(made, 1 + 3 * (1 + told), "{named} {is_member}");
+        goes_on(&mut town, &[ada, bo, cy], group);
+    }
+}
+
+/// Cy has withdrawn her key packages: the conversation waits for her for an hour.
+#[test]
+fn who_has_no_key_package_for_long_is_left_out_of_a_move() {
+    let (mut town, people, group, mut eve) = town();
+    let [ada, bo, cy, ..] = people;
+    town.goes_offline(cy);
+    let cys = account(&town, cy).to_wire();
+    for who in [ada, bo] {
+        let cys = cys.clone();
+        town.people[who.0].bends_reply = Some(Box::new(move |body, reply| {
+            if let (Body::FetchKeyPackages(fetch), Content::KeyPackages(found)) = (body, reply)
+                && fetch.account == cys
+            {
+                found.devices.clear();
+            }
+        }));
+    }
+    let mut commit = eve.commits(group, |_| Change {
+        update: Some(Update::default()),
+        ..Change::default()
+    });
+    commit.next_roster.pop();
+    town.asks(Body::Commit(commit)).unwrap();
+    // It is first missed when the first move is tried.
+    town.passes(MINUTE);
+    town.passes(LEAVE_OUT_AFTER.saturating_sub(MINUTE * 3));
+    for who in [ada, bo] {
+        let held = town.shows(who, group).standing;
+        assert!(
+            matches!(held, Standing::Held(_)),
+            "{who:?} {held:?} {:?}",
+            town.timeline(who, group)
+        );
+    }
+    town.passes(MINUTE * 10);
+    for who in [ada, bo] {
+        assert!(has_moved(&town, who, group), "{who:?}");
+        assert_eq!(town.members(who, group), ["ada", "bo", "eve"]);
+    }
+    goes_on(&mut town, &[ada, bo], group);
 }
 
 /// Eve says that she knows more than the others. They ask some of those whom they know, at most so many and so often, and stay.

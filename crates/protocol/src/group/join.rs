@@ -9,6 +9,7 @@ use super::error::{Error, Reject};
 use super::key_package::Use;
 use super::provider::{Failure, Mls, Storage};
 use super::{Group, config, leaf, view};
+use crate::limits::MAX_EPOCH;
 use crate::rules::LeafIndex;
 
 /// A group that this device has just joined.
@@ -57,7 +58,11 @@ pub fn join_again<S: Storage>(
     let last_resort = processed
         .own_key_package()
         .is_some_and(openmls::prelude::KeyPackage::last_resort);
-    let id = processed.unverified_group_info().group_id().clone();
+    let unverified = processed.unverified_group_info();
+    let (id, epoch) = (unverified.group_id().clone(), unverified.epoch().as_u64());
+    if epoch > MAX_EPOCH {
+        return Err(Reject::InvalidWelcome("its epoch is out of range".to_owned()).into());
+    }
     if let Some(mut former) = MlsGroup::load(mls.storage(), &id).map_err(Error::Storage)?
         && replaces(id.as_slice())
     {

@@ -93,7 +93,8 @@ impl GroupView {
         }
     }
 
-    fn acting_owner(&self) -> Option<AccountId> {
+    /// Who is owner, or acts as one: see [`authority`](Self::authority).
+    pub fn acting_owner(&self) -> Option<AccountId> {
         let lowest = |role| {
             let of_role = self
                 .leaves
@@ -198,6 +199,12 @@ impl GroupView {
         gone: &BTreeSet<AccountId>,
     ) -> Result<(), Violation> {
         moving::check(self, to, maker, gone)
+    }
+
+    /// Whether a move was made from an earlier epoch of this group than this one.
+    pub(super) fn knows_more_than(&self, to: &Self) -> bool {
+        let next = self.state.moves.saturating_add(1);
+        to.state.moves == next && to.state.moved_from < self.epoch
     }
 
     /// Whether the maker of a move says that it was made from a later epoch than this one, or after a move that is not known here: then

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use keyfold_wire::ids::AccountId;
 
 use super::{GroupView, Violation, change};
-use crate::state::ConversationState;
+use crate::limits::MAX_MOVES_MISSED;
+use crate::state::{ConversationState, Kind, Role};
 
 pub(super) fn check(
     from: &GroupView,
@@ -18,16 +19,22 @@ pub(super) fn check(
     if from.suite != to.suite {
         return Err(Violation::Immutable("cipher suite"));
     }
+    if to.state.moves > from.state.moves.saturating_add(MAX_MOVES_MISSED) {
+        return Err(Violation::TooFarAhead);
+    }
     let (had, has) = (from.accounts(), to.accounts());
     if !had.contains(&maker) || !has.contains(&maker) {
         return Err(Violation::NoSuchLeaf);
     }
+    // Who has made it before the last changes here had come to them may not know of them: they do not undo these.
+    let knows = !from.knows_more_than(to);
     for account in had.difference(&has) {
-        if !gone.contains(account) && !from.may_remove(maker, *account) {
+        let rightly = gone.contains(account) || knows && from.may_remove(maker, *account);
+        if !rightly {
             return Err(Violation::MayNotRemove);
         }
     }
-    if has.difference(&had).next().is_some() && !from.may_add(maker) {
+    if has.difference(&had).next().is_some() && !(knows && from.may_add(maker)) {
         return Err(Violation::MayNotAdd);
     }
     let key = |group: &GroupView, account| {
@@ -43,5 +50,30 @@ pub(super) fn check(
     let mut stayed: ConversationState = to.state.clone();
     (stayed.handle, stayed.moves) = (from.state.handle, from.state.moves);
     stayed.moved_from = from.state.moved_from;
+    check_owner(from, to, maker, &mut stayed)?;
     change::check_state(from, maker, &stayed, to)
+}
+
+/// Where nobody is called owner somebody acts as one, by the order of the leaves. That order is the maker's in the new group: whoever acts
+/// as owner stays it, and so may be called owner by any maker.
+fn check_owner(
+    from: &GroupView,
+    to: &GroupView,
+    maker: AccountId,
+    stayed: &mut ConversationState,
+) -> Result<(), Violation> {
+    let acting = from.acting_owner();
+    let Some(acting) = acting.filter(|acting| to.accounts().contains(acting)) else {
+        return Ok(());
+    };
+    if from.authority(maker) == Role::Owner || from.state.kind != Kind::Group {
+        return Ok(());
+    }
+    if to.acting_owner() != Some(acting) {
+        return Err(Violation::MayNotChangeRole);
+    }
+    if stayed.role(acting) == Role::Owner {
+        stayed.set_role(acting, from.state.role(acting));
+    }
+    Ok(())
 }

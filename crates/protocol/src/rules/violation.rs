@@ -46,6 +46,9 @@ pub enum Violation {
     /// The commit is not by a leaf of the group, or names leaves that do not exist.
     #[error("the change names a device that is not in the conversation")]
     NoSuchLeaf,
+    /// A move that is further ahead than anybody can have missed.
+    #[error("the move is too far ahead")]
+    TooFarAhead,
     /// A leaf is removed twice, the committer removes itself, or a place is taken twice.
     #[error("the change contradicts itself")]
     Contradiction,

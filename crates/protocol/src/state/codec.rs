@@ -10,7 +10,9 @@ use minicbor::encode::Error;
 
 use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Place, Role};
 use crate::cbor::{self, Malformed};
-use crate::limits::{MAX_EXTENSION_VALUE, MAX_NAMED, MAX_STATE, MAX_UNKNOWN_ENTRIES};
+use crate::limits::{
+    MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_MOVES, MAX_NAMED, MAX_STATE, MAX_UNKNOWN_ENTRIES,
+};
 
 const VERSION: u8 = 1;
 
@@ -187,10 +189,10 @@ impl Fields {
             Some(KEY_HANDLE) => self.handle = Some(cbor::fixed(d)?),
             Some(KEY_ROLES) => self.roles = roles(d)?,
             Some(KEY_ADD_POLICY) => self.add_policy = Some(AddPolicy::from_number(d.u8()?)?),
-            Some(KEY_MOVES) => self.moves = d.u64()?,
+            Some(KEY_MOVES) => self.moves = at_most(d.u64()?, MAX_MOVES)?,
             Some(KEY_ACCOUNTS) => self.accounts = Some(accounts(d)?),
             Some(KEY_ERRAND) => self.errand = Some(errand(d)?),
-            Some(KEY_MOVED_FROM) => self.moved_from = Some(d.u64()?),
+            Some(KEY_MOVED_FROM) => self.moved_from = Some(at_most(d.u64()?, MAX_EPOCH)?),
             _ => self.keep(key, cbor::any(d)?)?,
         }
         Ok(())
@@ -237,6 +239,11 @@ impl Fields {
             unknown: sorted(self.unknown),
         })
     }
+}
+
+fn at_most(number: u64, most: u64) -> Result<u64, StateError> {
+    let fits = number <= most;
+    fits.then_some(number).ok_or(StateError::TooLarge)
 }
 
 /// The one encoding of a key, which is a number or a text.
@@ -302,7 +309,7 @@ fn place(bytes: &[u8]) -> Result<(Place, &[u8]), StateError> {
         .split_first_chunk::<HANDLE>()
         .ok_or(StateError::Malformed)?;
     let place = Place {
-        moves: u64::from_be_bytes(*moves),
+        moves: at_most(u64::from_be_bytes(*moves), MAX_MOVES)?,
         handle: ConversationHandle::new(*handle),
     };
     Ok((place, rest))

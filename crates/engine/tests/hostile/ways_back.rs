@@ -1,0 +1,234 @@
+//! Errands and welcomes of those who would lead others astray by them: numbers out of range, words of a device that was taken out, groups
+//! of somebody's own making.
+
+use std::time::Duration;
+
+use keyfold_engine::Command;
+use keyfold_engine::limits::HEED_AGAIN;
+use keyfold_engine::view::{Standing, What};
+use keyfold_protocol::group::{Change, CheckedKeyPackage};
+use keyfold_protocol::limits::{MAX_EPOCH, MAX_MOVES};
+use keyfold_protocol::state::{ConversationState, Errand, Place, Role};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{ConversationHandle, ConversationId, Epoch};
+use keyfold_wire::v1;
+use keyfold_wire::v1::client_frame::Request as Body;
+use keyfold_wire::v1::server_frame::Content;
+
+use super::town::copied::Copied;
+use super::town::{Town, Who};
+use super::{account, goes_on};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// A group that ada has made of all of them.
+fn town(names: [&str; 4]) -> (Town, [Who; 4], ConversationId) {
+    let mut town = Town::on_disk(2);
+    let people = town.people(names);
+    let [ada, bo, cy, eve] = people;
+    let group = town.creates_group(ada, "club", &[bo, cy, eve]);
+    town.says(eve, group, "hello");
+    town.passes(MINUTE * 10);
+    (town, people, group)
+}
+
+fn packages(town: &mut Town, by: &Copied, people: &[Who]) -> Vec<CheckedKeyPackage> {
+    let now = town.now();
+    let mut packages = Vec::new();
+    for who in people {
+        let asked = v1::FetchKeyPackages {
+            account: account(town, *who).to_wire(),
+            suite: 0x4F,
+        };
+        let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(asked)) else {
+            panic!("no key packages");
+        };
+        let devices = found.devices.iter();
+        packages.extend(devices.map(|device| by.checks(&device.key_package, now)));
+    }
+    packages
+}
+
+/// Sends these people an errand, or whatever `bends` makes of its group.
+fn sends(
+    town: &mut Town,
+    by: &mut Copied,
+    group: ConversationId,
+    to: &[Who],
+    state: ConversationState,
+) {
+    let added = packages(town, by, to);
+    let from = by.group(group);
+    let create = by.creates(&from, state, added, |_| ());
+    town.asks(Body::Create(create)).unwrap();
+    town.settles();
+}
+
+fn errand(town: &mut Town, by: &mut Copied, group: ConversationId, to: &[Who], errand: Errand) {
+    let state = ConversationState::errand(group, by.handle(), errand);
+    sends(town, by, group, to, state);
+}
+
+fn place(by: &mut Copied, group: ConversationId) -> Place {
+    by.group(group).state().place()
+}
+
+/// How often this device had lost its place and came back.
+fn returns(town: &Town, who: Who, group: ConversationId) -> usize {
+    let timeline = town.timeline(who, group).into_iter();
+    timeline
+        .filter(|entry| matches!(entry.what, What::Back(_)))
+        .count()
+}
+
+/// What is beyond that is not read at all (`keyfold-protocol`, its tests of the state).
+#[test]
+fn the_largest_numbers_that_are_read_stop_nobody() {
+    let (mut town, [ada, bo, cy, eve], group) = town(["ada", "bo", "cy", "eve"]);
+    town.goes_offline(eve);
+    let mut by = Copied::of(&town.people[eve.0]);
+    let others = [ada, bo, cy];
+    let mut here = by.group(group).state().clone();
+    (here.moves, here.handle) = (MAX_MOVES, by.handle());
+    here.moved_from = Epoch(MAX_EPOCH);
+    sends(&mut town, &mut by, group, &others, here.clone());
+    // A conversation that nobody knows.
+    here.id = ConversationId::new([7; 16]);
+    here.handle = by.handle();
+    sends(&mut town, &mut by, group, &others, here);
+    let nowhere = Place {
+        moves: MAX_MOVES,
+        handle: ConversationHandle::new([9; 32]),
+    };
+    for one in [
+        Errand::NotFollowed(nowhere),
+        Errand::StandsAt(nowhere, b"a key package".to_vec()),
+    ] {
+        errand(&mut town, &mut by, group, &others, one);
+    }
+    town.passes(MINUTE * 10);
+    for who in others {
+        assert_eq!(town.shows(who, group).standing, Standing::Active);
+        let conversations = town.people[who.0].engine.conversations().unwrap();
+        assert_eq!(conversations.len(), 2, "{who:?}");
+        let timeline = town.timeline(who, group);
+        assert!(timeline.iter().all(|entry| entry.what != What::Moved));
+    }
+    goes_on(&mut town, &others, group);
+}
+
+/// Eve's laptop was stolen, and she has removed it. What it says moves nobody.
+#[test]
+fn a_device_that_was_taken_out_speaks_for_nobody() {
+    let mut town = Town::on_disk(3);
+    let [ada, bo, eve] = town.people(["ada", "bo", "eve"]);
+    let laptop = town.links(eve, &Suite::ALL);
+    let group = town.creates_group(ada, "club", &[bo, eve]);
+    let talk = town.meets(ada, eve);
+    town.passes(MINUTE * 10);
+    town.goes_offline(laptop);
+    let mut stolen = Copied::of(&town.people[laptop.0]);
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    town.does(eve, Command::RemoveDevice { device }).unwrap();
+    town.passes(MINUTE * 5);
+    let others = [ada, bo, eve];
+    for conversation in [group, talk] {
+        let here = place(&mut stolen, conversation);
+        for _ in 0..3 {
+            for one in [Errand::NotAMember, Errand::NotFollowed(here)] {
+                errand(&mut town, &mut stolen, conversation, &others, one);
+            }
+            town.passes(MINUTE * 2);
+        }
+    }
+    town.passes(MINUTE * 10);
+    for who in others {
+        assert_eq!(town.shows(who, group).standing, Standing::Active, "{who:?}");
+        assert_eq!(returns(&town, who, group), 0, "{who:?}");
+    }
+    goes_on(&mut town, &others, group);
+    goes_on(&mut town, &[ada, eve], talk);
+}
+
+/// Eve says to all that nobody follows, and then nothing more: the others go on without her word.
+#[test]
+fn who_says_that_others_are_elsewhere_and_is_silent_then_holds_nobody_up() {
+    let (mut town, [ada, bo, cy, eve], group) = town(["ada", "bo", "cy", "eve"]);
+    town.goes_offline(eve);
+    let mut by = Copied::of(&town.people[eve.0]);
+    let here = place(&mut by, group);
+    let others = [ada, bo, cy];
+    errand(
+        &mut town,
+        &mut by,
+        group,
+        &others,
+        Errand::NotFollowed(here),
+    );
+    for who in others {
+        let lost = town.shows(who, group).standing;
+        assert!(matches!(lost, Standing::Rejoining(_)), "{who:?}");
+    }
+    town.passes(MINUTE * 60);
+    for who in others {
+        assert_eq!(town.shows(who, group).standing, Standing::Active, "{who:?}");
+    }
+    goes_on(&mut town, &others, group);
+}
+
+/// Who repeats that is not heeded each time, on both sides of the pause.
+#[test]
+fn who_says_it_again_and_again_costs_the_others_one_change_in_a_while() {
+    let (mut town, [ada, bo, cy, eve], group) = town(["ada", "bo", "cy", "eve"]);
+    town.goes_offline(eve);
+    let mut by = Copied::of(&town.people[eve.0]);
+    let here = place(&mut by, group);
+    let says = |town: &mut Town, by: &mut Copied| {
+        errand(town, by, group, &[bo], Errand::NotFollowed(here));
+    };
+    let shortly = Duration::from_secs(5);
+    says(&mut town, &mut by);
+    town.passes(HEED_AGAIN.saturating_sub(shortly));
+    assert_eq!(returns(&town, bo, group), 1);
+    says(&mut town, &mut by);
+    assert_eq!(town.shows(bo, group).standing, Standing::Active);
+    town.passes(shortly * 2);
+    says(&mut town, &mut by);
+    town.passes(MINUTE);
+    assert_eq!(returns(&town, bo, group), 2);
+    goes_on(&mut town, &[ada, bo, cy], group);
+}
+
+/// Any member may take a device out and add it again. Eve does, and sends the welcome of another group with the same key package, in which
+/// she is owner.
+#[test]
+fn who_is_taken_out_and_added_again_is_not_led_elsewhere() {
+    let (mut town, [ada, bo, cy, eve], group) = town(["ada", "bo", "cy", "eve"]);
+    town.goes_offline(eve);
+    let mut by = Copied::of(&town.people[eve.0]);
+    let (bos, eves) = (account(&town, bo), account(&town, eve));
+    let package = packages(&mut town, &by, &[bo]);
+    let from = by.group(group);
+    let mut state = from.state().moved_to(by.handle(), from.view().epoch);
+    state.set_role(account(&town, ada), Role::Member);
+    state.set_role(eves, Role::Owner);
+    let elsewhere = by.creates(&from, state, package.clone(), |_| ());
+    let mut commit = by.commits(group, |view| Change {
+        removed: vec![Copied::leaf(view, bos)],
+        added: package,
+        ..Change::default()
+    });
+    commit.welcomes.clear();
+    commit.group_info.clear();
+    town.asks(Body::Commit(commit)).unwrap();
+    town.settles();
+    let lost = town.shows(bo, group).standing;
+    assert!(matches!(lost, Standing::Rejoining(_)), "{lost:?}");
+    town.asks(Body::Create(elsewhere)).unwrap();
+    town.passes(MINUTE * 10);
+    for who in [ada, bo, cy] {
+        assert_eq!(town.members(who, group), ["ada", "bo", "cy", "eve"]);
+        assert_eq!(town.shows(who, group).standing, Standing::Active, "{who:?}");
+    }
+    goes_on(&mut town, &[ada, bo, cy], group);
+}
