@@ -130,6 +130,11 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Whether the server has never greeted this device: the request by which its account adds it is still under way.
+    fn is_awaited(&self) -> Result<bool, Fault> {
+        Ok(setting::get(self.tx, Setting::Mailbox)?.is_none())
+    }
+
     /// The server would not greet this device.
     pub(super) fn turned_away(&mut self, refused: &v1::Refused) -> Result<(), Fault> {
         let registered = self
@@ -142,7 +147,8 @@ impl Step<'_> {
             RefusalCode::Unauthenticated if registered => {
                 // The answer to the request for a new token may have been lost: then the new one opens. And a server that was put
                 // back to an earlier state may not know the account yet.
-                let goes_on = self.try_other_token()? || self.register_again()?;
+                let goes_on =
+                    self.try_other_token()? || self.register_again()? || self.is_awaited()?;
                 self.events
                     .extend((!goes_on).then_some(Event::DeviceRemoved));
             }

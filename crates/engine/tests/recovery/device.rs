@@ -157,6 +157,35 @@ fn of_two_copies_of_a_device_one_goes_on_and_the_other_is_told() {
 }
 
 #[test]
+fn a_device_that_was_just_linked_is_not_said_to_be_removed_while_its_request_is_under_way() {
+    let mut town = Town::new(28);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.passes(MINUTE);
+    town.goes_offline(ada);
+    let laptop = town.newcomer();
+    let suites = keyfold_protocol::suite::Suite::ALL.to_vec();
+    let Ok(keyfold_engine::Answer::LinkRequest(link_request)) =
+        town.does(laptop, Command::RequestLink { suites })
+    else {
+        panic!("no link request");
+    };
+    let added = town.does(ada, Command::AddDevice { link_request });
+    let Ok(keyfold_engine::Answer::Certificate(certificate)) = added else {
+        panic!("no certificate");
+    };
+    town.does(laptop, Command::AcceptLink { certificate })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    assert!(!town.events(laptop).contains(&Event::DeviceRemoved));
+    town.comes_back(ada);
+    town.passes(MINUTE);
+    town.comes_back(laptop);
+    town.passes(MINUTE * 10);
+    talks_on(&mut town, &[ada, bo, laptop], club);
+}
+
+#[test]
 fn a_new_device_comes_into_conversations_that_begin_before_it_has_published_anything() {
     let mut town = Town::new(11);
     let [ada, bo] = town.people(["ada", "bo"]);

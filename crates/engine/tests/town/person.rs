@@ -63,6 +63,8 @@ pub struct Person {
     pub refuses: Option<Refuses>,
     pub bends_reply: Option<BendsReply>,
     pub bends_item: Option<BendsItem>,
+    /// When the server last would not greet it.
+    turned_away: Option<Timestamp>,
     /// Items that were slipped in: the server's sequences are this much behind.
     slipped: u64,
 }
@@ -85,6 +87,7 @@ impl Person {
             refuses: None,
             bends_reply: None,
             bends_item: None,
+            turned_away: None,
             slipped: 0,
         }
     }
@@ -225,7 +228,9 @@ impl Person {
                 let outcome = self.apply(turned_away, now);
                 // As a shell does: what the engine says nothing of, it tries again with what it has now.
                 let silent = outcome.is_some_and(|outcome| outcome.events.is_empty());
-                self.online = silent && refusal == Refusal::Unauthenticated;
+                // Once at a time: then it waits until it is told to come back.
+                let again = self.turned_away.replace(now) != Some(now);
+                self.online = silent && again && refusal == Refusal::Unauthenticated;
                 self.online
             }
         }
