@@ -101,6 +101,38 @@ fn a_leaver_is_removed_by_anybody_who_shows_the_proof() {
     assert_eq!(town.judge(&commit), Err(Violation::MayNotRemove));
 }
 
+/// Fay is added at the place of a leaf that went, which is lower than that of whoever acts as owner.
+#[test]
+fn nobody_comes_before_who_acts_as_owner() {
+    let mut town = Town::new();
+    let roles: Vec<_> = town.group.state.roles().collect();
+    for (account, _) in roles {
+        town.group.state.set_role(account, Role::Member);
+    }
+    town.group.state.add_policy = AddPolicy::Everyone;
+    let gone = [ADA, ADAS_LAPTOP];
+    town.group.leaves.retain(|leaf| !gone.contains(&leaf.index));
+    let acting = town.group.acting_owner().unwrap();
+    assert_eq!(acting, town.bo.account());
+    let fays = town.fay.device(0, BOTH, &mut town.rng).leaf;
+    let mut commit = CommitFacts {
+        added: vec![fays],
+        ..town.by(CY)
+    };
+    assert_eq!(town.judge(&commit), Err(Violation::MayNotChangeRole));
+    let mut state = town.group.state.clone();
+    state.set_role(acting, Role::Owner);
+    commit.new_state = Some(state.clone());
+    assert_eq!(town.judge(&commit), Ok(()));
+    state.set_role(acting, Role::Member);
+    state.set_role(town.cy.account(), Role::Owner);
+    commit.new_state = Some(state.clone());
+    assert_eq!(town.judge(&commit), Err(Violation::MayNotChangeRole));
+    // Whoever acts as owner may hand that over.
+    commit.committer = BO;
+    assert_eq!(town.judge(&commit), Ok(()));
+}
+
 #[test]
 fn the_owner_and_admins_may_leave_and_their_roles_go_with_them() {
     let town = Town::new();

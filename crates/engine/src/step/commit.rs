@@ -41,6 +41,7 @@ impl Step<'_> {
             return Ok(Attempt::NotYet);
         };
         let (mls, device) = (self.mls(), self.device()?);
+        let change = naming_owner(current.group.view(), change);
         let staged = match current.group.stage(&mls, device, change) {
             Ok(staged) => staged,
             Err(keyfold_protocol::group::Error::Reject(why)) => {
@@ -314,6 +315,30 @@ fn plan_remove(
         state,
         ..Change::default()
     })
+}
+
+/// Where nobody is called owner somebody acts as one, by the order of the leaves, and others may come before it by being added or made admin:
+/// then it is called owner.
+fn naming_owner(view: &GroupView, mut change: Change) -> Change {
+    let state = change.state.as_ref().unwrap_or(&view.state);
+    let owned = state.roles().any(|(_, role)| role == Role::Owner);
+    let changes = !change.added.is_empty() || change.state.is_some();
+    let Some(owner) = view.acting_owner().filter(|_| changes && !owned) else {
+        return change;
+    };
+    let mut leaves = view.leaves.iter();
+    let stays = leaves.any(|leaf| leaf.account() == owner && !change.removed.contains(&leaf.index))
+        || change
+            .added
+            .iter()
+            .any(|one| one.certificate().account == owner);
+    let gives_up = state.role(owner) != view.state.role(owner);
+    if view.state.kind == keyfold_protocol::state::Kind::Group && stays && !gives_up {
+        let mut state = state.clone();
+        state.set_role(owner, Role::Owner);
+        change.state = Some(state);
+    }
+    change
 }
 
 fn plan_state(

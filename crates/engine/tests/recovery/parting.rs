@@ -146,3 +146,23 @@ fn who_has_lost_their_place_and_followed_somebody_who_is_out_is_told_by_a_member
     assert_eq!(town.shows(gus, club).standing, Standing::Left);
     talks_on(&mut town, &[cy, eve, finn], club);
 }
+
+/// Bo acts as owner once ada has left. Dee, who is added then, takes ada's place among the leaves, and no more than that.
+#[test]
+fn whoever_is_added_after_the_owner_has_left_is_not_in_charge() {
+    let mut town = Town::new(29);
+    let [ada, bo, cy, dee] = town.people(["ada", "bo", "cy", "dee"]);
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(MINUTE);
+    town.does(ada, Command::Leave { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    town.adds(bo, club, &[dee]);
+    town.passes(MINUTE * 5);
+    for who in [bo, cy, dee] {
+        let members = town.shows(who, club).members;
+        let owner = members.iter().find(|one| one.role == Role::Owner).unwrap();
+        assert_eq!(owner.contact.handle, "bo", "{who:?}");
+    }
+    talks_on(&mut town, &[bo, cy, dee], club);
+}

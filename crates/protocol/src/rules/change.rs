@@ -20,10 +20,25 @@ pub(super) fn check(
     let leavers = leavers(group, commit, after)?;
     check_added(group, committer, commit)?;
     check_removed(group, committer, commit, &leavers)?;
+    check_owner(group, committer.account(), after)?;
     match &commit.new_state {
         Some(state) => check_state(group, committer.account(), state, after),
         None => Ok(()),
     }
+}
+
+/// Whoever acts as owner by the order of the leaves goes on doing so, unless it gives that away: nobody comes before it by being added at a
+/// lower leaf, or by becoming admin.
+fn check_owner(group: &GroupView, actor: AccountId, after: &GroupView) -> Result<(), Violation> {
+    let acting = group.acting_owner();
+    let Some(acting) = acting.filter(|acting| after.accounts().contains(acting)) else {
+        return Ok(());
+    };
+    let is_group = group.state.kind == Kind::Group;
+    if is_group && group.authority(actor) < Role::Owner && after.acting_owner() != Some(acting) {
+        return Err(Violation::MayNotChangeRole);
+    }
+    Ok(())
 }
 
 fn check_path(committer: &LeafView, commit: &CommitFacts) -> Result<(), Violation> {
@@ -169,7 +184,9 @@ fn check_roles(
     for account in named {
         let (before, now) = (group.state.role(account), new.role(account));
         let gone = now == Role::Member && !members.contains(&account);
-        if before != now && !gone && !may_change_role(group, actor, account, before, now) {
+        // Anybody may call owner who acts as one.
+        let acts = now == Role::Owner && group.acting_owner() == Some(account);
+        if before != now && !gone && !acts && !may_change_role(group, actor, account, before, now) {
             return Err(Violation::MayNotChangeRole);
         }
     }
