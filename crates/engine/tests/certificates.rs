@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic
+    clippy::panic,
+    clippy::unchecked_time_subtraction
 )]
 
 mod town;
@@ -19,7 +20,7 @@ use keyfold_protocol::identity::{AccountKey, CertificateRequest};
 use keyfold_protocol::suite::Suite;
 use keyfold_server::store::memory::MemoryStore;
 use keyfold_wire::certificate::Certificate;
-use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Timestamp};
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::v1::{self, RefusalCode};
@@ -35,9 +36,7 @@ const SUITES: &[Suite] = &[Suite::Classic];
 
 /// From registering until a certificate is to be renewed.
 fn until_renewal() -> Duration {
-    CERTIFICATE_LIFETIME
-        .checked_sub(CERTIFICATE_RENEWAL)
-        .unwrap()
+    CERTIFICATE_LIFETIME - CERTIFICATE_RENEWAL
 }
 
 fn people<const N: usize>(town: &mut Town, names: [&str; N]) -> [Who; N] {
@@ -384,7 +383,6 @@ fn a_device_that_is_removed_is_not_brought_back_by_a_renewal_that_waited() {
         panic!("no account");
     };
     assert_eq!(found.device_certificates.len(), 1);
-    assert!(certificate(&mut town, ada).created > Timestamp(0));
     town.comes_back(laptop);
     town.passes(SECOND);
     assert!(town.events(laptop).contains(&Event::DeviceRemoved));
