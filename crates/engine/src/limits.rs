@@ -69,8 +69,16 @@ pub const REPLACE_INTERVAL: Duration = Duration::from_hours(24);
 /// Last-resort key packages are replaced weekly.
 pub const LAST_RESORT_INTERVAL: Duration = Duration::from_hours(7 * 24);
 
-/// A device certificate is made for this long: a device that is not seen for a year is linked anew.
+/// A device certificate is made for this long: a lost device that nobody has removed can't be added anywhere after it.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_hours(400 * 24);
+
+/// A certificate is renewed when less than this is left of it, a third: a device, or the primary one that renews for it, may be away
+/// for four months before others find it ended.
+pub const CERTIFICATE_RENEWAL: Duration = Duration::from_hours(133 * 24);
+
+/// A renewal that did not come about is tried again after this long, and a linked device looks again whether its certificate was
+/// renewed: many times before it ends, and no burden to a directory.
+pub const CERTIFICATE_AGAIN: Duration = Duration::from_hours(24);
 
 /// The first wait after a refusal for lack of time or space; doubles each time.
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);

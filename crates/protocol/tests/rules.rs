@@ -8,12 +8,13 @@
 
 mod people;
 
+use keyfold_protocol::identity::{CertificateRequest, DeviceKeys};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::{CommitFacts, GroupView, LeafIndex, LeafView, Violation};
 use keyfold_protocol::state::{AddPolicy, ConversationState, Name, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::certificate::CertificateError;
-use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, DeviceId};
+use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, DeviceId, Timestamp};
 use keyfold_wire::limits::{MAX_ADDRESS, MAX_DEVICES, MAX_ROSTER};
 use people::town::*;
 use people::{HANDLE, ID, group_of, rng};
@@ -431,6 +432,60 @@ fn a_path_is_of_the_committers_own_device() {
         ..town.by(ADA)
     };
     assert_eq!(town.judge(&elsewhere), Err(Violation::PathOfAnother));
+}
+
+/// What ada's laptop commits when it shows a certificate with these changes.
+fn shows_certificate(
+    town: &Town,
+    keys: Option<&DeviceKeys>,
+    change: impl Fn(&mut CertificateRequest),
+) -> CommitFacts {
+    let leaf = town.group.leaf(ADAS_LAPTOP).unwrap();
+    let mut asked = CertificateRequest {
+        handle: leaf.certificate.handle.clone(),
+        device: leaf.device(),
+        signature_key: keys.map_or(leaf.certificate.signature_key, DeviceKeys::public),
+        suites: Suite::ALL.to_vec(),
+        created: leaf.certificate.created,
+        expires: leaf.certificate.expires,
+    };
+    change(&mut asked);
+    let certificate = town.ada.key.certify(&asked).unwrap();
+    let path = LeafView::verify(
+        leaf.index,
+        &certificate,
+        &asked.signature_key,
+        Some(&leaf.address),
+    );
+    CommitFacts {
+        path_leaf: Some(path.unwrap()),
+        ..town.by(ADAS_LAPTOP)
+    }
+}
+
+#[test]
+fn a_certificate_gives_way_to_a_newer_one_of_the_same_key_and_to_no_other() {
+    let town = Town::new();
+    let later = |asked: &mut CertificateRequest| {
+        asked.created = Timestamp(asked.created.0 + 1);
+        asked.expires = Timestamp(asked.expires.0 + 1);
+    };
+    assert_eq!(town.judge(&shows_certificate(&town, None, later)), Ok(()));
+    let same = shows_certificate(&town, None, |_| ());
+    assert_eq!(town.judge(&same), Ok(()), "byte for byte the same");
+    let earlier = |asked: &mut CertificateRequest| asked.created.0 -= 1;
+    let longer = |asked: &mut CertificateRequest| asked.expires.0 += 1;
+    let fewer = |asked: &mut CertificateRequest| asked.suites = vec![Suite::Hybrid];
+    for commit in [
+        shows_certificate(&town, None, earlier),
+        shows_certificate(&town, None, longer),
+        shows_certificate(&town, None, fewer),
+    ] {
+        assert_eq!(town.judge(&commit), Err(Violation::NotRenewed));
+    }
+    let other = DeviceKeys::generate(&mut rng(77));
+    let other = shows_certificate(&town, Some(&other), later);
+    assert_eq!(town.judge(&other), Err(Violation::NotRenewed));
 }
 
 #[test]

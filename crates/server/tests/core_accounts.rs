@@ -15,6 +15,7 @@ use keyfold_server::{Refusal, Registration, Settings};
 use keyfold_wire::ids::Timestamp;
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::v1::{self, client_frame::Request};
+use sha2::Digest as _;
 
 stories![
     a_lost_reply_to_a_registration_costs_nothing,
@@ -27,6 +28,7 @@ stories![
     the_greeting_tells_what_went_unseen,
     a_second_device_reads_for_itself_until_it_is_removed,
     a_device_of_somebody_else_is_not_added,
+    a_renewed_certificate_takes_the_place_of_the_one_before,
     key_packages_are_handed_out_once_then_the_last_resort,
     people_are_found_by_what_they_are_called,
     addresses_differ_and_none_is_given_twice,
@@ -335,6 +337,58 @@ async fn a_device_of_somebody_else_is_not_added<S: Store>(store: S) {
         let refused = ada.ask(Request::AddDevice(add)).await.err();
         assert_eq!(refused, Some(Refusal::CertificateInvalid));
     }
+}
+
+async fn certificates<S: Store>(town: &Town<S>, of: &Papers) -> Vec<Bytes> {
+    let by = v1::lookup::By::Handle(of.name.clone());
+    match town.ask(Request::Lookup(v1::Lookup { by: Some(by) })).await {
+        Ok(Content::Account(account)) => account.device_certificates,
+        _ => panic!("{} is not found", of.name),
+    }
+}
+
+async fn a_renewed_certificate_takes_the_place_of_the_one_before<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let papers = Papers::of("ada");
+    let renewed = |by: u64| {
+        papers.certificate(|body| {
+            body.created_ms = START.0 + by;
+            body.expires_ms = START.0 + 1_000_000_000 + by;
+        })
+    };
+    let ask = async |certificate: &Bytes, token: &[u8; 32]| {
+        let add = v1::AddDevice {
+            device_certificate: certificate.clone(),
+            token_hash: Bytes::copy_from_slice(&sha2::Sha256::digest(token)),
+        };
+        ada.ask(Request::AddDevice(add)).await.err()
+    };
+    assert_eq!(ask(&renewed(2), &papers.token).await, None);
+    assert_eq!(certificates(&town, &papers).await, [renewed(2)]);
+    assert_eq!(ask(&renewed(2), &papers.token).await, None, "a lost answer");
+    // Neither an older one comes back, nor another that was made at the same moment, nor one for another key.
+    let same_moment = papers.certificate(|body| body.created_ms = START.0 + 2);
+    let other_key = papers.certificate(|body| {
+        body.created_ms = START.0 + 9;
+        body.signature_key = Bytes::from_static(&[7; 32]);
+    });
+    for refused in [renewed(1), same_moment, other_key] {
+        assert_eq!(ask(&refused, &papers.token).await, Some(Refusal::Conflict));
+    }
+    // Nor one from a day to come: the server's clock says what is newer.
+    let ahead = papers.certificate(|body| {
+        body.created_ms = START.0 + 7_300_000;
+        body.expires_ms = START.0 + 9_000_000;
+    });
+    let refused = ask(&ahead, &papers.token).await;
+    assert_eq!(refused, Some(Refusal::CertificateInvalid));
+    assert_eq!(certificates(&town, &papers).await, [renewed(2)]);
+    // Who renews need not know the token: it stays what it is.
+    assert_eq!(ask(&renewed(3), &[9; 32]).await, None);
+    assert_eq!(certificates(&town, &papers).await, [renewed(3)]);
+    let (device, _) = town.core.hello(papers.hello(0)).await.unwrap();
+    assert_eq!(device.mailbox, ada.device.mailbox);
 }
 
 async fn fetch<S: Store>(town: &Town<S>, account: Bytes) -> Result<(u8, bool), Refusal> {

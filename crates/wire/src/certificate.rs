@@ -147,6 +147,17 @@ impl Certificate {
         })
     }
 
+    /// Whether it may take the place of this one: the same account key's newer word about the same device and its signature key.
+    ///
+    /// Clocks play no part in it, so all members of a conversation and the directory judge alike.
+    pub fn renews(&self, former: &Self) -> bool {
+        self.account == former.account
+            && self.account_key == former.account_key
+            && self.device == former.device
+            && self.signature_key == former.signature_key
+            && self.created > former.created
+    }
+
     /// Whether a device may be added with it at this time. An hour of slack before its making allows for clocks.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         now.after(CLOCK_SLACK) >= self.created && now < self.expires.after(CLOCK_SLACK)

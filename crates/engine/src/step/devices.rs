@@ -10,6 +10,7 @@ use keyfold_wire::{Message as _, v1};
 use super::Step;
 use super::command::Answered;
 use super::errand::leaf_of;
+use super::gather::asked;
 use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::limits::CERTIFICATE_LIFETIME;
@@ -133,6 +134,23 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// What would put a device into the directory, and still waits: behind its removal it would bring it back.
+    fn forget_additions(&mut self, device: &DeviceId) -> Result<(), Fault> {
+        let requests = self.memory.outbox.iter();
+        let adds = requests
+            .filter(|(_, one)| matches!(one.kind, Kind::AddDevice | Kind::RenewCertificate));
+        let adds: Vec<i64> = adds.map(|(id, _)| *id).collect();
+        for request in adds {
+            if let Some(v1::client_frame::Request::AddDevice(added)) = asked(self.tx, request)?
+                && Certificate::verify(&added.device_certificate)
+                    .is_ok_and(|certificate| certificate.device == *device)
+            {
+                self.drop_request(request)?;
+            }
+        }
+        Ok(())
+    }
+
     /// On a primary device: removes a device of the own account everywhere.
     pub(super) fn remove_device(&mut self, device: DeviceId) -> Result<Answered, Fault> {
         if device == self.me()?.device() {
@@ -145,6 +163,7 @@ impl Step<'_> {
         };
         let body = v1::client_frame::Request::RemoveDevice(account_key.remove(device));
         linked::remove(self.tx, &device)?;
+        self.forget_additions(&device)?;
         self.request(Waiting::new(Kind::RemoveDevice, None, 0), body)?;
         for row in conversation::active(self.tx)? {
             let now = self.now;

@@ -99,11 +99,19 @@ impl Step<'_> {
         self.reschedule = true;
         match (body, reply) {
             (Body::TakeAddresses(_), Reply::Addresses(addresses)) => self.stock(addresses),
+            (_, Reply::Account(account)) if waiting.kind == Kind::OwnCertificate => {
+                self.found_own_account(account)
+            }
             (Body::Lookup(asked), Reply::Account(account)) => {
                 self.found_account(waiting, &asked, account)
             }
             (Body::FetchKeyPackages(asked), Reply::KeyPackages(packages)) => {
                 self.fetched(waiting, &asked, packages)
+            }
+            (Body::AddDevice(renewed), Reply::Done(_))
+                if waiting.kind == Kind::RenewCertificate =>
+            {
+                self.certificate_renewed(&renewed)
             }
             (Body::AddDevice(added), Reply::Done(_)) => self.device_added(&added),
             (Body::ReplaceToken(_), Reply::Done(_)) => self.change_token().map(drop),

@@ -39,6 +39,7 @@ impl Step<'_> {
         let retired = address::retired(self.tx, self.now)?;
         self.revoke(retired)?;
         self.wait_anew()?;
+        self.renew_certificates()?;
         self.sweep_key_packages()
     }
 
@@ -230,6 +231,7 @@ impl Step<'_> {
             renewal.filter(|_| can_publish),
             sweep,
             retry,
+            Some(self.certificates_due()?),
         ];
         Ok(dues.into_iter().flatten().min())
     }

@@ -60,6 +60,10 @@ impl Step<'_> {
         if due <= self.now {
             return self.replace_packages();
         }
+        // It may be due sooner, for another reason.
+        let due = self
+            .replacement_due()?
+            .map_or(due, |before| before.min(due));
         setting::put(self.tx, Setting::ReplacementDue, &due.0.to_be_bytes())?;
         self.reschedule = true;
         Ok(())

@@ -50,9 +50,13 @@ pub(crate) enum Kind {
     /// A message in a line of a conversation that this device has left since, with all its lines: it does not come back, and the
     /// server's answer alone says whether it was sent (reference: its place on the timeline).
     Parting,
+    /// A newer certificate of this device, or of one that it has linked, to the directory.
+    RenewCertificate,
+    /// The own account: whether the directory has a newer certificate of this device.
+    OwnCertificate,
 }
 
-const KINDS: [Kind; 16] = [
+const KINDS: [Kind; 18] = [
     Kind::TakeAddresses,
     Kind::PublishKeyPackages,
     Kind::RevokeAddresses,
@@ -69,6 +73,8 @@ const KINDS: [Kind; 16] = [
     Kind::ReplaceToken,
     Kind::Probe,
     Kind::Parting,
+    Kind::RenewCertificate,
+    Kind::OwnCertificate,
 ];
 
 impl Kind {
@@ -85,7 +91,8 @@ impl Kind {
             | Self::AddDevice
             | Self::RemoveDevice
             | Self::Barrier
-            | Self::ReplaceToken => Channel::Mailbox,
+            | Self::ReplaceToken
+            | Self::RenewCertificate => Channel::Mailbox,
             Self::Lookup
             | Self::Confirm
             | Self::Fetch
@@ -94,7 +101,8 @@ impl Kind {
             | Self::Commit
             | Self::Errand
             | Self::Probe
-            | Self::Parting => Channel::Anonymous,
+            | Self::Parting
+            | Self::OwnCertificate => Channel::Anonymous,
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Setting {
     RegisteringAgain,
     /// The server has answered.
     Registered,
+    /// When certificates that come to their end were last seen to (Unix time in milliseconds, u64 big endian).
+    CertificatesSeen,
     /// When all key packages are to be replaced (Unix time in milliseconds, u64 big endian).
     ReplacementDue,
     /// What the server calls this device's mailbox.
@@ -41,6 +43,7 @@ impl Setting {
             Self::Token => "token",
             Self::OtherToken => "other_token",
             Self::Certificate => "certificate",
+            Self::CertificatesSeen => "certificates_seen",
             Self::Registration => "registration",
             Self::RegisteringAgain => "registering_again",
             Self::Registered => "registered",

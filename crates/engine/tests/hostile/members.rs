@@ -3,8 +3,11 @@
 use keyfold_engine::view::{Standing, What};
 use keyfold_engine::{Command, Event};
 use keyfold_protocol::group::{Change, Update};
+use keyfold_protocol::identity::{AccountKey, CertificateRequest};
 use keyfold_protocol::state::Role;
-use keyfold_wire::ids::ConversationId;
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::certificate::Certificate;
+use keyfold_wire::ids::{ConversationId, Timestamp};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 
@@ -177,6 +180,35 @@ fn the_same_commit_with_a_right_roster_is_entered_by_all() {
         assert_eq!(held(&town, who, group), None);
     }
     goes_on(&mut town, &[ada, bo, cy], group);
+}
+
+#[test]
+fn a_member_who_shows_a_certificate_that_is_not_newer_is_refused_by_all() {
+    // By so much it is newer, in milliseconds, and lasts longer.
+    for (newer, longer, goes) in [(-1, 0, false), (0, 1, false), (1, 0, true)] {
+        let (mut town, [ada, bo, cy, _], group, mut eve) = group();
+        let query = "SELECT value FROM setting WHERE name = 'account_key'";
+        let secret: Vec<u8> = eve.database.query_row(query, [], |row| row.get(0)).unwrap();
+        let of = Certificate::verify(&eve.certificate).unwrap();
+        let request = CertificateRequest {
+            handle: of.handle,
+            device: of.device,
+            signature_key: of.signature_key,
+            suites: Suite::ALL.to_vec(),
+            created: Timestamp(of.created.0.saturating_add_signed(newer)),
+            expires: Timestamp(of.expires.0 + longer),
+        };
+        let key = AccountKey::from_secret_bytes(&secret).unwrap();
+        eve.certificate = key.certify(&request).unwrap();
+        let commit = eve.commits(group, update);
+        town.asks(Body::Commit(commit)).unwrap();
+        town.settles();
+        if goes {
+            goes_on(&mut town, &[ada, bo, cy], group);
+        } else {
+            refused_alike(&mut town, &[ada, bo, cy], group, "not newer");
+        }
+    }
 }
 
 #[test]

@@ -122,6 +122,22 @@ impl AccountKey {
         Ok(register)
     }
 
+    /// A registration that was made before, with the device's certificate and token of today: for a server that has forgotten the account.
+    pub fn register_again(
+        &self,
+        former: v1::Register,
+        certificate: &[u8],
+        token: &DeviceToken,
+    ) -> v1::Register {
+        let mut register = v1::Register {
+            device_certificate: certificate.to_vec().into(),
+            token_hash: token.hash().to_vec().into(),
+            ..former
+        };
+        register.signature = self.sign(&registration_input(&register)).to_vec().into();
+        register
+    }
+
     /// The signed request that removes a device of this account.
     pub fn remove(&self, device: DeviceId) -> v1::RemoveDevice {
         let signature = self.sign(&removal_input(&self.account(), &device));

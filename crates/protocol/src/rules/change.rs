@@ -48,10 +48,14 @@ fn check_path(committer: &LeafView, commit: &CommitFacts) -> Result<(), Violatio
     let same = path.index == committer.index
         && path.account() == committer.account()
         && path.device() == committer.device();
-    if same {
+    if !same {
+        return Err(Violation::PathOfAnother);
+    }
+    let kept = path.credential() == committer.credential();
+    if kept || path.certificate.renews(&committer.certificate) {
         Ok(())
     } else {
-        Err(Violation::PathOfAnother)
+        Err(Violation::NotRenewed)
     }
 }
 

@@ -55,6 +55,11 @@ pub enum Violation {
     /// The committer's new leaf is another device's.
     #[error("a device tried to take another device's place")]
     PathOfAnother,
+    /// The committer's new leaf has another certificate that does not renew the one before.
+    #[error(
+        "a device showed a certificate that is not newer than the one before, or names another key"
+    )]
+    NotRenewed,
     /// A proposal that is neither adding, removing nor changing the state.
     #[error("the change contains something that this conversation does not permit")]
     ForbiddenProposal,

@@ -210,17 +210,24 @@ impl<S: Store, C: Clock> Core<S, C> {
         if !fits(&add.certificate) {
             return Err(Refusal::CertificateInvalid);
         }
-        let new = NewDevice {
-            id: add.certificate.device,
-            certificate: add.encoded,
-            token_hash: add.token_hash,
-            mailbox: fresh_mailbox()?,
+        let operation = match renewed(&account.certificates, &add) {
+            Some(former) => Operation::RenewCertificate {
+                account: account.id,
+                device: add.certificate.device,
+                former,
+                certificate: add.encoded,
+            },
+            None => Operation::AddDevice {
+                account: account.id,
+                device: NewDevice {
+                    id: add.certificate.device,
+                    certificate: add.encoded,
+                    token_hash: add.token_hash,
+                    mailbox: fresh_mailbox()?,
+                },
+            },
         };
-        self.store(Operation::AddDevice {
-            account: device.account,
-            device: new,
-        })
-        .await?;
+        self.store(operation).await?;
         Ok(self.done())
     }
 
@@ -232,6 +239,16 @@ impl<S: Store, C: Clock> Core<S, C> {
             .ok_or(Refusal::Unauthenticated)
             .map(drop)
     }
+}
+
+/// The certificate among these that this one is a newer one of. Its device keeps everything else that it has: who renews may not know
+/// its token of today.
+fn renewed(held: &[Bytes], add: &AddDevice) -> Option<Bytes> {
+    let mut held = held.iter().filter(|held| **held != add.encoded);
+    let is_older = |held: &&Bytes| {
+        Certificate::verify(held).is_ok_and(|former| add.certificate.renews(&former))
+    };
+    held.find(is_older).cloned()
 }
 
 /// Bytes of a mailbox's name: no two of a device's mailboxes have one.

@@ -27,6 +27,18 @@ pub enum Operation {
         /// The device.
         device: NewDevice,
     },
+    /// The certificate of a device gives way to a newer one; that is all that changes. The same again is [`Outcome::Done`]; where
+    /// it has another than `former` by now: [`Refusal::Conflict`]; where it is gone: [`Refusal::NotFound`].
+    RenewCertificate {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        device: DeviceId,
+        /// The certificate that it was judged against.
+        former: Bytes,
+        /// Encoded.
+        certificate: Bytes,
+    },
     /// Deletes a device, its token, mailbox and key packages: [`Outcome::Removed`].
     RemoveDevice {
         /// Whose.

@@ -1,7 +1,7 @@
 //! Cases about accounts, devices, key packages and serials.
 
 use super::{
-    AccountId, Admission, Bench, DeviceId, Duration, END, KeyPackage, MailboxId, NewAccount,
+    AccountId, Admission, Bench, Bytes, DeviceId, Duration, END, KeyPackage, MailboxId, NewAccount,
     NewDevice, Operation, Outcome, Refusal, START, Serial, Store, Timestamp, account, device, full,
     limits, named, package,
 };
@@ -149,6 +149,51 @@ pub(super) async fn devices_come_and_go<S: Store>(bench: Bench<S>) {
             .mailbox(first, END)
             .await
             .is_ok_and(|state| state.is_some())
+    );
+}
+
+pub(super) async fn a_certificate_gives_way_to_the_one_that_was_judged_against_it<S: Store>(
+    bench: Bench<S>,
+) {
+    let [ada, _] = bench.people().await;
+    let before = device(1).certificate;
+    let [first, second] = [b"first", b"other"].map(|bytes| Bytes::from_static(bytes));
+    let renew = |account: u8, number: u8, former: &Bytes, certificate: &Bytes| {
+        Operation::RenewCertificate {
+            account: AccountId::new([account; 32]),
+            device: DeviceId::new([number; 16]),
+            former: former.clone(),
+            certificate: certificate.clone(),
+        }
+    };
+    let shown = async |account: u8| {
+        let found = bench.store.account(AccountId::new([account; 32])).await;
+        found.ok().flatten().map(|found| found.certificates)
+    };
+    let bos = shown(2).await;
+    for _ in 0..2 {
+        assert!(
+            bench.run(renew(1, 1, &before, &first)).await == Ok(Outcome::Done),
+            "a lost answer costs nothing"
+        );
+        assert!(shown(1).await == Some(vec![first.clone()]));
+    }
+    assert!(
+        bench.run(renew(1, 1, &before, &second)).await == Err(Refusal::Conflict),
+        "it was judged against one that is not there any more"
+    );
+    assert!(shown(1).await == Some(vec![first.clone()]));
+    assert!(bench.run(renew(1, 1, &first, &second)).await == Ok(Outcome::Done));
+    assert!(shown(1).await == Some(vec![second.clone()]));
+    for (account, number) in [(1, 2), (2, 1), (9, 1)] {
+        let nobody = renew(account, number, &second, &first);
+        assert!(bench.run(nobody).await == Err(Refusal::NotFound));
+    }
+    assert!(shown(2).await == bos, "nobody else's has changed");
+    let holder = bench.store.device([1; 32]).await.ok().flatten();
+    assert!(
+        holder.is_some_and(|holder| holder.mailbox == ada),
+        "its token and mailbox are what they were"
     );
 }
 

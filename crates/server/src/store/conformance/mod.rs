@@ -44,6 +44,7 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     accounts::an_invitation_lets_one_in(bench().await).await;
     accounts::a_refused_account_leaves_nothing(bench().await).await;
     accounts::devices_come_and_go(bench().await).await;
+    accounts::a_certificate_gives_way_to_the_one_that_was_judged_against_it(bench().await).await;
     accounts::a_token_gives_way_to_another(bench().await).await;
     accounts::a_registration_is_no_way_in_past_a_token(bench().await).await;
     accounts::there_are_ten_devices_and_no_eleventh(bench().await).await;

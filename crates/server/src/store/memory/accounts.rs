@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Serial, Timestamp};
 use keyfold_wire::{limits, v1};
 
@@ -136,6 +137,23 @@ impl State {
             return Err(Refusal::TooManyDevices);
         }
         self.insert_device(account, device);
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn renew_certificate(
+        &mut self,
+        account: AccountId,
+        device: DeviceId,
+        former: &Bytes,
+        certificate: Bytes,
+    ) -> Answer {
+        let mailbox = self.find_device(account, device);
+        let row = mailbox.and_then(|mailbox| self.mailboxes.get_mut(&mailbox));
+        let row = row.ok_or(Refusal::NotFound)?;
+        if row.certificate != certificate && row.certificate != *former {
+            return Err(Refusal::Conflict);
+        }
+        row.certificate = certificate;
         Ok(Outcome::Done)
     }
 

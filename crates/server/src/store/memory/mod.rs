@@ -102,6 +102,12 @@ impl State {
         match operation {
             Operation::Register(new) => self.register(*new),
             Operation::AddDevice { account, device } => self.add_device(account, device),
+            Operation::RenewCertificate {
+                account,
+                device,
+                former,
+                certificate,
+            } => self.renew_certificate(account, device, &former, certificate),
             Operation::RemoveDevice { account, device } => Ok(self.remove_device(account, device)),
             Operation::ReplaceToken {
                 mailbox,

@@ -141,6 +141,33 @@ impl Writer {
         Ok(Outcome::Done)
     }
 
+    /// `former` and the one that takes its place.
+    pub(super) fn renew_certificate(
+        &mut self,
+        account: AccountId,
+        device: DeviceId,
+        [former, certificate]: [&[u8]; 2],
+    ) -> Result<Outcome, Stop> {
+        let found = self
+            .db
+            .prepare_cached(
+                "SELECT id, certificate FROM devices WHERE device = ?2 \
+                 AND account = (SELECT id FROM accounts WHERE account = ?1)",
+            )?
+            .query_row(params![account.as_bytes(), device.as_bytes()], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })
+            .optional()?;
+        let (row, held) = found.ok_or(Refusal::NotFound)?;
+        if held != certificate && held != former {
+            return Err(Refusal::Conflict.into());
+        }
+        self.db
+            .prepare_cached("UPDATE devices SET certificate = ?2 WHERE id = ?1")?
+            .execute(params![row, certificate])?;
+        Ok(Outcome::Done)
+    }
+
     pub(super) fn replace_token(
         &mut self,
         mailbox: MailboxId,

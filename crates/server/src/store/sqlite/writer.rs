@@ -174,6 +174,12 @@ impl Writer {
             Operation::Create(new) => self.create(new, now),
             Operation::Register(new) => self.register(new),
             Operation::AddDevice { account, device } => self.add_device(*account, device),
+            Operation::RenewCertificate {
+                account,
+                device,
+                former,
+                certificate,
+            } => self.renew_certificate(*account, *device, [former, certificate]),
             Operation::RemoveDevice { account, device } => self.remove_device(*account, *device),
             Operation::ReplaceToken {
                 mailbox,
