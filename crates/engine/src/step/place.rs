@@ -104,6 +104,15 @@ impl Step<'_> {
                 Ok(())
             };
         }
+        if loaded.row.standing == Standing::Active && loaded.row.place() < Some(place) {
+            // It is further itself: then this device may have missed that.
+            let mut members = member::all(self.tx, row)?.into_iter();
+            return if members.any(|member| member.account == from_account) {
+                self.look_later(row)
+            } else {
+                Ok(())
+            };
+        }
         let further = loaded.row.place() > Some(place);
         if loaded.row.standing != Standing::Active || !further || !self.load_group(loaded)? {
             return Ok(());
