@@ -66,6 +66,14 @@ impl Oracle {
         self.absences.entry(device).or_default().push(span);
     }
 
+    /// It is in reach again, maybe earlier.
+    pub(crate) fn is_back(&mut self, device: usize, now: u64) {
+        let absences = self.absences.entry(device).or_default();
+        for span in absences {
+            span.to = span.to.min(now);
+        }
+    }
+
     /// A device has come back from a copy of its state.
     pub(crate) fn is_restored(&mut self, device: usize, copied: u64, now: u64) {
         let span = Span {
@@ -210,7 +218,7 @@ impl Oracle {
     ) -> Option<Excuse> {
         let person = devices[said.device].person;
         let mut own = devices.iter().filter(|device| device.person == person);
-        if device.unlinked {
+        if self.was_removed(device, placed.at) {
             Some(Excuse::DeviceRemoved)
         } else if own.any(|device| self.has_left(device, placed)) {
             Some(Excuse::SaidAfterLeaving)
@@ -235,11 +243,16 @@ impl Oracle {
 
     /// Why a text need not be anywhere that the server never placed.
     pub(super) fn excuse_unsent(&self, said: &Said, devices: &[Device]) -> Option<Excuse> {
-        if devices[said.device].unlinked {
+        if self.was_removed(&devices[said.device], said.at) {
             Some(Excuse::SenderRemoved)
         } else {
             self.excuse_of_restoring(said.device, said.at)
         }
+    }
+
+    /// Whether a device had been removed from its account by then, or what was under way then reached it afterwards.
+    fn was_removed(&self, device: &Device, at: u64) -> bool {
+        device.unlinked && at >= self.last_up_to_date(device.number, device.unlinked_at)
     }
 
     fn was_away(&self, device: usize, at: u64) -> bool {

@@ -11,7 +11,7 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
 use super::past::Entered;
-use super::{Check, Handle, Leaving, MessageId, Moved, Oracle, Placed, Said};
+use super::{Check, Handle, Leaving, MessageId, Moved, Oracle, Parting, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
 
@@ -104,27 +104,43 @@ impl Oracle {
             devices[leaving.device].person == devices[device].person
                 && leaving.conversation == conversation
         });
-        let placed = said
-            .flat_map(|leaving| &leaving.messages)
-            .filter_map(|id| self.placed.get(id));
-        let left = placed.map(|placed| (placed.handle.clone(), placed.order, placed.epoch));
+        let messages = said.flat_map(|leaving| &leaving.messages);
+        let left = messages.filter_map(|id| self.parting(id, conversation));
         let left: Vec<_> = left.collect();
         self.leaves.entry(device).or_default().extend(left);
     }
 
-    /// The person of these devices left with one of these items.
-    pub(crate) fn left(&mut self, device: usize, own: &[usize], items: &[v1::Item]) {
+    fn parting(&self, id: &MessageId, conversation: ConversationId) -> Option<Parting> {
+        let placed = self.placed.get(id)?;
+        Some(Parting {
+            conversation,
+            message: id.clone(),
+            handle: placed.handle.clone(),
+            order: placed.order,
+            epoch: placed.epoch,
+        })
+    }
+
+    /// The person of these devices left this conversation with one of these items. Which is a text, and in which conversation it is, may
+    /// not be known yet.
+    pub(crate) fn left(
+        &mut self,
+        device: usize,
+        own: &[usize],
+        items: &[v1::Item],
+        conversation: ConversationId,
+    ) {
         for item in items {
             let Some(v1::item::Content::Message(message)) = &item.content else {
                 continue;
             };
             let id = message.message_id.to_vec();
             let by = self.asked.get(&id);
-            if let (true, Some(placed)) =
-                (by.is_some_and(|by| own.contains(by)), self.placed.get(&id))
-            {
-                let leave = (placed.handle.clone(), placed.order, placed.epoch);
-                self.leaves.entry(device).or_default().push(leave);
+            if let (true, Some(parting)) = (
+                by.is_some_and(|by| own.contains(by)),
+                self.parting(&id, conversation),
+            ) {
+                self.leaves.entry(device).or_default().push(parting);
             }
         }
     }
@@ -136,9 +152,20 @@ impl Oracle {
             (from..=placed.epoch)
                 .all(|epoch| self.was_in_epoch(device, &placed.handle, epoch, placed.accepted))
         };
-        leaves.into_iter().flatten().any(|(handle, order, epoch)| {
-            *handle == placed.handle && *order <= placed.order && still_in(*epoch)
+        leaves.into_iter().flatten().any(|leave| {
+            leave.handle == placed.handle
+                && leave.order <= placed.order
+                && still_in(leave.epoch)
+                && self.is_parting(leave)
         })
+    }
+
+    /// Whether it is no text, and of that conversation, as is known in the end.
+    fn is_parting(&self, leave: &Parting) -> bool {
+        let by = self.asked.get(&leave.message);
+        let shown = by.and_then(|by| self.shows_in.get(&(*by, leave.handle.clone())));
+        !self.texts.contains(&leave.message)
+            && shown.is_none_or(|shown| *shown == leave.conversation)
     }
 
     /// Whether a device was in the epoch that this was placed in.
@@ -345,6 +372,7 @@ impl Oracle {
     fn became(&mut self, by: (usize, ConversationId), id: ContentId, message: MessageId) {
         self.known.insert(message.clone());
         if let Some(said) = self.said.get_mut(&id) {
+            self.texts.insert(message.clone());
             said.message = Some(message);
             return;
         }

@@ -100,6 +100,16 @@ struct Leaving {
     messages: Vec<MessageId>,
 }
 
+/// With which message a device's person was out of a conversation.
+#[derive(Clone)]
+struct Parting {
+    conversation: ConversationId,
+    message: MessageId,
+    handle: Handle,
+    order: u64,
+    epoch: u64,
+}
+
 /// A message as the server placed it.
 struct Placed {
     handle: Handle,
@@ -124,6 +134,8 @@ pub(crate) struct Oracle {
     goes_to: HashMap<MessageId, Handle>,
     /// In which conversation a device shows what it says in a group.
     shows_in: HashMap<(usize, Handle), ConversationId>,
+    /// Messages that are texts.
+    texts: BTreeSet<MessageId>,
     /// Messages whose acceptance their sender has learned of.
     known: BTreeSet<MessageId>,
     /// Whose mailbox each is now; that of two copies of a device is one.
@@ -133,7 +145,7 @@ pub(crate) struct Oracle {
     epochs: BTreeMap<Handle, u64>,
     /// Devices whose person has said that they leave, with the place and epoch of that: what comes until somebody takes them
     /// out is theirs no more.
-    leaves: HashMap<usize, Vec<(Handle, u64, u64)>>,
+    leaves: HashMap<usize, Vec<Parting>>,
     /// Devices that were out of a conversation at some time: what waited to be sent then has failed.
     parted: BTreeSet<(usize, Vec<u8>)>,
     /// How often each device was asked for new keys: its old key packages are kept for a while.
@@ -210,6 +222,7 @@ impl Oracle {
         }
         for (screen, device) in screens.iter().zip(devices) {
             note(Check::Order, self.judge_order(screen));
+            note(Check::Shown, self.judge_authors(screen, devices));
             if !device.unlinked {
                 note(Check::Noticed, self.judge_withheld(screen, devices));
                 note(Check::Gaps, self.judge_gaps(screen, device, devices));

@@ -53,10 +53,37 @@ impl Oracle {
         (Check::Shown, found)
     }
 
-    /// Whether the device that it was said on was ever out of the conversation.
+    /// Nobody shows what nobody typed, nor under another's name, nor elsewhere.
+    pub(super) fn judge_authors(&self, screen: &Screen, devices: &[Device]) -> Vec<String> {
+        let is_shown_in = |said: &Said, conversation| {
+            let direct = screen.conversations.get(&conversation);
+            let direct = direct.is_some_and(|shown| shown.direct);
+            said.conversation == conversation
+                || direct && !screen.conversations.contains_key(&said.conversation)
+        };
+        let wrong = screen.under.iter().filter(|(id, conversation, from)| {
+            let from_rogue = from.is_some_and(|from| self.rogues.contains(&from));
+            match self.said.get(id) {
+                Some(said) => {
+                    *from != Some(devices[said.device].person) || !is_shown_in(said, *conversation)
+                }
+                None => !from_rogue,
+            }
+        });
+        let words = wrong.map(|(id, conversation, from)| {
+            let said = self.said.get(id).map(Said::short);
+            let from = from.map(crate::script::handle);
+            let device = screen.device;
+            format!("device {device} shows {said:?} under {from:?} in {conversation:?}")
+        });
+        words.collect()
+    }
+
+    /// Whether the device that it was said on was out of the conversation after that.
     pub(super) fn has_parted(&self, said: &Said) -> bool {
-        let home = (said.device, said.conversation.as_ref().to_vec());
-        self.parted.contains(&home)
+        let outs = self.outs.get(&(said.device, said.conversation));
+        let mut outs = outs.into_iter().flatten();
+        outs.any(|(at, out)| *out && *at >= said.at)
     }
 
     /// A text that the server never placed, as far as its sender has learned.

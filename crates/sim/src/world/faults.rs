@@ -217,6 +217,7 @@ impl World {
         for device in 0..self.devices.len() {
             self.fates[device].is_spared();
             self.devices[device].reachable = true;
+            self.oracle.is_back(device, self.clock.now().0);
             self.devices[device].skew = 0;
             self.steps(device, Input::Tick, |_, _| ());
             self.tends(device);

@@ -281,6 +281,7 @@ impl World {
             }
             Event::Reachable(device) => {
                 self.devices[device].reachable = true;
+                self.oracle.is_back(device, self.clock.now().0);
                 self.tends(device);
             }
             Event::Broken(wire) => self.notices(wire),
