@@ -74,6 +74,25 @@ impl Oracle {
         }
     }
 
+    /// A device's connection has ended, or its process.
+    pub(crate) fn loses_touch(&mut self, device: usize, now: u64) {
+        let spans = self.out_of_touch.entry(device).or_default();
+        if spans.last().is_none_or(|span| span.to != u64::MAX) {
+            spans.push(Span {
+                from: now,
+                to: u64::MAX,
+            });
+        }
+    }
+
+    /// It has taken in all that waited.
+    pub(super) fn catches_up(&mut self, device: usize, now: u64) {
+        let spans = self.out_of_touch.get_mut(&device);
+        if let Some(span) = spans.and_then(|spans| spans.last_mut()) {
+            span.to = span.to.min(now);
+        }
+    }
+
     /// A device has come back from a copy of its state.
     pub(crate) fn is_restored(&mut self, device: usize, copied: u64, now: u64) {
         let span = Span {
@@ -98,8 +117,8 @@ impl Oracle {
 
     /// Since when there may be something that had not come to a device at this time.
     fn last_up_to_date(&self, device: usize, at: u64) -> u64 {
-        let absences = self.absences.get(&device).into_iter().flatten();
-        let away = absences.filter(|span| (span.from..=span.to + DELAY).contains(&at));
+        let spans = self.out_of_touch.get(&device).into_iter().flatten();
+        let away = spans.filter(|span| (span.from..=span.to.saturating_add(DELAY)).contains(&at));
         let since = away.map(|span| span.from).min().unwrap_or(at);
         since.saturating_sub(DELAY)
     }

@@ -57,6 +57,7 @@ impl Oracle {
         for event in events {
             match event {
                 Event::RolledBack => self.notices_restoring(device),
+                Event::CaughtUp => self.catches_up(device, now),
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);
                     self.moves_about(device, *conversation, (now, true));

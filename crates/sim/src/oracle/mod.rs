@@ -162,6 +162,8 @@ pub(crate) struct Oracle {
     created: usize,
     leavings: Vec<Leaving>,
     absences: BTreeMap<usize, Vec<Span>>,
+    /// From when to when something may have waited for each device: from the end of a connection until it has caught up.
+    out_of_touch: BTreeMap<usize, Vec<Span>>,
     restored: BTreeMap<usize, Vec<Span>>,
     /// How often each device was put back and did not notice.
     lives: BTreeMap<usize, usize>,

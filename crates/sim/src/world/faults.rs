@@ -62,6 +62,7 @@ impl World {
     /// A process starts, after a while.
     pub(super) fn comes_up(&mut self, device: usize) {
         let now = self.now();
+        self.oracle.loses_touch(device, now);
         self.fates[device].owed.clear();
         let pause = self.fates[device].rng.random_range(100..5_000);
         self.devices[device].retry_at = now + pause;
@@ -142,6 +143,9 @@ impl World {
         }
         pipe.cut = true;
         pipe.ebbs = ebbs;
+        if channel == Channel::Mailbox {
+            self.oracle.loses_touch(device, self.clock.now().0);
+        }
         let wire = Wire {
             device,
             channel,
@@ -167,9 +171,11 @@ impl World {
 
     /// The device's end of a connection is closed; what was asked over it is to be noted as lost.
     fn closes(&mut self, device: usize, channel: Channel) {
+        let now = self.now();
         let one = &mut self.devices[device];
         one.pipe(channel).open = false;
         if channel == Channel::Mailbox {
+            self.oracle.loses_touch(device, now);
             one.greeted = false;
             one.session = None;
         }
