@@ -76,6 +76,9 @@ impl Oracle {
             if *event == Event::DeviceRemoved && self.came_apart() {
                 self.cloned.insert(device);
             }
+            if *event == Event::DeviceRemoved {
+                self.turned_away.entry(device).or_insert(now);
+            }
             let out = match event {
                 Event::Removed(conversation) => Some((*conversation, true)),
                 Event::Ready(conversation) | Event::Back(conversation) => {
@@ -190,6 +193,8 @@ impl Oracle {
 
     /// The server has greeted a device.
     pub(crate) fn is_greeted(&mut self, devices: &[Device], device: usize, mailbox: MailboxId) {
+        // A new device may have been turned away before the server knew of it.
+        self.turned_away.remove(&device);
         let owners = self.boxes.entry(mailbox).or_default();
         owners.retain(|owner| devices[*owner].id == devices[device].id);
         owners.insert(device);

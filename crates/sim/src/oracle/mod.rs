@@ -9,6 +9,7 @@ mod excuse;
 mod facts;
 mod gaps;
 pub(crate) mod growth;
+mod last;
 mod noticed;
 mod order;
 mod past;
@@ -176,6 +177,10 @@ pub(crate) struct Oracle {
     /// In which groups each device shows anything.
     shows: BTreeSet<(usize, Handle)>,
     cloned: BTreeSet<usize>,
+    /// Devices that the server would not greet any more, by when they heard so.
+    turned_away: BTreeMap<usize, u64>,
+    /// How many texts had been said when all was at rest.
+    before_last: Option<usize>,
     /// What a malicious server kept from which device.
     withheld: BTreeSet<(usize, MessageId)>,
     /// People who use a client of their own making.
@@ -218,7 +223,8 @@ impl Oracle {
             }
         }
         let mut excused = Vec::new();
-        for id in &self.order_said {
+        let last = self.before_last.unwrap_or(usize::MAX);
+        for id in self.order_said.iter().take(last) {
             let (check, words) = self.judge_text(*id, devices, &screens, &mut excused);
             note(check, words);
         }
@@ -231,6 +237,8 @@ impl Oracle {
             }
         }
         note(Check::Ends, self.judge_ends(devices, &screens));
+        note(Check::Shown, self.judge_last_words(devices, &screens));
+        note(Check::Ends, self.judge_members(devices, &screens));
         for excuse in excused {
             *self.excused.entry(excuse).or_default() += 1;
         }

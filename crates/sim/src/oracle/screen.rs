@@ -1,6 +1,6 @@
 //! What a device shows: the only thing of it that is judged.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyfold_engine::view::{Contact, Entry, Standing, State, What};
 use keyfold_protocol::content::ContentId;
@@ -16,6 +16,8 @@ pub(super) struct Shown {
     pub(super) standing: Standing,
     pub(super) epoch: u64,
     pub(super) members: Vec<String>,
+    /// How many devices each person has in it.
+    pub(super) devices: BTreeMap<usize, usize>,
 }
 
 /// What a device shows.
@@ -79,12 +81,18 @@ impl Screen {
                     )
                 })
                 .collect();
+            let devices = conversation.members.iter().filter_map(|member| {
+                let person = person_called(&member.contact.handle)?;
+                Some((person, member.devices))
+            });
+            let devices = devices.collect();
             let shown = Shown {
                 name: conversation.name,
                 direct: conversation.direct,
                 standing: conversation.standing,
                 epoch: conversation.epoch.0,
                 members,
+                devices,
             };
             screen.conversations.insert(conversation.id, shown);
         }

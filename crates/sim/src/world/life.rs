@@ -89,7 +89,13 @@ impl World {
         }
     }
 
-    fn says(&mut self, device: usize, conversation: ConversationId, text: &str, long: bool) {
+    pub(super) fn says(
+        &mut self,
+        device: usize,
+        conversation: ConversationId,
+        text: &str,
+        long: bool,
+    ) {
         let text = if long {
             format!("{text}{}", " and so on".repeat(AT_LENGTH))
         } else {
