@@ -15,8 +15,7 @@ impl Oracle {
         let mut found = Vec::new();
         let mut homes: BTreeMap<&Handle, ConversationId> = BTreeMap::new();
         for said in self.said.values() {
-            let message = said.message.as_ref();
-            if let Some(placed) = message.and_then(|message| self.placed.get(message)) {
+            for placed in self.places_of(said) {
                 homes.insert(&placed.handle, said.conversation);
             }
         }
@@ -96,8 +95,8 @@ impl Oracle {
             if device.unlinked || !device.is_registered() {
                 continue;
             }
-            // Which copy of a device goes on is not known here: what it shows is not judged, but what it knows of counts.
-            let is_copy = self.is_clone(device.number);
+            // What a copy shows that was turned away is not judged, but what it knows of counts.
+            let is_copy = self.is_turned_away(device.number);
             for (id, shown) in &screen.conversations {
                 if shown.direct || shown.standing != Standing::Active {
                     continue;
@@ -115,7 +114,8 @@ impl Oracle {
                 }
                 place.devices.insert(device.number);
                 place.known.extend(&screen.people[id]);
-                place.put_back |= is_copy || self.put_back(device.number) > 0;
+                place.put_back |=
+                    is_copy || self.is_copied(device.number) || self.put_back(device.number) > 0;
             }
         }
         places

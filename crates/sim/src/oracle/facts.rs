@@ -30,7 +30,7 @@ impl Oracle {
             text,
             device,
             conversation,
-            message: None,
+            messages: Vec::new(),
             at,
         };
         self.said.insert(id, said);
@@ -56,7 +56,7 @@ impl Oracle {
     pub(crate) fn parts(&mut self, device: usize, devices: &[Device], events: &[Event], now: u64) {
         for event in events {
             match event {
-                Event::RolledBack => self.notices_restoring(device),
+                Event::RolledBack => self.notices_restoring(device, now),
                 Event::CaughtUp => self.catches_up(device, now),
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);
@@ -71,13 +71,15 @@ impl Oracle {
                 }
                 _ => {}
             }
-            // Only one copy of a device goes on, and what a device or server that was put back had added is not known any more: the
-            // device says so, and is linked anew.
-            if *event == Event::DeviceRemoved && self.came_apart() {
-                self.cloned.insert(device);
-            }
             if *event == Event::DeviceRemoved {
-                self.turned_away.entry(device).or_insert(now);
+                self.is_removed(device, devices, now);
+            }
+            if let Event::Ready(conversation)
+            | Event::Back(conversation)
+            | Event::Moved(conversation) = event
+            {
+                let entered = self.entered.entry((device, *conversation)).or_default();
+                entered.push(now);
             }
             let out = match event {
                 Event::Removed(conversation) => Some((*conversation, true)),
@@ -172,6 +174,14 @@ impl Oracle {
             && shown.is_none_or(|shown| *shown == leave.conversation)
     }
 
+    /// Wherever the server has placed a text.
+    pub(super) fn places_of<'a>(&'a self, said: &'a Said) -> impl Iterator<Item = &'a Placed> {
+        said.messages.iter().flat_map(|id| {
+            let again = self.placed_again.get(id).into_iter().flatten();
+            self.placed.get(id).into_iter().chain(again)
+        })
+    }
+
     /// Whether a device was in the epoch that this was placed in.
     pub(super) fn was_in(&self, device: &Device, placed: &Placed) -> bool {
         self.was_in_epoch(device, &placed.handle, placed.epoch, placed.accepted)
@@ -192,7 +202,14 @@ impl Oracle {
     }
 
     /// The server has greeted a device.
-    pub(crate) fn is_greeted(&mut self, devices: &[Device], device: usize, mailbox: MailboxId) {
+    pub(crate) fn is_greeted(
+        &mut self,
+        devices: &[Device],
+        device: usize,
+        mailbox: MailboxId,
+        now: u64,
+    ) {
+        self.first_greeted.entry(device).or_insert(now);
         // A new device may have been turned away before the server knew of it.
         self.turned_away.remove(&device);
         let owners = self.boxes.entry(mailbox).or_default();
@@ -237,6 +254,9 @@ impl Oracle {
                 *self.handed_out.entry(one.device.to_vec()).or_default() += 1;
             }
         }
+        if matches!(body, Body::ReplaceToken(_)) {
+            self.has_another_token(device, at);
+        }
         if !matches!(answer, Content::Accepted(_)) {
             return;
         }
@@ -266,9 +286,19 @@ impl Oracle {
                     at,
                     accepted: self.accepted as u64,
                 };
-                self.placed
-                    .entry(send.message_id.to_vec())
-                    .or_insert_with(placed);
+                let id = send.message_id.to_vec();
+                match self.placed.entry(id.clone()) {
+                    Entry::Vacant(place) => {
+                        place.insert(placed());
+                    }
+                    Entry::Occupied(first) => {
+                        let again = self.placed_again.entry(id).or_default();
+                        let last = again.last().unwrap_or(first.get());
+                        if !self.past.had(last.accepted, self.accepted as u64) {
+                            again.push(placed());
+                        }
+                    }
+                }
             }
             _ => {}
         }
@@ -379,7 +409,9 @@ impl Oracle {
         self.known.insert(message.clone());
         if let Some(said) = self.said.get_mut(&id) {
             self.texts.insert(message.clone());
-            said.message = Some(message);
+            if !said.messages.contains(&message) {
+                said.messages.push(message);
+            }
             return;
         }
         // That somebody leaves is made anew for each group, with an id of its own.

@@ -20,11 +20,6 @@ impl Oracle {
         self.before_last = Some(self.order_said.len());
     }
 
-    /// Whether the server would not greet this device any more.
-    pub(crate) fn is_turned_away(&self, device: usize) -> bool {
-        self.turned_away.contains_key(&device)
-    }
-
     /// Whether a device has a part in what is said last.
     fn takes_part(&self, device: &Device) -> bool {
         device.is_registered() && !device.unlinked && !self.is_turned_away(device.number)

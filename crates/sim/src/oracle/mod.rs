@@ -16,6 +16,7 @@ mod past;
 mod rest;
 mod screen;
 mod texts;
+mod turned_away;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,11 +25,12 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 
 use crate::device::Device;
 pub use excuse::Excuse;
-use excuse::Span;
+use excuse::{PutBack, Span};
 pub(crate) use past::{Carried, Moved, reads};
 use past::{Entered, Past};
 use rest::at_rest;
 use screen::Screen;
+use turned_away::Clones;
 
 /// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +90,8 @@ struct Said {
     text: String,
     device: usize,
     conversation: ConversationId,
-    message: Option<MessageId>,
+    /// What it became: it may be said again where its device had lost its place.
+    messages: Vec<MessageId>,
     at: u64,
 }
 
@@ -129,6 +132,8 @@ pub(crate) struct Oracle {
     said: HashMap<ContentId, Said>,
     order_said: Vec<ContentId>,
     placed: HashMap<MessageId, Placed>,
+    /// Where messages were placed that the server had lost, once it had them again.
+    placed_again: HashMap<MessageId, Vec<Placed>>,
     /// Whose request a message was.
     asked: HashMap<MessageId, usize>,
     /// In which group each message goes out.
@@ -165,7 +170,7 @@ pub(crate) struct Oracle {
     absences: BTreeMap<usize, Vec<Span>>,
     /// From when to when something may have waited for each device: from the end of a connection until it has caught up.
     out_of_touch: BTreeMap<usize, Vec<Span>>,
-    restored: BTreeMap<usize, Vec<Span>>,
+    restored: BTreeMap<usize, Vec<PutBack>>,
     /// How often each device was put back and did not notice.
     lives: BTreeMap<usize, usize>,
     /// From when to when a device had lost its place in a conversation.
@@ -174,11 +179,17 @@ pub(crate) struct Oracle {
     moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// When a device said that it was out of a conversation (`true`), or in it.
     outs: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
+    /// When a device said that it was in a conversation, was back in it or had moved with it.
+    entered: HashMap<(usize, ConversationId), Vec<u64>>,
     /// In which groups each device shows anything.
     shows: BTreeSet<(usize, Handle)>,
-    cloned: BTreeSet<usize>,
+    clones: Vec<Clones>,
     /// Devices that the server would not greet any more, by when they heard so.
     turned_away: BTreeMap<usize, u64>,
+    /// When the server first greeted each device.
+    first_greeted: BTreeMap<usize, u64>,
+    /// When each device was given another token.
+    tokens: BTreeMap<usize, Vec<u64>>,
     /// How many texts had been said when all was at rest.
     before_last: Option<usize>,
     /// What a malicious server kept from which device.
@@ -187,7 +198,7 @@ pub(crate) struct Oracle {
     rogues: BTreeSet<usize>,
     /// Items that a malicious server made up.
     slipped_in: usize,
-    server_restored: Vec<Span>,
+    server_restored: Vec<PutBack>,
     past: Past,
     /// What people were told was refused, with the device that told them.
     pub(crate) told: Vec<(usize, String)>,
@@ -218,7 +229,7 @@ impl Oracle {
             found.extend(words.into_iter().map(|words| (check, words)));
         };
         for (screen, device) in screens.iter().zip(devices) {
-            if !self.is_clone(device.number) {
+            if !self.is_turned_away(device.number) {
                 note(Check::Rest, at_rest(screen, device, self.came_apart()));
             }
         }

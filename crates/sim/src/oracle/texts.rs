@@ -4,7 +4,7 @@ use keyfold_engine::view::State;
 use keyfold_protocol::content::ContentId;
 
 use super::screen::Screen;
-use super::{Check, Excuse, Oracle, Said};
+use super::{Check, Excuse, Oracle, Placed, Said};
 use crate::device::Device;
 
 impl Oracle {
@@ -18,30 +18,36 @@ impl Oracle {
         let said = &self.said[&id];
         let sender = &screens[said.device];
         let state = sender.states.get(&id);
-        let Some(placed) = said
-            .message
-            .as_ref()
-            .and_then(|message| self.placed.get(message))
-        else {
+        let places: Vec<&Placed> = self.places_of(said).collect();
+        let Some(placed) = places.first() else {
             let words = self.judge_unsent(said, state.copied(), devices, screens, excused);
             return (Check::Unsent, words);
         };
         let mut found = Vec::new();
         for (device, screen) in devices.iter().zip(screens) {
             let shown = screen.count(&said.text);
-            let wanted = usize::from(self.was_in(device, placed));
+            let here: Vec<_> = (places.iter().copied())
+                .filter(|placed| self.was_in(device, placed))
+                .collect();
+            let wanted = usize::from(!here.is_empty());
             if shown == wanted {
                 continue;
             }
-            let excuse = self.excuse(said, placed, device, devices);
-            // What a device says again, or two copies of it both say, or a server that was put back has lost, has more than
-            // one place: none shows it twice.
-            let again = self
-                .excuse_of_sender(said, placed.at)
-                .or_else(|| self.excuse_of_server(placed.at));
-            if let (true, Some(excuse)) = (shown <= 1, again) {
-                excused.push(excuse);
-            } else if let (true, Some(excuse)) = (shown < wanted, excuse) {
+            // What a copy of its device has said is not always known by its message.
+            let again = || {
+                let mut times = places.iter().map(|placed| placed.at).chain([said.at]);
+                times.find_map(|at| self.excuse_of_sender(said.device, at))
+            };
+            let why = |placed: &&Placed| self.excuse(said, placed, device, devices);
+            let excuse = if shown < wanted {
+                let all: Option<Vec<Excuse>> = here.iter().map(why).collect();
+                all.and_then(|all| all.first().copied()).or_else(again)
+            } else if shown == 1 {
+                again()
+            } else {
+                None
+            };
+            if let Some(excuse) = excuse {
                 excused.push(excuse);
             } else {
                 found.push(format!(

@@ -97,7 +97,8 @@ impl World {
         let one = &mut self.devices[clone];
         (one.id, one.box_id) = (id, box_id);
         one.restarts_from(&path);
-        self.oracle.are_clones([device, clone]);
+        let now = self.now();
+        self.oracle.are_clones([device, clone], now);
         self.comes_up(clone);
     }
 
