@@ -64,9 +64,19 @@ impl Oracle {
                 Some(devices[said.device].person) == gap.from
                     && said.conversation == gap.conversation
                     && said.number < next.number
-                    && (self.is_copied(said.device) || self.put_back(said.device) > 0)
+                    && self.is_said_again(said)
             });
         again.count() as u64
+    }
+
+    /// Whether a text's device has said it more than once, or had lost its place then.
+    fn is_said_again(&self, said: &Said) -> bool {
+        let lost = |at| {
+            self.excuse_of_sender(said.device, at).is_some()
+                || self.had_lost_its_place(said.device, said.conversation, at)
+        };
+        let mut times = self.places_of(said).map(|placed| placed.at);
+        said.messages.len() > 1 || lost(said.at) || times.any(lost)
     }
 
     /// Whether the device need not have heard of a leaving: by when it was said, or by when the server took it, which may be much later.
