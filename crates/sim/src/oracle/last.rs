@@ -76,10 +76,10 @@ impl Oracle {
         apart || self.does_not_know_it(screen, conversation)
     }
 
-    /// Whether a device was put back to before it came into a conversation.
+    /// Whether a device was put back, or goes on from a copy, to before it came into a conversation.
     fn does_not_know_it(&self, screen: &Screen, conversation: ConversationId) -> bool {
-        self.restored.contains_key(&screen.device)
-            && !screen.conversations.contains_key(&conversation)
+        let put_back = self.restored.contains_key(&screen.device) || self.is_copied(screen.device);
+        put_back && !screen.conversations.contains_key(&conversation)
     }
 
     /// Whoever shows a conversation as in use shows as many devices of each member as show it as well.
