@@ -64,6 +64,8 @@ pub(crate) struct Device {
     pub(crate) skew: i64,
     /// Removed from its account: it will never be greeted again.
     pub(crate) unlinked: bool,
+    /// When that was, or will never be.
+    pub(crate) unlinked_at: u64,
     /// Ticks at one and the same moment.
     pub(crate) ticks: (u64, u32),
 }
@@ -93,6 +95,7 @@ impl Device {
             wakes_at: None,
             skew,
             unlinked: false,
+            unlinked_at: u64::MAX,
             ticks: (0, 0),
         }
     }

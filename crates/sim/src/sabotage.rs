@@ -24,6 +24,8 @@ pub enum Sabotage {
     SwapsLines,
     /// A timeline speaks of a gap where nothing is missing.
     InventsGap,
+    /// A timeline says nothing of a gap.
+    HidesGap,
     /// A device calls a group otherwise than the others do.
     EditsName,
     /// A device knows a member in another role than the others do.

@@ -2,10 +2,47 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use keyfold_sim::{Check, Mishap, Sabotage, Setup, Town};
+use keyfold_sim::{Cheat, Check, Mishap, Sabotage, Setup, Talk, Town};
+
+/// What happened before the time in which everybody only talks.
+#[derive(Clone, Copy, Debug)]
+enum Prelude {
+    Nothing,
+    ServerRestored,
+    OtherCloned,
+    OtherRestored,
+    VictimAway,
+}
+
+impl Prelude {
+    fn happens(self, town: &Town, group: Talk) {
+        let [ada, bo, cy] = town.people();
+        match self {
+            Self::Nothing => return,
+            Self::ServerRestored => town.server_is_backed_up(),
+            Self::OtherCloned => cy.is_cloned(),
+            Self::OtherRestored => cy.is_backed_up(),
+            Self::VictimAway => bo.is_away(10),
+        }
+        town.waits(60_000);
+        ada.renews_keys(group);
+        town.waits(60_000);
+        match self {
+            Self::ServerRestored => town.server_is_restored(),
+            Self::OtherRestored => cy.is_restored(),
+            _ => {}
+        }
+        // All find back.
+        town.waits(1_200_000);
+    }
+}
+
+fn story() -> Town {
+    story_after(Prelude::Nothing)
+}
 
 /// Three people, a group that changes, and a time in which everybody only talks.
-fn story() -> Town {
+fn story_after(prelude: Prelude) -> Town {
     let town = Town::new(1);
     let [ada, bo, cy] = town.people();
     let group = ada.creates_group("the climbing group", [bo, cy]);
@@ -13,6 +50,7 @@ fn story() -> Town {
     ada.renews_keys(group);
     bo.renews_keys(group);
     town.waits(200_000);
+    prelude.happens(&town, group);
     bo.is_backed_up();
     ada.says(group, "the text that was typed");
     town.waits(5_000);
@@ -96,4 +134,54 @@ fn what_is_left_to_chance_shows_in_the_trace() {
     assert_eq!(trace(Setup::default()), trace(Setup::default()));
     let chance = broken(Sabotage::LeavesToChance);
     assert_ne!(trace(chance), trace(chance));
+}
+
+/// What once happened to others is no excuse for what goes wrong later.
+#[test]
+fn it_is_caught_after_other_things_have_happened() {
+    let cases = [
+        (Sabotage::LosesItem, Check::Shown),
+        (Sabotage::LosesLine, Check::Shown),
+        (Sabotage::DoublesLine, Check::Shown),
+        (Sabotage::SwapsLines, Check::Order),
+        (Sabotage::InventsGap, Check::Gaps),
+    ];
+    let preludes = [
+        Prelude::ServerRestored,
+        Prelude::OtherCloned,
+        Prelude::OtherRestored,
+        Prelude::VictimAway,
+    ];
+    for prelude in preludes {
+        let unbroken = story_after(prelude).ends();
+        assert_eq!(unbroken.violations, [], "{prelude:?}");
+        for (sabotage, check) in cases {
+            let report = story_after(prelude).ends_as(broken(sabotage));
+            let found = report.violations.iter().any(|one| one.check == check);
+            let violations = report.violations;
+            assert!(found, "{sabotage:?} after {prelude:?}: {violations:#?}");
+        }
+    }
+}
+
+/// What a server withholds is a gap, or the oracle says so.
+#[test]
+fn what_is_withheld_and_not_noticed() {
+    let town = Town::new(1);
+    let [ada, bo, cy] = town.people();
+    let group = ada.creates_group("climbing", [bo, cy]);
+    town.waits(120_000);
+    ada.says(group, "meet at six");
+    town.waits(5_000);
+    bo.will_meet(Mishap::Cheats(Cheat::Withholds), 0);
+    ada.says(group, "or at seven");
+    town.waits(5_000);
+    ada.says(group, "seven it is");
+    let setup = Setup {
+        hostile: true,
+        ..broken(Sabotage::HidesGap)
+    };
+    let report = town.ends_as(setup);
+    let found = report.violations.iter().map(|one| one.check);
+    assert_eq!(found.collect::<Vec<_>>(), [Check::Noticed]);
 }

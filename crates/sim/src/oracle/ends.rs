@@ -15,8 +15,7 @@ impl Oracle {
         let mut found = Vec::new();
         let mut homes: BTreeMap<&Handle, ConversationId> = BTreeMap::new();
         for said in self.said.values() {
-            let message = said.message.as_ref();
-            if let Some(placed) = message.and_then(|message| self.placed.get(message)) {
+            for placed in self.places_of(said) {
                 homes.insert(&placed.handle, said.conversation);
             }
         }
@@ -70,13 +69,34 @@ impl Oracle {
     /// Wherever a conversation has gone, all who are in it are in the same.
     fn judge_moved(&self, devices: &[Device], screens: &[Screen]) -> Vec<String> {
         let mut found = Vec::new();
+        let mut places = self.places(devices, screens);
+        for places in places.values_mut() {
+            places.retain(|place| !place.people.is_empty());
+            let Some((first, others)) = places.split_first() else {
+                continue;
+            };
+            for other in others {
+                if !(first.is_lost_to(other) || other.is_lost_to(first)) {
+                    found.push(format!("{other}, {first}"));
+                }
+            }
+        }
+        found
+    }
+
+    /// Where each group goes on, as its devices show it.
+    pub(super) fn places<'a>(
+        &self,
+        devices: &[Device],
+        screens: &'a [Screen],
+    ) -> BTreeMap<ConversationId, Vec<Seen<'a>>> {
         let mut places: BTreeMap<ConversationId, Vec<Seen>> = BTreeMap::new();
         for (device, screen) in devices.iter().zip(screens) {
             if device.unlinked || !device.is_registered() {
                 continue;
             }
-            // Which copy of a device goes on is not known here: what it shows is not judged, but what it knows of counts.
-            let is_copy = self.is_clone(device.number);
+            // What a copy shows that was turned away is not judged, but what it knows of counts.
+            let is_copy = self.is_turned_away(device.number);
             for (id, shown) in &screen.conversations {
                 if shown.direct || shown.standing != Standing::Active {
                     continue;
@@ -92,28 +112,20 @@ impl Oracle {
                 if !is_copy {
                     place.people.insert(device.person);
                 }
+                place.devices.insert(device.number);
                 place.known.extend(&screen.people[id]);
-                place.put_back |= is_copy || self.put_back(device.number) > 0;
+                place.put_back |=
+                    is_copy || self.is_copied(device.number) || self.put_back(device.number) > 0;
             }
         }
-        for places in places.values_mut() {
-            places.retain(|place| !place.people.is_empty());
-            let Some((first, others)) = places.split_first() else {
-                continue;
-            };
-            for other in others {
-                if !(first.is_lost_to(other) || other.is_lost_to(first)) {
-                    found.push(format!("{other}, {first}"));
-                }
-            }
-        }
-        found
+        places
     }
 }
 
 /// Devices that show one and the same of a conversation.
-struct Seen<'a> {
+pub(super) struct Seen<'a> {
     device: usize,
+    devices: BTreeSet<usize>,
     view: (u64, &'a String, &'a Vec<String>),
     /// Whose they are, copies of devices aside.
     people: BTreeSet<usize>,
@@ -124,9 +136,10 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    const fn new(device: usize, view: (u64, &'a String, &'a Vec<String>)) -> Self {
+    fn new(device: usize, view: (u64, &'a String, &'a Vec<String>)) -> Self {
         Self {
             device,
+            devices: BTreeSet::new(),
             view,
             people: BTreeSet::new(),
             known: BTreeSet::new(),
@@ -134,8 +147,12 @@ impl<'a> Seen<'a> {
         }
     }
 
+    pub(super) fn holds(&self, device: usize) -> bool {
+        self.devices.contains(&device)
+    }
+
     /// Who came in after a copy was made is unknown to all who go on from the copy, and reached by none of them.
-    fn is_lost_to(&self, other: &Self) -> bool {
+    pub(super) fn is_lost_to(&self, other: &Self) -> bool {
         other.put_back && self.people.is_disjoint(&other.known)
     }
 }

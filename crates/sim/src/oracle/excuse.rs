@@ -40,11 +40,8 @@ pub enum Excuse {
 
 /// Milliseconds that the server keeps an item.
 const RETENTION: u64 = keyfold_wire::limits::ITEM_RETENTION.as_secs() * 1_000;
-/// Milliseconds after a restart from an older copy until the way back has been found.
-const WAY_BACK: u64 = 60 * 60_000;
-
 /// Milliseconds that an item may be under way to a device that is in reach: broken connections, a process that starts again.
-const DELAY: u64 = 60_000;
+pub(super) const DELAY: u64 = 60_000;
 
 /// From when to when something was not as it should be.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +56,26 @@ impl Span {
     }
 }
 
+/// That a device, or the server, went on from a copy of its state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PutBack {
+    /// When the copy was made.
+    pub(super) copied: u64,
+    /// Since when something may not have come to that.
+    from: u64,
+    /// When it went on from there.
+    at: u64,
+    /// When it noticed.
+    noticed: u64,
+}
+
+impl PutBack {
+    /// Whether this was between the copy and the restart.
+    pub(super) fn holds(&self, at: u64) -> bool {
+        (self.copied..=self.at).contains(&at)
+    }
+}
+
 impl Oracle {
     /// A device is out of reach, from now on and until then.
     pub(crate) fn is_away(&mut self, device: usize, from: u64, to: u64) {
@@ -66,13 +83,42 @@ impl Oracle {
         self.absences.entry(device).or_default().push(span);
     }
 
+    /// It is in reach again, maybe earlier.
+    pub(crate) fn is_back(&mut self, device: usize, now: u64) {
+        let absences = self.absences.entry(device).or_default();
+        for span in absences {
+            span.to = span.to.min(now);
+        }
+    }
+
+    /// A device's connection has ended, or its process.
+    pub(crate) fn loses_touch(&mut self, device: usize, now: u64) {
+        let spans = self.out_of_touch.entry(device).or_default();
+        if spans.last().is_none_or(|span| span.to != u64::MAX) {
+            spans.push(Span {
+                from: now,
+                to: u64::MAX,
+            });
+        }
+    }
+
+    /// It has taken in all that waited.
+    pub(super) fn catches_up(&mut self, device: usize, now: u64) {
+        let spans = self.out_of_touch.get_mut(&device);
+        if let Some(span) = spans.and_then(|spans| spans.last_mut()) {
+            span.to = span.to.min(now);
+        }
+    }
+
     /// A device has come back from a copy of its state.
     pub(crate) fn is_restored(&mut self, device: usize, copied: u64, now: u64) {
-        let span = Span {
+        let put_back = PutBack {
+            copied,
             from: self.last_up_to_date(device, copied),
-            to: now + WAY_BACK,
+            at: now,
+            noticed: u64::MAX,
         };
-        self.restored.entry(device).or_default().push(span);
+        self.restored.entry(device).or_default().push(put_back);
         self.past.device_goes_on_from_copy(device);
         *self.lives.entry(device).or_default() += 1;
     }
@@ -83,15 +129,18 @@ impl Oracle {
     }
 
     /// It has noticed.
-    pub(super) fn notices_restoring(&mut self, device: usize) {
+    pub(super) fn notices_restoring(&mut self, device: usize, now: u64) {
+        for put_back in self.restored.entry(device).or_default() {
+            put_back.noticed = put_back.noticed.min(now);
+        }
         let lives = self.lives.entry(device).or_default();
         *lives = lives.saturating_sub(1);
     }
 
     /// Since when there may be something that had not come to a device at this time.
-    fn last_up_to_date(&self, device: usize, at: u64) -> u64 {
-        let absences = self.absences.get(&device).into_iter().flatten();
-        let away = absences.filter(|span| (span.from..=span.to + DELAY).contains(&at));
+    pub(super) fn last_up_to_date(&self, device: usize, at: u64) -> u64 {
+        let spans = self.out_of_touch.get(&device).into_iter().flatten();
+        let away = spans.filter(|span| (span.from..=span.to.saturating_add(DELAY)).contains(&at));
         let since = away.map(|span| span.from).min().unwrap_or(at);
         since.saturating_sub(DELAY)
     }
@@ -130,9 +179,9 @@ impl Oracle {
             let ids = screen.shown.iter().map(|(id, _)| id);
             ids.map(|id| (screen.device, self.said.get(id)))
         });
-        let placed = shown.filter_map(|(device, said)| {
-            let placed = self.placed.get(said?.message.as_ref()?)?;
-            Some((device, placed.handle.clone()))
+        let placed = shown.flat_map(|(device, said)| {
+            let places = said.into_iter().flat_map(|said| self.places_of(said));
+            places.map(move |placed| (device, placed.handle.clone()))
         });
         placed.collect()
     }
@@ -164,18 +213,13 @@ impl Oracle {
         self.came_apart() && last.is_some_and(|(_, out)| *out)
     }
 
-    /// Two devices have one state.
-    pub(crate) fn are_clones(&mut self, [original, copy]: [usize; 2]) {
-        self.cloned.extend([original, copy]);
-        self.was_in_as_well(original, copy);
-        self.past.are_clones(original, copy);
-    }
-
     /// The server has come back from a copy of what it held.
     pub(crate) fn server_is_restored(&mut self, copied: u64, now: u64) {
-        self.server_restored.push(Span {
+        self.server_restored.push(PutBack {
+            copied,
             from: copied,
-            to: now + WAY_BACK,
+            at: now,
+            noticed: now,
         });
         self.past.server_goes_on_from_copy(self.accepted());
     }
@@ -183,16 +227,11 @@ impl Oracle {
     /// Something befell the world after which conversations move and devices are let in again, with a line that says why.
     pub(super) fn came_apart(&self) -> bool {
         !(self.restored.is_empty()
-            && self.cloned.is_empty()
+            && self.clones.is_empty()
             && self.server_restored.is_empty()
             && self.rogues.is_empty()
             && self.withheld.is_empty()
             && self.slipped_in == 0)
-    }
-
-    /// Whether a device may have been turned away for another copy of it.
-    pub(super) fn is_clone(&self, device: usize) -> bool {
-        self.cloned.contains(&device)
     }
 
     /// How often the state of this device or of the server was put back.
@@ -210,7 +249,7 @@ impl Oracle {
     ) -> Option<Excuse> {
         let person = devices[said.device].person;
         let mut own = devices.iter().filter(|device| device.person == person);
-        if device.unlinked {
+        if self.was_removed(device, placed.at) {
             Some(Excuse::DeviceRemoved)
         } else if own.any(|device| self.has_left(device, placed)) {
             Some(Excuse::SaidAfterLeaving)
@@ -223,23 +262,36 @@ impl Oracle {
         } else if self.was_away(device.number, placed.at) {
             Some(Excuse::RetentionPassed)
         } else {
-            let lost = self.had_lost_its_place(device.number, said.conversation, placed.at)
+            let talk = said.conversation;
+            let lost = self.had_lost_its_place(device.number, talk, placed.at)
                 || self.was_said_astray(said, placed, device.number);
-            let restored = self.excuse_of_restoring(device.number, placed.at);
-            let out = self.was_out_of(device.number, said.conversation, placed.at);
-            restored
+            let out = self.was_out_of(device.number, talk, placed.at);
+            let of_server = || self.excuse_of_server([device.number, said.device], talk, placed);
+            self.excuse_of_device(device.number, talk, placed.at)
                 .or_else(|| lost.then_some(Excuse::PlaceLost))
                 .or_else(|| out.then_some(Excuse::Out))
+                .or_else(of_server)
         }
     }
 
     /// Why a text need not be anywhere that the server never placed.
     pub(super) fn excuse_unsent(&self, said: &Said, devices: &[Device]) -> Option<Excuse> {
-        if devices[said.device].unlinked {
-            Some(Excuse::SenderRemoved)
-        } else {
-            self.excuse_of_restoring(said.device, said.at)
+        if self.was_removed(&devices[said.device], said.at) {
+            return Some(Excuse::SenderRemoved);
         }
+        let of_server = self
+            .server_restored
+            .iter()
+            .any(|one| self.has_moved_about(said.device, said.conversation, said.at.max(one.at)));
+        self.excuse_of_sender(said.device, said.at)
+            .or_else(|| of_server.then_some(Excuse::ServerRestored))
+    }
+
+    /// Whether a device had been removed from its account by then, or what was under way then reached it afterwards.
+    fn was_removed(&self, device: &Device, at: u64) -> bool {
+        let unlinked =
+            device.unlinked && at >= self.last_up_to_date(device.number, device.unlinked_at);
+        unlinked || !self.is_copied(device.number) && self.was_turned_away(device.number, at)
     }
 
     fn was_away(&self, device: usize, at: u64) -> bool {
@@ -248,34 +300,73 @@ impl Oracle {
         absences.any(|span| span.from <= at + RETENTION && span.to >= at + RETENTION)
     }
 
-    /// Why a text may be at the server more than once, or under keys that another copy of its device has used.
-    pub(super) fn excuse_of_sender(&self, said: &Said, at: u64) -> Option<Excuse> {
-        if self.cloned.contains(&said.device) {
+    /// Why a text may be gone, at the server more than once, or under keys that another copy of its device has used.
+    pub(super) fn excuse_of_sender(&self, device: usize, at: u64) -> Option<Excuse> {
+        if self.was_doubled(device, at) {
             return Some(Excuse::DeviceCloned);
         }
-        let restored = self.restored.get(&said.device).into_iter().flatten();
-        let holds = |span: &&Span| (span.from..=span.to).contains(&at);
-        let mut restored = restored.filter(holds);
-        restored.next().map(|_| Excuse::DeviceRestored)
-    }
-
-    pub(super) fn excuse_of_restoring(&self, device: usize, at: u64) -> Option<Excuse> {
-        let holds = |span: &&Span| (span.from..=span.to).contains(&at);
         let mut restored = self.restored.get(&device).into_iter().flatten();
-        if restored.any(|span| holds(&span)) {
-            Some(Excuse::DeviceRestored)
-        } else if self.cloned.contains(&device) {
-            Some(Excuse::DeviceCloned)
-        } else {
-            self.excuse_of_server(at)
-        }
+        let lost = |one: &PutBack| (one.from..=one.at).contains(&at);
+        let unnoticed = |one: &PutBack| (one.at..=one.noticed).contains(&at);
+        restored
+            .any(|one| lost(one) || unnoticed(one))
+            .then_some(Excuse::DeviceRestored)
     }
 
-    /// What the server had taken since the copy is not there any more; devices that know say it again.
-    pub(super) fn excuse_of_server(&self, at: u64) -> Option<Excuse> {
-        let mut spans = self.server_restored.iter();
-        spans
-            .any(|span| (span.from..=span.to).contains(&at))
-            .then_some(Excuse::ServerRestored)
+    /// Why what was said in a conversation then need not have come to a device: it went on from an older copy, or there were two of it.
+    pub(super) fn excuse_of_device(
+        &self,
+        device: usize,
+        conversation: ConversationId,
+        at: u64,
+    ) -> Option<Excuse> {
+        if self.was_doubled(device, at) {
+            return Some(Excuse::DeviceCloned);
+        }
+        let mut restored = self.restored.get(&device).into_iter().flatten();
+        restored
+            .any(|one| {
+                (one.from..=one.at + DELAY).contains(&at)
+                    || self.was_not_back(device, conversation, *one, at)
+            })
+            .then_some(Excuse::DeviceRestored)
+    }
+
+    /// Whether a device had come into a conversation after the copy that it went on from, and was not in it again.
+    fn was_not_back(
+        &self,
+        device: usize,
+        conversation: ConversationId,
+        copy: PutBack,
+        at: u64,
+    ) -> bool {
+        let entered = self.entered.get(&(device, conversation));
+        let entered = entered.map_or(&[] as &[u64], Vec::as_slice);
+        let knew = entered.iter().any(|when| copy.holds(*when));
+        let again = entered.iter().any(|when| (copy.at + 1..=at).contains(when));
+        knew && at >= copy.at && !again
+    }
+
+    /// What the server had lost when it was put back; and what was said while somebody had not found the way back from that.
+    pub(super) fn excuse_of_server(
+        &self,
+        parties: [usize; 2],
+        conversation: ConversationId,
+        placed: &Placed,
+    ) -> Option<Excuse> {
+        let lost = !self.past.had(placed.accepted, self.accepted() + 1);
+        let after = self.server_restored.iter().any(|one| placed.at >= one.at);
+        let about = || {
+            parties
+                .iter()
+                .any(|one| self.has_moved_about(*one, conversation, placed.at))
+        };
+        (lost || after && about()).then_some(Excuse::ServerRestored)
+    }
+
+    /// Whether a device said at some time after this that it had lost its place, had found it or was somewhere else.
+    fn has_moved_about(&self, device: usize, conversation: ConversationId, since: u64) -> bool {
+        let about = self.moved_about.get(&(device, conversation));
+        about.into_iter().flatten().any(|(at, _)| *at >= since)
     }
 }

@@ -11,7 +11,7 @@ use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
 use super::past::Entered;
-use super::{Check, Handle, Leaving, MessageId, Moved, Oracle, Placed, Said};
+use super::{Check, Handle, Leaving, MessageId, Moved, Oracle, Parting, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
 
@@ -30,7 +30,7 @@ impl Oracle {
             text,
             device,
             conversation,
-            message: None,
+            messages: Vec::new(),
             at,
         };
         self.said.insert(id, said);
@@ -56,7 +56,8 @@ impl Oracle {
     pub(crate) fn parts(&mut self, device: usize, devices: &[Device], events: &[Event], now: u64) {
         for event in events {
             match event {
-                Event::RolledBack => self.notices_restoring(device),
+                Event::RolledBack => self.notices_restoring(device, now),
+                Event::CaughtUp => self.catches_up(device, now),
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);
                     self.moves_about(device, *conversation, (now, true));
@@ -70,10 +71,15 @@ impl Oracle {
                 }
                 _ => {}
             }
-            // Only one copy of a device goes on, and what a device or server that was put back had added is not known any more: the
-            // device says so, and is linked anew.
-            if *event == Event::DeviceRemoved && self.came_apart() {
-                self.cloned.insert(device);
+            if *event == Event::DeviceRemoved {
+                self.is_removed(device, devices, now);
+            }
+            if let Event::Ready(conversation)
+            | Event::Back(conversation)
+            | Event::Moved(conversation) = event
+            {
+                let entered = self.entered.entry((device, *conversation)).or_default();
+                entered.push(now);
             }
             let out = match event {
                 Event::Removed(conversation) => Some((*conversation, true)),
@@ -104,27 +110,43 @@ impl Oracle {
             devices[leaving.device].person == devices[device].person
                 && leaving.conversation == conversation
         });
-        let placed = said
-            .flat_map(|leaving| &leaving.messages)
-            .filter_map(|id| self.placed.get(id));
-        let left = placed.map(|placed| (placed.handle.clone(), placed.order, placed.epoch));
+        let messages = said.flat_map(|leaving| &leaving.messages);
+        let left = messages.filter_map(|id| self.parting(id, conversation));
         let left: Vec<_> = left.collect();
         self.leaves.entry(device).or_default().extend(left);
     }
 
-    /// The person of these devices left with one of these items.
-    pub(crate) fn left(&mut self, device: usize, own: &[usize], items: &[v1::Item]) {
+    fn parting(&self, id: &MessageId, conversation: ConversationId) -> Option<Parting> {
+        let placed = self.placed.get(id)?;
+        Some(Parting {
+            conversation,
+            message: id.clone(),
+            handle: placed.handle.clone(),
+            order: placed.order,
+            epoch: placed.epoch,
+        })
+    }
+
+    /// The person of these devices left this conversation with one of these items. Which is a text, and in which conversation it is, may
+    /// not be known yet.
+    pub(crate) fn left(
+        &mut self,
+        device: usize,
+        own: &[usize],
+        items: &[v1::Item],
+        conversation: ConversationId,
+    ) {
         for item in items {
             let Some(v1::item::Content::Message(message)) = &item.content else {
                 continue;
             };
             let id = message.message_id.to_vec();
             let by = self.asked.get(&id);
-            if let (true, Some(placed)) =
-                (by.is_some_and(|by| own.contains(by)), self.placed.get(&id))
-            {
-                let leave = (placed.handle.clone(), placed.order, placed.epoch);
-                self.leaves.entry(device).or_default().push(leave);
+            if let (true, Some(parting)) = (
+                by.is_some_and(|by| own.contains(by)),
+                self.parting(&id, conversation),
+            ) {
+                self.leaves.entry(device).or_default().push(parting);
             }
         }
     }
@@ -136,8 +158,27 @@ impl Oracle {
             (from..=placed.epoch)
                 .all(|epoch| self.was_in_epoch(device, &placed.handle, epoch, placed.accepted))
         };
-        leaves.into_iter().flatten().any(|(handle, order, epoch)| {
-            *handle == placed.handle && *order <= placed.order && still_in(*epoch)
+        leaves.into_iter().flatten().any(|leave| {
+            leave.handle == placed.handle
+                && leave.order <= placed.order
+                && still_in(leave.epoch)
+                && self.is_parting(leave)
+        })
+    }
+
+    /// Whether it is no text, and of that conversation, as is known in the end.
+    fn is_parting(&self, leave: &Parting) -> bool {
+        let by = self.asked.get(&leave.message);
+        let shown = by.and_then(|by| self.shows_in.get(&(*by, leave.handle.clone())));
+        !self.texts.contains(&leave.message)
+            && shown.is_none_or(|shown| *shown == leave.conversation)
+    }
+
+    /// Wherever the server has placed a text.
+    pub(super) fn places_of<'a>(&'a self, said: &'a Said) -> impl Iterator<Item = &'a Placed> {
+        said.messages.iter().flat_map(|id| {
+            let again = self.placed_again.get(id).into_iter().flatten();
+            self.placed.get(id).into_iter().chain(again)
         })
     }
 
@@ -161,7 +202,16 @@ impl Oracle {
     }
 
     /// The server has greeted a device.
-    pub(crate) fn is_greeted(&mut self, devices: &[Device], device: usize, mailbox: MailboxId) {
+    pub(crate) fn is_greeted(
+        &mut self,
+        devices: &[Device],
+        device: usize,
+        mailbox: MailboxId,
+        now: u64,
+    ) {
+        self.first_greeted.entry(device).or_insert(now);
+        // A new device may have been turned away before the server knew of it.
+        self.turned_away.remove(&device);
         let owners = self.boxes.entry(mailbox).or_default();
         owners.retain(|owner| devices[*owner].id == devices[device].id);
         owners.insert(device);
@@ -204,6 +254,9 @@ impl Oracle {
                 *self.handed_out.entry(one.device.to_vec()).or_default() += 1;
             }
         }
+        if matches!(body, Body::ReplaceToken(_)) {
+            self.has_another_token(device, at);
+        }
         if !matches!(answer, Content::Accepted(_)) {
             return;
         }
@@ -233,9 +286,19 @@ impl Oracle {
                     at,
                     accepted: self.accepted as u64,
                 };
-                self.placed
-                    .entry(send.message_id.to_vec())
-                    .or_insert_with(placed);
+                let id = send.message_id.to_vec();
+                match self.placed.entry(id.clone()) {
+                    Entry::Vacant(place) => {
+                        place.insert(placed());
+                    }
+                    Entry::Occupied(first) => {
+                        let again = self.placed_again.entry(id).or_default();
+                        let last = again.last().unwrap_or(first.get());
+                        if !self.past.had(last.accepted, self.accepted as u64) {
+                            again.push(placed());
+                        }
+                    }
+                }
             }
             _ => {}
         }
@@ -345,7 +408,10 @@ impl Oracle {
     fn became(&mut self, by: (usize, ConversationId), id: ContentId, message: MessageId) {
         self.known.insert(message.clone());
         if let Some(said) = self.said.get_mut(&id) {
-            said.message = Some(message);
+            self.texts.insert(message.clone());
+            if !said.messages.contains(&message) {
+                said.messages.push(message);
+            }
             return;
         }
         // That somebody leaves is made anew for each group, with an id of its own.

@@ -64,31 +64,49 @@ impl Oracle {
                 Some(devices[said.device].person) == gap.from
                     && said.conversation == gap.conversation
                     && said.number < next.number
-                    && (self.is_clone(said.device) || self.put_back(said.device) > 0)
+                    && self.is_said_again(said)
             });
         again.count() as u64
     }
 
+    /// Whether a text's device has said it more than once, or had lost its place then.
+    fn is_said_again(&self, said: &Said) -> bool {
+        let lost = |at| {
+            self.excuse_of_sender(said.device, at).is_some()
+                || self.had_lost_its_place(said.device, said.conversation, at)
+        };
+        let mut times = self.places_of(said).map(|placed| placed.at);
+        said.messages.len() > 1 || lost(said.at) || times.any(lost)
+    }
+
     /// Whether the device need not have heard of a leaving: by when it was said, or by when the server took it, which may be much later.
     fn is_lost(&self, leaving: &Leaving, device: &Device) -> bool {
+        let talk = leaving.conversation;
         let placed = leaving.messages.iter().filter_map(|id| self.placed.get(id));
+        let mut of_server = placed.clone().filter_map(|placed| {
+            self.excuse_of_server([device.number, leaving.device], talk, placed)
+        });
         let mut times = placed.map(|placed| placed.at).chain([leaving.at]);
-        times.any(|at| {
-            self.excuse_of_restoring(device.number, at).is_some()
-                || self.had_lost_its_place(device.number, leaving.conversation, at)
-        })
+        of_server.next().is_some()
+            || self.excuse_of_sender(leaving.device, leaving.at).is_some()
+            || times.any(|at| {
+                self.excuse_of_device(device.number, talk, at).is_some()
+                    || self.had_lost_its_place(device.number, talk, at)
+            })
     }
 
     fn is_missing_rightly(&self, said: &Said, device: &Device, devices: &[Device]) -> bool {
-        let placed = said.message.as_ref().and_then(|id| self.placed.get(id));
-        match placed {
-            Some(placed) => {
-                self.was_out(said, placed, device)
-                    || self.excuse(said, placed, device, devices).is_some()
-            }
+        let mut places = self.places_of(said).peekable();
+        if places.peek().is_none() {
             // What a device that was taken out had not sent yet fails there.
-            None => self.has_parted(said) || self.excuse_unsent(said, devices).is_some(),
+            return self.has_parted(said) || self.excuse_unsent(said, devices).is_some();
         }
+        let missing = |placed: &Placed| {
+            self.was_out(said, placed, device)
+                || self.excuse(said, placed, device, devices).is_some()
+                || self.excuse_of_sender(said.device, placed.at).is_some()
+        };
+        places.all(missing)
     }
 
     /// What was said after it had overtaken it, and this came in an epoch that the device was not in: it was out for a while.

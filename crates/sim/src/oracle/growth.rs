@@ -66,7 +66,7 @@ impl Oracle {
         size: &Size,
     ) -> Vec<String> {
         let mut found = self.judge_store(devices, server, size);
-        let kept = |one: &&Device| !one.unlinked && !self.is_clone(one.number);
+        let kept = |one: &&Device| !one.unlinked && !self.is_turned_away(one.number);
         for device in devices.iter().filter(kept) {
             let Some(copied) = device.copied() else {
                 continue;
@@ -200,7 +200,7 @@ impl Oracle {
         // What comes for a copy that is turned away waits until it is too old, or its person removes that device.
         let turned_away = |id: &DeviceId| {
             let mut copies = devices.iter().filter(|one| one.id == Some(*id));
-            copies.any(|one| self.is_clone(one.number))
+            copies.any(|one| self.is_turned_away(one.number))
         };
         let items = census.items.iter().filter(|(id, _)| !turned_away(id));
         let bounds = [

@@ -9,12 +9,14 @@ mod excuse;
 mod facts;
 mod gaps;
 pub(crate) mod growth;
+mod last;
 mod noticed;
 mod order;
 mod past;
 mod rest;
 mod screen;
 mod texts;
+mod turned_away;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,11 +25,12 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 
 use crate::device::Device;
 pub use excuse::Excuse;
-use excuse::Span;
+use excuse::{PutBack, Span};
 pub(crate) use past::{Carried, Moved, reads};
 use past::{Entered, Past};
 use rest::at_rest;
 use screen::Screen;
+use turned_away::Clones;
 
 /// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +90,8 @@ struct Said {
     text: String,
     device: usize,
     conversation: ConversationId,
-    message: Option<MessageId>,
+    /// What it became: it may be said again where its device had lost its place.
+    messages: Vec<MessageId>,
     at: u64,
 }
 
@@ -98,6 +102,16 @@ struct Leaving {
     at: u64,
     /// What it became: it is said again where a conversation goes on.
     messages: Vec<MessageId>,
+}
+
+/// With which message a device's person was out of a conversation.
+#[derive(Clone)]
+struct Parting {
+    conversation: ConversationId,
+    message: MessageId,
+    handle: Handle,
+    order: u64,
+    epoch: u64,
 }
 
 /// A message as the server placed it.
@@ -118,12 +132,16 @@ pub(crate) struct Oracle {
     said: HashMap<ContentId, Said>,
     order_said: Vec<ContentId>,
     placed: HashMap<MessageId, Placed>,
+    /// Where messages were placed that the server had lost, once it had them again.
+    placed_again: HashMap<MessageId, Vec<Placed>>,
     /// Whose request a message was.
     asked: HashMap<MessageId, usize>,
     /// In which group each message goes out.
     goes_to: HashMap<MessageId, Handle>,
     /// In which conversation a device shows what it says in a group.
     shows_in: HashMap<(usize, Handle), ConversationId>,
+    /// Messages that are texts.
+    texts: BTreeSet<MessageId>,
     /// Messages whose acceptance their sender has learned of.
     known: BTreeSet<MessageId>,
     /// Whose mailbox each is now; that of two copies of a device is one.
@@ -133,7 +151,7 @@ pub(crate) struct Oracle {
     epochs: BTreeMap<Handle, u64>,
     /// Devices whose person has said that they leave, with the place and epoch of that: what comes until somebody takes them
     /// out is theirs no more.
-    leaves: HashMap<usize, Vec<(Handle, u64, u64)>>,
+    leaves: HashMap<usize, Vec<Parting>>,
     /// Devices that were out of a conversation at some time: what waited to be sent then has failed.
     parted: BTreeSet<(usize, Vec<u8>)>,
     /// How often each device was asked for new keys: its old key packages are kept for a while.
@@ -150,7 +168,9 @@ pub(crate) struct Oracle {
     created: usize,
     leavings: Vec<Leaving>,
     absences: BTreeMap<usize, Vec<Span>>,
-    restored: BTreeMap<usize, Vec<Span>>,
+    /// From when to when something may have waited for each device: from the end of a connection until it has caught up.
+    out_of_touch: BTreeMap<usize, Vec<Span>>,
+    restored: BTreeMap<usize, Vec<PutBack>>,
     /// How often each device was put back and did not notice.
     lives: BTreeMap<usize, usize>,
     /// From when to when a device had lost its place in a conversation.
@@ -159,16 +179,26 @@ pub(crate) struct Oracle {
     moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// When a device said that it was out of a conversation (`true`), or in it.
     outs: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
+    /// When a device said that it was in a conversation, was back in it or had moved with it.
+    entered: HashMap<(usize, ConversationId), Vec<u64>>,
     /// In which groups each device shows anything.
     shows: BTreeSet<(usize, Handle)>,
-    cloned: BTreeSet<usize>,
+    clones: Vec<Clones>,
+    /// Devices that the server would not greet any more, by when they heard so.
+    turned_away: BTreeMap<usize, u64>,
+    /// When the server first greeted each device.
+    first_greeted: BTreeMap<usize, u64>,
+    /// When each device was given another token.
+    tokens: BTreeMap<usize, Vec<u64>>,
+    /// How many texts had been said when all was at rest.
+    before_last: Option<usize>,
     /// What a malicious server kept from which device.
     withheld: BTreeSet<(usize, MessageId)>,
     /// People who use a client of their own making.
     rogues: BTreeSet<usize>,
     /// Items that a malicious server made up.
     slipped_in: usize,
-    server_restored: Vec<Span>,
+    server_restored: Vec<PutBack>,
     past: Past,
     /// What people were told was refused, with the device that told them.
     pub(crate) told: Vec<(usize, String)>,
@@ -199,23 +229,27 @@ impl Oracle {
             found.extend(words.into_iter().map(|words| (check, words)));
         };
         for (screen, device) in screens.iter().zip(devices) {
-            if !self.is_clone(device.number) {
+            if !self.is_turned_away(device.number) {
                 note(Check::Rest, at_rest(screen, device, self.came_apart()));
             }
         }
         let mut excused = Vec::new();
-        for id in &self.order_said {
+        let last = self.before_last.unwrap_or(usize::MAX);
+        for id in self.order_said.iter().take(last) {
             let (check, words) = self.judge_text(*id, devices, &screens, &mut excused);
             note(check, words);
         }
         for (screen, device) in screens.iter().zip(devices) {
             note(Check::Order, self.judge_order(screen));
+            note(Check::Shown, self.judge_authors(screen, devices));
             if !device.unlinked {
                 note(Check::Noticed, self.judge_withheld(screen, devices));
                 note(Check::Gaps, self.judge_gaps(screen, device, devices));
             }
         }
         note(Check::Ends, self.judge_ends(devices, &screens));
+        note(Check::Shown, self.judge_last_words(devices, &screens));
+        note(Check::Ends, self.judge_members(devices, &screens));
         for excuse in excused {
             *self.excused.entry(excuse).or_default() += 1;
         }

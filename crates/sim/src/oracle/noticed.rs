@@ -26,8 +26,8 @@ impl Oracle {
     }
 
     pub(super) fn is_withheld(&self, device: usize, said: &Said) -> bool {
-        let message = said.message.clone();
-        message.is_some_and(|message| self.withheld.contains(&(device, message)))
+        let mut messages = said.messages.iter();
+        messages.any(|id| self.withheld.contains(&(device, id.clone())))
     }
 
     /// What was withheld is a gap as soon as something has come that the same device said after it in that epoch, if something that it had
@@ -69,12 +69,12 @@ impl Oracle {
     }
 
     fn order_of(&self, said: &Said) -> Option<u64> {
-        let placed = self.placed.get(said.message.as_ref()?)?;
+        let placed = self.places_of(said).last()?;
         Some(placed.order)
     }
 
     fn epoch_of(&self, said: &Said) -> Option<u64> {
-        let placed = self.placed.get(said.message.as_ref()?)?;
+        let placed = self.places_of(said).last()?;
         Some(placed.epoch)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::screen::Screen;
-use super::{Handle, Oracle};
+use super::{Handle, Oracle, Placed};
 
 impl Oracle {
     /// What is shown of one conversation has the server's order.
@@ -11,17 +11,21 @@ impl Oracle {
         let mut last: BTreeMap<&Handle, u64> = BTreeMap::new();
         let mut found = Vec::new();
         for (id, text) in &screen.shown {
-            let message = self.said.get(id).and_then(|said| said.message.as_ref());
-            let Some(placed) = message.and_then(|message| self.placed.get(message)) else {
+            let Some(said) = self.said.get(id) else {
                 continue;
             };
+            let places: Vec<&Placed> = self.places_of(said).collect();
             // What a device says again after it has lost its place stands where each first heard it.
-            let said = self.said.get(id).map_or(0, |said| said.device);
-            let shown_by = self.excuse_of_restoring(screen.device, placed.at);
-            if shown_by
-                .or(self.excuse_of_restoring(said, placed.at))
-                .is_some()
-            {
+            let [placed] = places.as_slice() else {
+                continue;
+            };
+            let device = screen.device;
+            let talk = said.conversation;
+            let again = self
+                .excuse_of_sender(said.device, placed.at)
+                .or_else(|| self.excuse_of_device(device, talk, placed.at))
+                .or_else(|| self.excuse_of_server([device, said.device], talk, placed));
+            if again.is_some() {
                 continue;
             }
             let before = last.insert(&placed.handle, placed.order);

@@ -8,14 +8,21 @@ use crate::device::Device;
 
 /// Nothing is missing, held or waiting on a device that its account still has.
 pub(super) fn at_rest(screen: &Screen, device: &Device, came_apart: bool) -> Vec<String> {
-    if device.unlinked || !device.is_registered() {
+    let number = device.number;
+    if device.unlinked {
         return Vec::new();
     }
-    let number = device.number;
+    if !device.is_registered() {
+        let waits = !came_apart && device.id.is_some();
+        let words = format!("device {number} waits to be registered for ever");
+        return Vec::from_iter(waits.then_some(words));
+    }
     let refused = screen.refused.iter().filter(|_| !came_apart);
     let mut found: Vec<String> = refused
         .map(|why| format!("device {number} has refused: {why}"))
         .collect();
+    let apart = screen.apart.iter().filter(|_| !came_apart);
+    found.extend(apart.map(|line| format!("device {number} says without a reason: {line}")));
     for shown in screen.conversations.values() {
         if let Standing::Held(why) | Standing::Rejoining(why) = &shown.standing {
             found.push(format!(

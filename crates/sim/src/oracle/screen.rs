@@ -1,6 +1,6 @@
 //! What a device shows: the only thing of it that is judged.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyfold_engine::view::{Contact, Entry, Standing, State, What};
 use keyfold_protocol::content::ContentId;
@@ -16,6 +16,8 @@ pub(super) struct Shown {
     pub(super) standing: Standing,
     pub(super) epoch: u64,
     pub(super) members: Vec<String>,
+    /// How many devices each person has in it.
+    pub(super) devices: BTreeMap<usize, usize>,
 }
 
 /// What a device shows.
@@ -24,11 +26,15 @@ pub(super) struct Screen {
     pub(super) counts: HashMap<String, usize>,
     pub(super) states: HashMap<ContentId, State>,
     pub(super) shown: Vec<(ContentId, String)>,
+    /// Where each text stands, and under whose name.
+    pub(super) under: Vec<(ContentId, ConversationId, Option<usize>)>,
     pub(super) conversations: HashMap<ConversationId, Shown>,
     /// Who is or was in each conversation, as far as this device shows it.
     pub(super) people: HashMap<ConversationId, BTreeSet<usize>>,
     pub(super) gaps: Vec<Gap>,
     pub(super) refused: Vec<String>,
+    /// Lines that say that a conversation or a device had come apart from the others.
+    pub(super) apart: Vec<String>,
 }
 
 /// A line that says that something is missing.
@@ -52,10 +58,12 @@ impl Screen {
             counts: HashMap::new(),
             states: HashMap::new(),
             shown: Vec::new(),
+            under: Vec::new(),
             conversations: HashMap::new(),
             people: HashMap::new(),
             gaps: Vec::new(),
             refused: Vec::new(),
+            apart: Vec::new(),
         };
         for conversation in engine.conversations().unwrap() {
             for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
@@ -73,12 +81,18 @@ impl Screen {
                     )
                 })
                 .collect();
+            let devices = conversation.members.iter().filter_map(|member| {
+                let person = person_called(&member.contact.handle)?;
+                Some((person, member.devices))
+            });
+            let devices = devices.collect();
             let shown = Shown {
                 name: conversation.name,
                 direct: conversation.direct,
                 standing: conversation.standing,
                 epoch: conversation.epoch.0,
                 members,
+                devices,
             };
             screen.conversations.insert(conversation.id, shown);
         }
@@ -102,6 +116,8 @@ impl Screen {
             }
             What::Text(text) => {
                 let Some(id) = entry.id else { return };
+                let from = entry.from.and_then(|from| person_called(&from.handle));
+                self.under.push((id, conversation, from));
                 self.states.insert(id, entry.state);
                 if matches!(entry.state, State::Sent | State::Received) {
                     if let Some(gap) = self.gaps.last_mut()
@@ -125,6 +141,9 @@ impl Screen {
                 });
             }
             What::Refused(why) => self.refused.push(why),
+            What::Moved | What::Back(_) | What::Returned(_) | What::MayBeMissing(_) => {
+                self.apart.push(format!("{:?}", entry.what));
+            }
             _ => {}
         }
     }

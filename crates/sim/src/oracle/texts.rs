@@ -4,7 +4,7 @@ use keyfold_engine::view::State;
 use keyfold_protocol::content::ContentId;
 
 use super::screen::Screen;
-use super::{Check, Excuse, Oracle, Said};
+use super::{Check, Excuse, Oracle, Placed, Said};
 use crate::device::Device;
 
 impl Oracle {
@@ -18,30 +18,36 @@ impl Oracle {
         let said = &self.said[&id];
         let sender = &screens[said.device];
         let state = sender.states.get(&id);
-        let Some(placed) = said
-            .message
-            .as_ref()
-            .and_then(|message| self.placed.get(message))
-        else {
+        let places: Vec<&Placed> = self.places_of(said).collect();
+        let Some(placed) = places.first() else {
             let words = self.judge_unsent(said, state.copied(), devices, screens, excused);
             return (Check::Unsent, words);
         };
         let mut found = Vec::new();
         for (device, screen) in devices.iter().zip(screens) {
             let shown = screen.count(&said.text);
-            let wanted = usize::from(self.was_in(device, placed));
+            let here: Vec<_> = (places.iter().copied())
+                .filter(|placed| self.was_in(device, placed))
+                .collect();
+            let wanted = usize::from(!here.is_empty());
             if shown == wanted {
                 continue;
             }
-            let excuse = self.excuse(said, placed, device, devices);
-            // What a device says again, or two copies of it both say, or a server that was put back has lost, has more than
-            // one place: none shows it twice.
-            let again = self
-                .excuse_of_sender(said, placed.at)
-                .or_else(|| self.excuse_of_server(placed.at));
-            if let (true, Some(excuse)) = (shown <= 1, again) {
-                excused.push(excuse);
-            } else if let (true, Some(excuse)) = (shown < wanted, excuse) {
+            // What a copy of its device has said is not always known by its message.
+            let again = || {
+                let mut times = places.iter().map(|placed| placed.at).chain([said.at]);
+                times.find_map(|at| self.excuse_of_sender(said.device, at))
+            };
+            let why = |placed: &&Placed| self.excuse(said, placed, device, devices);
+            let excuse = if shown < wanted {
+                let all: Option<Vec<Excuse>> = here.iter().map(why).collect();
+                all.and_then(|all| all.first().copied()).or_else(again)
+            } else if shown == 1 {
+                again()
+            } else {
+                None
+            };
+            if let Some(excuse) = excuse {
                 excused.push(excuse);
             } else {
                 found.push(format!(
@@ -53,10 +59,37 @@ impl Oracle {
         (Check::Shown, found)
     }
 
-    /// Whether the device that it was said on was ever out of the conversation.
+    /// Nobody shows what nobody typed, nor under another's name, nor elsewhere.
+    pub(super) fn judge_authors(&self, screen: &Screen, devices: &[Device]) -> Vec<String> {
+        let is_shown_in = |said: &Said, conversation| {
+            let direct = screen.conversations.get(&conversation);
+            let direct = direct.is_some_and(|shown| shown.direct);
+            said.conversation == conversation
+                || direct && !screen.conversations.contains_key(&said.conversation)
+        };
+        let wrong = screen.under.iter().filter(|(id, conversation, from)| {
+            let from_rogue = from.is_some_and(|from| self.rogues.contains(&from));
+            match self.said.get(id) {
+                Some(said) => {
+                    *from != Some(devices[said.device].person) || !is_shown_in(said, *conversation)
+                }
+                None => !from_rogue,
+            }
+        });
+        let words = wrong.map(|(id, conversation, from)| {
+            let said = self.said.get(id).map(Said::short);
+            let from = from.map(crate::script::handle);
+            let device = screen.device;
+            format!("device {device} shows {said:?} under {from:?} in {conversation:?}")
+        });
+        words.collect()
+    }
+
+    /// Whether the device that it was said on was out of the conversation after that.
     pub(super) fn has_parted(&self, said: &Said) -> bool {
-        let home = (said.device, said.conversation.as_ref().to_vec());
-        self.parted.contains(&home)
+        let outs = self.outs.get(&(said.device, said.conversation));
+        let mut outs = outs.into_iter().flatten();
+        outs.any(|(at, out)| *out && *at >= said.at)
     }
 
     /// A text that the server never placed, as far as its sender has learned.

@@ -80,8 +80,10 @@ impl World {
             .filter(|one| self.devices[*one].person == person)
             .collect();
         let outcome = self.steps(device, Input::Delivered(deliveries), |oracle, events| {
-            if events.iter().any(|event| matches!(event, Told::Removed(_))) {
-                oracle.left(device, &own, &items);
+            for event in events {
+                if let Told::Removed(conversation) = event {
+                    oracle.left(device, &own, &items, *conversation);
+                }
             }
             oracle.takes_in(device, &items, events);
         });

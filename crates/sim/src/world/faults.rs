@@ -62,6 +62,7 @@ impl World {
     /// A process starts, after a while.
     pub(super) fn comes_up(&mut self, device: usize) {
         let now = self.now();
+        self.oracle.loses_touch(device, now);
         self.fates[device].owed.clear();
         let pause = self.fates[device].rng.random_range(100..5_000);
         self.devices[device].retry_at = now + pause;
@@ -96,7 +97,8 @@ impl World {
         let one = &mut self.devices[clone];
         (one.id, one.box_id) = (id, box_id);
         one.restarts_from(&path);
-        self.oracle.are_clones([device, clone]);
+        let now = self.now();
+        self.oracle.are_clones([device, clone], now);
         self.comes_up(clone);
     }
 
@@ -142,6 +144,9 @@ impl World {
         }
         pipe.cut = true;
         pipe.ebbs = ebbs;
+        if channel == Channel::Mailbox {
+            self.oracle.loses_touch(device, self.clock.now().0);
+        }
         let wire = Wire {
             device,
             channel,
@@ -167,9 +172,11 @@ impl World {
 
     /// The device's end of a connection is closed; what was asked over it is to be noted as lost.
     fn closes(&mut self, device: usize, channel: Channel) {
+        let now = self.now();
         let one = &mut self.devices[device];
         one.pipe(channel).open = false;
         if channel == Channel::Mailbox {
+            self.oracle.loses_touch(device, now);
             one.greeted = false;
             one.session = None;
         }
@@ -217,6 +224,7 @@ impl World {
         for device in 0..self.devices.len() {
             self.fates[device].is_spared();
             self.devices[device].reachable = true;
+            self.oracle.is_back(device, self.clock.now().0);
             self.devices[device].skew = 0;
             self.steps(device, Input::Tick, |_, _| ());
             self.tends(device);

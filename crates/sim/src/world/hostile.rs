@@ -170,7 +170,10 @@ impl World {
             device: other.device,
         };
         // Nobody asks the device itself any more.
-        self.devices[device].unlinked = true;
+        let now = self.now();
+        let one = &mut self.devices[device];
+        one.unlinked = true;
+        one.unlinked_at = one.unlinked_at.min(now);
         self.oracle.turns(self.devices[device].person);
         self.out_of_reach(device, u64::from(u32::MAX));
         for body in copied.plays_trick(&mut held, trick, other) {

@@ -89,7 +89,13 @@ impl World {
         }
     }
 
-    fn says(&mut self, device: usize, conversation: ConversationId, text: &str, long: bool) {
+    pub(super) fn says(
+        &mut self,
+        device: usize,
+        conversation: ConversationId,
+        text: &str,
+        long: bool,
+    ) {
         let text = if long {
             format!("{text}{}", " and so on".repeat(AT_LENGTH))
         } else {
@@ -191,9 +197,11 @@ impl World {
         };
         if let (true, Some(gone)) = (primary != last, self.devices[last].id) {
             let removed = self.commands(primary, Command::RemoveDevice { device: gone });
+            let now = self.now();
             let clones = self.devices.iter_mut();
-            for device in clones.filter(|one| one.id == Some(gone)) {
-                device.unlinked |= removed.is_some();
+            for device in clones.filter(|one| one.id == Some(gone) && removed.is_some()) {
+                device.unlinked = true;
+                device.unlinked_at = device.unlinked_at.min(now);
             }
         }
     }

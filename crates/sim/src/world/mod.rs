@@ -8,6 +8,7 @@ mod deaths;
 mod fate;
 mod faults;
 mod hostile;
+mod last_words;
 mod life;
 mod sabotage;
 mod scenes;
@@ -174,14 +175,20 @@ impl World {
         self.heals();
         let end = self.now() + REST;
         self.happens_until(end);
-        // What began at the last moment is seen through.
+        self.sees_through();
+        self.says_last_words();
+        self.meddles_with_rest();
+    }
+
+    /// What began at the last moment goes on to its end.
+    fn sees_through(&mut self) {
+        let end = self.now();
         for second in 1..=LAST_MOMENTS {
             self.happens_until(end + second * 1_000);
             if self.is_quiet() {
                 break;
             }
         }
-        self.meddles_with_rest();
     }
 
     /// Whether nothing is under way: no answer, and no item that is not acknowledged.
@@ -281,6 +288,7 @@ impl World {
             }
             Event::Reachable(device) => {
                 self.devices[device].reachable = true;
+                self.oracle.is_back(device, self.clock.now().0);
                 self.tends(device);
             }
             Event::Broken(wire) => self.notices(wire),

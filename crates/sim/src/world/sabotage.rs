@@ -210,6 +210,7 @@ impl World {
                  UPDATE timeline SET id = id + 300 WHERE id = (SELECT id FROM one);
                  INSERT INTO timeline SELECT id, origin, NULL, sender, 0, 1, x'0000000000000001', at, 3 FROM one;"
             ),
+            Sabotage::HidesGap => "DELETE FROM timeline WHERE kind = 1".to_owned(),
             Sabotage::EditsName => "UPDATE conversation SET title = 'another name'".to_owned(),
             Sabotage::EditsRole => "UPDATE member SET role = 1 - (role > 0)".to_owned(),
             Sabotage::EditsEpoch => "UPDATE conversation SET epoch = epoch - 1".to_owned(),

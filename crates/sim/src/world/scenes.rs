@@ -53,7 +53,7 @@ impl World {
     }
 
     /// Linked and registered, and not removed.
-    fn is_ready(&self, device: usize) -> bool {
+    pub(super) fn is_ready(&self, device: usize) -> bool {
         !self.devices[device].unlinked && self.devices[device].is_registered()
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyfold_engine::Channel;
+use keyfold_server::clock::Clock as _;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
@@ -103,7 +104,9 @@ impl World {
                     let mailbox = session.device.mailbox;
                     device.box_id = Some(mailbox);
                     device.session = Some(session);
-                    self.oracle.is_greeted(&self.devices, wire.device, mailbox);
+                    let now = self.clock.now().0;
+                    self.oracle
+                        .is_greeted(&self.devices, wire.device, mailbox, now);
                     Content::Greeting(greeting)
                 }
                 Err(refusal) => Content::Refused(refusal.into()),
