@@ -153,6 +153,10 @@ pub const REINVITE_AFTER: Duration = Duration::from_mins(4);
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 
+/// Of so many devices, the last, that a person has removed, it is remembered: each is taken out of conversations that this device comes into
+/// only later. Far more than anybody removes while another of their devices is away.
+pub const MAX_REMOVED: usize = 64;
+
 /// Whoever has had no usable key package for so long is left out of a move by who may remove them: a device that is only out of reach has
 /// published enough, and one of last resort.
 pub const LEAVE_OUT_AFTER: Duration = Duration::from_hours(1);

@@ -13,10 +13,10 @@ use super::errand::leaf_of;
 use super::gather::asked;
 use crate::Fault;
 use crate::command::{Answer, Complaint};
-use crate::limits::CERTIFICATE_LIFETIME;
+use crate::limits::{CERTIFICATE_LIFETIME, MAX_REMOVED};
 use crate::outcome::Event;
 use crate::table::conversation::{self, Row};
-use crate::table::intent::{Progress, Wish};
+use crate::table::intent::{self, Progress, Wish};
 use crate::table::linked;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
@@ -112,9 +112,14 @@ impl Step<'_> {
     }
 
     /// A conversation has begun here, or goes on elsewhere: own devices that are not in it come in, e.g. one that had published no
-    /// key package yet.
+    /// key package yet; and those that were removed, and had come in meanwhile, go.
     pub(super) fn bring_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
         let me = self.me()?.account();
+        for device in self.removed_devices()? {
+            if leaf_of(view, me, device).is_some() {
+                self.wish_without(row, device)?;
+            }
+        }
         for (device, _) in linked::all(self.tx)? {
             if leaf_of(view, me, device).is_none() {
                 self.wish_device(row, &device)?;
@@ -151,6 +156,36 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Devices that this one has removed: a conversation that it comes into only now may have them.
+    fn removed_devices(&self) -> Result<Vec<DeviceId>, Fault> {
+        let removed = setting::get(self.tx, Setting::RemovedDevices)?;
+        let (ids, _) = removed
+            .as_deref()
+            .map_or(&[][..], Vec::as_slice)
+            .as_chunks();
+        Ok(ids.iter().copied().map(DeviceId::new).collect())
+    }
+
+    fn remember_removed(&self, device: DeviceId) -> Result<(), Fault> {
+        let mut removed = self.removed_devices()?;
+        removed.retain(|one| *one != device);
+        removed.push(device);
+        let surplus = removed.len().saturating_sub(MAX_REMOVED);
+        let ids: Vec<u8> = removed
+            .iter()
+            .skip(surplus)
+            .flat_map(|one| *one.as_bytes())
+            .collect();
+        setting::put(self.tx, Setting::RemovedDevices, &ids)
+    }
+
+    fn wish_without(&mut self, row: Row, device: DeviceId) -> Result<(), Fault> {
+        let wish = Wish::RemoveDevice(*device.as_bytes());
+        let now = self.now;
+        self.intend(row, &wish, Progress::Ready, now)?;
+        Ok(())
+    }
+
     /// On a primary device: removes a device of the own account everywhere.
     pub(super) fn remove_device(&mut self, device: DeviceId) -> Result<Answered, Fault> {
         if device == self.me()?.device() {
@@ -163,16 +198,20 @@ impl Step<'_> {
         };
         let body = v1::client_frame::Request::RemoveDevice(account_key.remove(device));
         linked::remove(self.tx, &device)?;
+        self.remember_removed(device)?;
         self.forget_additions(&device)?;
         self.request(Waiting::new(Kind::RemoveDevice, None, 0), body)?;
+        let add = Wish::AddDevice(*device.as_bytes());
+        for row in conversation::begun(self.tx)? {
+            for intent in intent::of(self.tx, row)? {
+                // What the server may have already is undone by the removal behind it.
+                if intent.wish == add && intent.progress != Progress::Requested {
+                    self.forget_intent(intent.id)?;
+                }
+            }
+        }
         for row in conversation::active(self.tx)? {
-            let now = self.now;
-            self.intend(
-                row,
-                &Wish::RemoveDevice(*device.as_bytes()),
-                Progress::Ready,
-                now,
-            )?;
+            self.wish_without(row, device)?;
             self.touched.insert(row);
         }
         Ok(Ok(Answer::Taken))

@@ -25,6 +25,8 @@ pub(crate) enum Setting {
     RegisteringAgain,
     /// The server has answered.
     Registered,
+    /// The devices of this account that this one has removed, the newest last, 16 bytes each.
+    RemovedDevices,
     /// When certificates that come to their end were last seen to (Unix time in milliseconds, u64 big endian).
     CertificatesSeen,
     /// When all key packages are to be replaced (Unix time in milliseconds, u64 big endian).
@@ -44,6 +46,7 @@ impl Setting {
             Self::OtherToken => "other_token",
             Self::Certificate => "certificate",
             Self::CertificatesSeen => "certificates_seen",
+            Self::RemovedDevices => "removed_devices",
             Self::Registration => "registration",
             Self::RegisteringAgain => "registering_again",
             Self::Registered => "registered",

@@ -166,3 +166,25 @@ fn whoever_is_added_after_the_owner_has_left_is_not_in_charge() {
     }
     talks_on(&mut town, &[bo, cy, dee], club);
 }
+
+/// Ada's phone learns of a conversation only after it has removed the laptop that has come into it meanwhile.
+#[test]
+fn a_removed_device_goes_out_of_conversations_that_its_primary_comes_into_later() {
+    let mut town = Town::new(30);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(ada, &Suite::ALL);
+    town.goes_offline(ada);
+    let club = town.creates_group(bo, "club", &[ada]);
+    town.passes(MINUTE);
+    assert!(is_active(&town, laptop, club));
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    town.does(ada, Command::RemoveDevice { device }).unwrap();
+    town.comes_back(ada);
+    town.passes(MINUTE * 5);
+    for who in [ada, bo] {
+        let members = town.shows(who, club).members;
+        let devices: Vec<usize> = members.iter().map(|one| one.devices).collect();
+        assert_eq!(devices, [1, 1], "{who:?}");
+    }
+    talks_on(&mut town, &[ada, bo], club);
+}

@@ -289,8 +289,10 @@ impl Oracle {
 
     /// Whether a device had been removed from its account by then, or what was under way then reached it afterwards.
     fn was_removed(&self, device: &Device, at: u64) -> bool {
-        let unlinked =
-            device.unlinked && at >= self.last_up_to_date(device.number, device.unlinked_at);
+        // One that the server has never greeted has sent nothing, and got nothing.
+        let never = !self.first_greeted.contains_key(&device.number);
+        let unlinked = device.unlinked
+            && (never || at >= self.last_up_to_date(device.number, device.unlinked_at));
         unlinked || !self.is_copied(device.number) && self.was_turned_away(device.number, at)
     }
 
