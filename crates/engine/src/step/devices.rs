@@ -139,6 +139,18 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// The server may have forgotten that this device has removed others: they would be greeted again.
+    pub(super) fn remove_devices_again(&mut self) -> Result<(), Fault> {
+        for device in self.removed_devices()? {
+            let Some(account_key) = &self.me()?.account_key else {
+                return Ok(());
+            };
+            let body = v1::client_frame::Request::RemoveDevice(account_key.remove(device));
+            self.request(Waiting::new(Kind::RemoveDevice, None, 0), body)?;
+        }
+        Ok(())
+    }
+
     /// What would put a device into the directory, and still waits: behind its removal it would bring it back.
     fn forget_additions(&mut self, device: &DeviceId) -> Result<(), Fault> {
         let requests = self.memory.outbox.iter();

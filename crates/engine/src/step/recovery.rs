@@ -41,6 +41,7 @@ impl Step<'_> {
             self.stands_at(Sequence(greeting.known))?;
             self.tell(Event::ServerRolledBack);
             self.add_devices_again()?;
+            self.remove_devices_again()?;
             if renewed || greeting.known == 0 {
                 self.has_new_mailbox()?;
             } else {

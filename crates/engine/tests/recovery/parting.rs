@@ -188,3 +188,25 @@ fn a_removed_device_goes_out_of_conversations_that_its_primary_comes_into_later(
     }
     talks_on(&mut town, &[ada, bo], club);
 }
+
+/// The server has lost that ada has removed her laptop.
+#[test]
+fn a_device_that_was_removed_stays_so_when_the_server_is_put_back() {
+    let mut town = Town::on_disk(31);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(ada, &Suite::ALL);
+    let club = town.creates_group(bo, "club", &[ada]);
+    town.passes(MINUTE * 5);
+    let backup = town.store.backup();
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    town.does(ada, Command::RemoveDevice { device }).unwrap();
+    town.says(bo, club, "after that");
+    town.passes(MINUTE * 5);
+    assert!(town.events(laptop).contains(&Event::DeviceRemoved));
+    town.puts_server_back(&backup);
+    town.passes(MINUTE * 10);
+    town.comes_back(laptop);
+    town.passes(MINUTE);
+    assert!(town.people[laptop.0].line.is_none(), "it is greeted");
+    talks_on(&mut town, &[ada, bo], club);
+}

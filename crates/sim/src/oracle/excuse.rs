@@ -276,7 +276,8 @@ impl Oracle {
 
     /// Why a text need not be anywhere that the server never placed.
     pub(super) fn excuse_unsent(&self, said: &Said, devices: &[Device]) -> Option<Excuse> {
-        if self.was_removed(&devices[said.device], said.at) {
+        // Whatever a removed device had not sent: it may have been added and removed before it was ever greeted.
+        if devices[said.device].unlinked || self.was_removed(&devices[said.device], said.at) {
             return Some(Excuse::SenderRemoved);
         }
         let of_server = self
