@@ -4,6 +4,7 @@ use keyfold_protocol::identity::{
     AccountKey, CertificateRequest, DeviceKeys, DeviceToken, RecoveryKey, Registration,
 };
 use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::Timestamp;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::{Message as _, v1};
 
@@ -12,7 +13,7 @@ use super::command::{Answered, normal_form};
 use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::identity::Identity;
-use crate::limits::CERTIFICATE_LIFETIME;
+use crate::limits::{CERTIFICATE_LIFETIME, LINK_PATIENCE};
 use crate::outcome::{Event, Failure};
 use crate::table::contact;
 use crate::table::setting::{self, Setting};
@@ -130,9 +131,14 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whether the server has never greeted this device: the request by which its account adds it is still under way.
+    /// Whether this device was linked not long ago, and has never been greeted: the request by which its account adds it may still be under
+    /// way.
     fn is_awaited(&self) -> Result<bool, Fault> {
-        Ok(setting::get(self.tx, Setting::Mailbox)?.is_none())
+        let linked = setting::get(self.tx, Setting::LinkedAt)?;
+        let linked = linked.and_then(|at| at.as_slice().try_into().ok());
+        let linked = linked.map(|at| Timestamp(u64::from_be_bytes(at)));
+        let is_new = linked.is_some_and(|at| self.now < at.after(LINK_PATIENCE));
+        Ok(is_new && setting::get(self.tx, Setting::Mailbox)?.is_none())
     }
 
     /// The server would not greet this device.

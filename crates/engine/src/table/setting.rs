@@ -25,6 +25,8 @@ pub(crate) enum Setting {
     RegisteringAgain,
     /// The server has answered.
     Registered,
+    /// When this device was linked (Unix time in milliseconds, u64 big endian).
+    LinkedAt,
     /// The devices of this account that this one has removed, the newest last, 16 bytes each.
     RemovedDevices,
     /// When certificates that come to their end were last seen to (Unix time in milliseconds, u64 big endian).
@@ -46,6 +48,7 @@ impl Setting {
             Self::OtherToken => "other_token",
             Self::Certificate => "certificate",
             Self::CertificatesSeen => "certificates_seen",
+            Self::LinkedAt => "linked_at",
             Self::RemovedDevices => "removed_devices",
             Self::Registration => "registration",
             Self::RegisteringAgain => "registering_again",
