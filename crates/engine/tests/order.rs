@@ -231,6 +231,75 @@ fn a_leaving_that_comes_behind_a_commit_is_said_again_for_those_who_came_in_by_i
 }
 
 #[test]
+fn a_device_that_leaves_while_another_of_its_person_takes_it_out_takes_that_one_along() {
+    let mut town = Town::new(12);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let group = town.creates_group(ada, "club", &[bo]);
+    town.settles();
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    town.does(bo, Command::RemoveDevice { device }).unwrap();
+    let is_commit = |request: &Request| matches!(request.body, Body::Commit(_));
+    let (removal, later): (Vec<_>, Vec<_>) =
+        under_way(&mut town, bo).into_iter().partition(is_commit);
+    assert_eq!(removal.len(), 1);
+    let leave = Command::Leave {
+        conversation: group,
+    };
+    town.does(laptop, leave).unwrap();
+    let leaving = under_way(&mut town, laptop);
+    // The leaving is accepted just before the commit that takes the leaf out whose word it is.
+    answers(&mut town, laptop, leaving);
+    answers(&mut town, bo, removal);
+    let now = town.now();
+    for request in later {
+        town.people[bo.0].apply(Input::Lost(request.id), now);
+    }
+    town.passes(Duration::from_mins(1));
+    assert_eq!(town.shows(bo, group).standing, Standing::Left);
+    assert_eq!(town.members(ada, group), ["ada"]);
+    let waiting = |who: Who| town.people[who.0].engine.waiting().unwrap();
+    assert_eq!([ada, bo].map(waiting), [0, 0]);
+}
+
+#[test]
+fn what_a_removed_device_began_before_it_heard_of_that_goes_on_without_it() {
+    let mut town = Town::new(13);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let create = Command::Create {
+        name: Some("club".to_owned()),
+        people: vec![town.handle(ada)],
+        suite: None,
+    };
+    let Ok(keyfold_engine::Answer::Conversation(group)) = town.does(laptop, create) else {
+        panic!("no group");
+    };
+    town.does(bo, Command::RemoveDevice { device }).unwrap();
+    while town.turn(bo) {}
+    // The directory knows one device of bo's, and that is not the one that makes the group.
+    loop {
+        let requests = under_way(&mut town, laptop);
+        if requests.is_empty() {
+            break;
+        }
+        answers(&mut town, laptop, requests);
+    }
+    town.goes_offline(laptop);
+    town.passes(Duration::from_mins(1));
+    assert_eq!(town.shows(bo, group).standing, Standing::Active);
+    let devices = |who| {
+        let members = town.shows(who, group).members.into_iter();
+        members.map(|one| one.devices).collect::<Vec<usize>>()
+    };
+    assert_eq!([ada, bo].map(devices), [[1, 1], [1, 1]]);
+    town.says(ada, group, "hello");
+    town.settles();
+    assert_eq!(town.reads(bo, group), ["hello"]);
+}
+
+#[test]
 fn a_device_that_was_linked_and_removed_at_once_is_not_asked_for_again_and_again() {
     let mut town = Town::new(5);
     let [ada, bo] = town.people(["ada", "bo"]);

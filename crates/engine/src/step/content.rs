@@ -3,7 +3,7 @@
 use keyfold_protocol::content::{Body, Content, Unverified};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::LeafView;
-use keyfold_wire::ids::{AccountId, Epoch, Timestamp};
+use keyfold_wire::ids::{AccountId, DeviceId, Epoch, Timestamp};
 
 use super::send::counts_as_leaving;
 use super::{Notice, Step};
@@ -228,6 +228,27 @@ impl Step<'_> {
         Ok(result)
     }
 
+    /// Whether a commit of this device is on its way that takes the leaf of that device out.
+    fn is_taking_out(&self, loaded: &Loaded, gone: DeviceId) -> Result<bool, Fault> {
+        let takes_out = |intent: &IntentRow| match &intent.wish {
+            Wish::RemoveDevice(device) | Wish::Readmit { device, .. } => gone.as_bytes() == device,
+            _ => false,
+        };
+        let intents = intent::of(self.tx, loaded.row.row)?;
+        Ok(intents
+            .iter()
+            .any(|intent| intent.progress == Progress::Requested && takes_out(intent)))
+    }
+
+    /// Another device of this account has left, and the commit that is on its way takes its leaf out, with which nobody can see any more
+    /// that its word is true: this device says it in its own name behind the commit.
+    fn leave_as_well(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        if !loaded.leaving {
+            let _answered = self.leave(loaded)?;
+        }
+        Ok(())
+    }
+
     /// Somebody has said that they leave: whoever comes first removes them.
     fn somebody_leaves(
         &mut self,
@@ -236,6 +257,9 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         if proof.account == self.me()?.account() {
+            if self.is_taking_out(loaded, proof.device)? {
+                return self.leave_as_well(loaded);
+            }
             self.note(loaded, Some(proof.account), &Notice::Left, at)?;
             return self.left(loaded);
         }

@@ -123,12 +123,21 @@ impl Step<'_> {
             &contact.handle,
             &contact.account,
         )?;
-        if contact.account == me && account.device_certificates.len() <= 1 {
+        if contact.account == me && !self.lists_others(account)? {
             intent::set_packages(self.tx, waiting.reference, &contact.account, &[])?;
         }
         self.lower_suite(waiting.reference, account)?;
         self.fetch_once_known(waiting.reference)?;
         self.gathered(waiting.reference)
+    }
+
+    /// Whether the directory lists other devices of this account. This one may be none of its devices any more.
+    fn lists_others(&self, account: &v1::Account) -> Result<bool, Fault> {
+        let own = self.me()?.device();
+        let mut listed = account.device_certificates.iter();
+        Ok(listed.any(|encoded| {
+            Certificate::verify(encoded).is_ok_and(|certificate| certificate.device != own)
+        }))
     }
 
     /// A new conversation takes a suite that all devices of all its people speak.

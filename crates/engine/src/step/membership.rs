@@ -199,6 +199,10 @@ impl Step<'_> {
         if loaded.row.line_of.is_none() {
             let committer = committer.map(|leaf| leaf.account());
             self.show_changes(loaded, before, &after, committer, arrival.at)?;
+            if removal {
+                // Whose word was that of a device that is out now has to say it again.
+                self.leavers_of(loaded.row.row, &after)?;
+            }
             self.forget_gone(loaded, before, &after)?;
             self.count_anew(loaded, returned, committer, arrival.at)?;
         }
