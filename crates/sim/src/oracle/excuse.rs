@@ -46,8 +46,8 @@ pub(super) const DELAY: u64 = 60_000;
 /// From when to when something was not as it should be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
-    from: u64,
-    to: u64,
+    pub(super) from: u64,
+    pub(super) to: u64,
 }
 
 impl Span {
@@ -64,9 +64,9 @@ pub(super) struct PutBack {
     /// Since when something may not have come to that.
     from: u64,
     /// When it went on from there.
-    at: u64,
+    pub(super) at: u64,
     /// When it noticed.
-    noticed: u64,
+    pub(super) noticed: u64,
 }
 
 impl PutBack {

@@ -9,6 +9,7 @@ mod excuse;
 mod facts;
 mod gaps;
 pub(crate) mod growth;
+mod history;
 mod last;
 mod noticed;
 mod order;

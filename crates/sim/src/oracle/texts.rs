@@ -51,8 +51,12 @@ impl Oracle {
                 excused.push(excuse);
             } else {
                 found.push(format!(
-                    "{:?} of epoch {} is shown {shown} times instead of {wanted} on device {} (sent by device {})",
-                    said.short(), placed.epoch, screen.device, said.device
+                    "{:?} of epoch {} is shown {shown} times instead of {wanted} on device {} (sent by device {}){}",
+                    said.short(),
+                    placed.epoch,
+                    screen.device,
+                    said.device,
+                    self.history(said, &places, device)
                 ));
             }
         }
