@@ -243,5 +243,8 @@ impl Desk {
 }
 
 fn accepted() -> Content {
-    Content::Accepted(v1::Accepted { received_ms: NOW.0 })
+    Content::Accepted(v1::Accepted {
+        received_ms: NOW.0,
+        ..v1::Accepted::default()
+    })
 }

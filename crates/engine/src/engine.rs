@@ -203,7 +203,9 @@ impl Engine {
         let body = frame
             .request
             .ok_or_else(|| Fault::corrupt("a request is empty"))?;
-        self.session.in_flight.insert(id);
+        let conversation = self.memory.outbox.get(&id);
+        let conversation = conversation.and_then(|waiting| waiting.conversation);
+        self.session.in_flight.insert(id, conversation);
         let id = RequestId(u64::try_from(id).unwrap_or(u64::MAX));
         Ok(Some(Request { id, channel, body }))
     }
@@ -218,7 +220,7 @@ impl Engine {
                 Some(row) => queues.entry(row).or_default().takes(*id, waiting),
                 None => true,
             };
-            if self.session.in_flight.contains(id) {
+            if self.session.in_flight.contains_key(id) {
                 *count = count.saturating_add(1);
             } else if !waiting.accepted
                 && waiting.is_due(self.session.now)

@@ -150,6 +150,13 @@ pub const LINE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
 /// hands out key packages that were used. A device that is there renews its leaf sooner.
 pub const REINVITE_AFTER: Duration = Duration::from_mins(4);
 
+/// After this long, and as long again at most, a member whose address leads nowhere is invited again. Who leaves or was removed is mostly
+/// taken out by then, who has lost its place let in again, and of several who speak one is first.
+pub const REACH_AFTER: Duration = Duration::from_secs(30);
+
+/// So soon a running process tries again to reach a device: the directory may have had no key package of it.
+pub const REACH_AGAIN: Duration = Duration::from_mins(10);
+
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 

@@ -65,8 +65,8 @@ pub(crate) struct Memory {
 pub(crate) struct Session {
     /// The highest number that a request was given. None is given twice, else a late answer would be taken for another's.
     pub(crate) last_request: i64,
-    /// Requests that the shell has and has not answered.
-    pub(crate) in_flight: BTreeSet<i64>,
+    /// Requests that the shell has and has not answered, and what conversation they are of.
+    pub(crate) in_flight: BTreeMap<i64, Option<Row>>,
     /// The server has greeted this process: what it remembers of this device is not ahead of what is here. Nothing is encrypted
     /// before, for keys that an older copy of the database holds may have been used.
     pub(crate) greeted: bool,
@@ -76,6 +76,10 @@ pub(crate) struct Session {
     pub(crate) probed: HashMap<Row, Timestamp>,
     /// When something was last said to an account, or believed of it.
     pub(crate) said: HashMap<(Row, AccountId, Word), Timestamp>,
+    /// When a device whose address leads nowhere was last tried to be reached.
+    pub(crate) reached: HashMap<(Row, DeviceId), Timestamp>,
+    /// Addresses that are not this device's any more, and are said to be so.
+    pub(crate) disowned: BTreeSet<Serial>,
     /// Since when a move has waited for a key package of an account.
     pub(crate) missing: HashMap<(Row, AccountId), Timestamp>,
     /// Own requests that the server had accepted before the present connection, and that had not come back.

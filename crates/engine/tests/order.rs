@@ -263,6 +263,39 @@ fn a_device_that_leaves_while_another_of_its_person_takes_it_out_takes_that_one_
 }
 
 #[test]
+fn whoever_is_added_while_another_device_leaves_hears_that_from_who_adds_them() {
+    let mut town = Town::new(14);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let group = town.creates_group(bo, "club", &[cy]);
+    town.removes(bo, group, &[cy]);
+    town.settles();
+    town.adds(bo, group, &[ada]);
+    let is_commit = |request: &Request| matches!(request.body, Body::Commit(_));
+    let addition = loop {
+        let requests = under_way(&mut town, bo);
+        if requests.iter().any(is_commit) {
+            break requests;
+        }
+        assert!(!requests.is_empty());
+        answers(&mut town, bo, requests);
+    };
+    let leave = Command::Leave {
+        conversation: group,
+    };
+    town.does(laptop, leave).unwrap();
+    let leaving = under_way(&mut town, laptop);
+    // Nobody but bo's own devices hears the leaving.
+    answers(&mut town, laptop, leaving);
+    answers(&mut town, bo, addition);
+    town.passes(Duration::from_mins(1));
+    for who in [bo, laptop] {
+        assert_eq!(town.shows(who, group).standing, Standing::Left);
+    }
+    assert_eq!(town.members(ada, group), ["ada"]);
+}
+
+#[test]
 fn what_a_removed_device_began_before_it_heard_of_that_goes_on_without_it() {
     let mut town = Town::new(13);
     let [ada, bo] = town.people(["ada", "bo"]);

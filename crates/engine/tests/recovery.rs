@@ -11,6 +11,8 @@
 mod device;
 #[path = "recovery/parting.rs"]
 mod parting;
+#[path = "recovery/reached.rs"]
+mod reached;
 #[path = "recovery/server.rs"]
 mod server;
 mod town;

@@ -13,9 +13,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use core_town::{Group, START, Town, all_of, received, text};
 use keyfold_server::Refusal;
+use keyfold_server::seal::AddressKey;
 use keyfold_server::store::Store;
+use keyfold_server::store::memory::MemoryStore;
 use keyfold_wire::ids::{Epoch, Sequence};
+use keyfold_wire::limits::MAX_UNREACHABLE;
 use keyfold_wire::roster::{self, RosterKey};
+use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::v1::{self, client_frame::Request};
 
 stories![
@@ -31,6 +35,7 @@ stories![
     members_are_told_what_the_server_opened,
     who_joins_is_welcomed_and_reads_from_there_on,
     a_revoked_address_leads_nowhere,
+    of_many_addresses_that_lead_nowhere_the_first_are_named,
     a_fallen_back_server_says_so,
     a_conversation_is_created_once,
 ];
@@ -339,13 +344,69 @@ async fn a_revoked_address_leads_nowhere<S: Store>(store: S) {
         .await
         .unwrap();
     let dropped = town.core.stats().dropped;
-    assert!(
-        group.says(&town, "two").await.is_ok(),
-        "the sender is not told"
-    );
+    let told = unreachable(&town, Request::Send(group.send("two"))).await;
+    assert_eq!(told, [bo.address(0)], "who speaks hears of it");
     assert_eq!(town.core.stats().dropped, dropped + 1);
+    let repeated = unreachable(&town, Request::Send(group.send("two"))).await;
+    assert!(repeated.is_empty(), "once");
+    let commit = group.commit("on", &group.roster);
+    assert_eq!(
+        unreachable(&town, Request::Commit(commit)).await,
+        [bo.address(0)]
+    );
     assert_eq!(bo.reads().await, ["one"]);
-    assert_eq!(ada.reads().await, ["one", "two"]);
+    assert_eq!(ada.reads().await, ["one", "two", "on"]);
+}
+
+/// The addresses that an accepted request is told to lead nowhere.
+async fn unreachable<S: Store>(town: &Town<S>, request: Request) -> Vec<Bytes> {
+    match town.ask(request).await.unwrap() {
+        Content::Accepted(accepted) => accepted.unreachable,
+        _ => panic!("not accepted"),
+    }
+}
+
+async fn of_many_addresses_that_lead_nowhere_the_first_are_named<S: Store>(store: S) {
+    let town = Town::new(store);
+    let mut ada = town.person("ada").await;
+    ada.take_addresses(u32::try_from(MAX_UNREACHABLE).unwrap() + 2)
+        .await;
+    let mut group = Group::of("climbing", &[&ada]).await;
+    let addresses: Vec<Bytes> = (0..MAX_UNREACHABLE + 2)
+        .map(|one| ada.address(one))
+        .collect();
+    let commit = group.commit("all of them", &addresses);
+    group.commits(&town, commit).await.unwrap();
+    for (count, number) in [
+        (MAX_UNREACHABLE, "at it"),
+        (MAX_UNREACHABLE + 1, "beyond it"),
+    ] {
+        let serials = ada.addresses[1..=count].iter().map(|one| one.serial);
+        ada.ask(Request::RevokeAddresses(v1::RevokeAddresses {
+            serials: serials.collect(),
+        }))
+        .await
+        .unwrap();
+        let told = unreachable(&town, Request::Send(group.send(number))).await;
+        assert_eq!(told, addresses[1..=MAX_UNREACHABLE], "{number}");
+    }
+}
+
+/// The server has been given another address key.
+#[tokio::test]
+async fn an_address_under_a_former_key_leads_nowhere() {
+    let store = MemoryStore::new();
+    let town = Town::new(store.clone());
+    let ada = town.person("ada").await;
+    let group = Group::of("climbing", &[&ada]).await;
+    assert!(
+        unreachable(&town, Request::Send(group.send("one")))
+            .await
+            .is_empty()
+    );
+    let other = Town::under(store, AddressKey::new(2, &[43; 32]));
+    let told = unreachable(&other, Request::Send(group.send("two"))).await;
+    assert_eq!(told, [ada.address(0)]);
 }
 
 async fn a_fallen_back_server_says_so<S: Store>(store: S) {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Addresses that lead nowhere, named in one answer. Whoever speaks next hears of the others.
+pub const MAX_UNREACHABLE: usize = 16;
+
 /// One WebSocket message. A commit that brings a group of [`MAX_ROSTER`] hybrid leaves together must fit.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 

@@ -183,7 +183,9 @@ impl Step<'_> {
                 let own = linked::has(self.tx, &DeviceId::new(*device))?;
                 self.plan_readmit(view, (*account, *device), key_package, own)
             }
-            Wish::Reinvite(_) => self.plan_reinvite(loaded.row.row, &current.group, intent)?,
+            Wish::Reinvite(_) | Wish::Reach(_) => {
+                self.plan_reinvite(loaded.row.row, &current.group, intent)?
+            }
             Wish::End => Ok(Change {
                 update: Some(Update::default()),
                 ..Change::default()

@@ -228,20 +228,20 @@ impl Step<'_> {
         Ok(result)
     }
 
-    /// Whether a commit of this device is on its way that takes the leaf of that device out.
-    fn is_taking_out(&self, loaded: &Loaded, gone: DeviceId) -> Result<bool, Fault> {
-        let takes_out = |intent: &IntentRow| match &intent.wish {
-            Wish::RemoveDevice(device) | Wish::Readmit { device, .. } => gone.as_bytes() == device,
-            _ => false,
+    /// Whether a commit of this device is on its way behind which the word of that device counts for nothing: it takes out its leaf, with
+    /// which nobody can see any more that the word is true, or adds somebody who does not hear it.
+    fn takes_the_word_from(&self, loaded: &Loaded, gone: DeviceId) -> Result<bool, Fault> {
+        let does = |wish: &Wish| match wish {
+            Wish::RemoveDevice(device) => gone.as_bytes() == device,
+            wish => wish.adds(),
         };
         let intents = intent::of(self.tx, loaded.row.row)?;
         Ok(intents
             .iter()
-            .any(|intent| intent.progress == Progress::Requested && takes_out(intent)))
+            .any(|intent| intent.progress == Progress::Requested && does(&intent.wish)))
     }
 
-    /// Another device of this account has left, and the commit that is on its way takes its leaf out, with which nobody can see any more
-    /// that its word is true: this device says it in its own name behind the commit.
+    /// Another device of this account has left: this one says it in its own name behind its commit.
     fn leave_as_well(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         if !loaded.leaving {
             let _answered = self.leave(loaded)?;
@@ -257,7 +257,7 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         if proof.account == self.me()?.account() {
-            if self.is_taking_out(loaded, proof.device)? {
+            if self.takes_the_word_from(loaded, proof.device)? {
                 return self.leave_as_well(loaded);
             }
             self.note(loaded, Some(proof.account), &Notice::Left, at)?;

@@ -140,11 +140,33 @@ impl Step<'_> {
 
     /// Its welcome may still come, if the address is in a key package.
     fn without_conversation(&mut self, serial: Serial, item: &v1::Item) -> Result<Fate, Fault> {
-        if address::used_for(self.tx, serial)? != Some(Use::Package) {
-            return Ok(Fate::Dropped);
+        if let Some(fate) = self.not_for_a_package(serial)? {
+            return Ok(fate);
+        }
+        // The server has each welcome before what is said to those whom it welcomes.
+        if key_package::is_retired(self.tx, serial)? {
+            return self.disown(serial);
         }
         self.park(serial, item)?;
         Ok(Fate::Parked)
+    }
+
+    /// What becomes of something that came for an address which is in no key package, nor led to a conversation. `None`: it is in one.
+    pub(super) fn not_for_a_package(&mut self, serial: Serial) -> Result<Option<Fate>, Fault> {
+        Ok(match address::used_for(self.tx, serial)? {
+            Some(Use::Package) => None,
+            Some(Use::Conversation(_) | Use::Retiring(_)) => Some(Fate::Dropped),
+            Some(Use::Free) | None => Some(self.disown(serial)?),
+        })
+    }
+
+    /// An address that this device knows nothing of, or has given to nobody, was given out by it before it was put back to an earlier
+    /// state, or by a copy of it: whoever uses it hears that it leads nowhere.
+    fn disown(&mut self, serial: Serial) -> Result<Fate, Fault> {
+        if self.session.disowned.insert(serial) {
+            self.revoke(vec![serial])?;
+        }
+        Ok(Fate::Dropped)
     }
 
     fn park(&mut self, serial: Serial, item: &v1::Item) -> Result<(), Fault> {

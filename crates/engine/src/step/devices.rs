@@ -115,15 +115,23 @@ impl Step<'_> {
     /// A conversation has begun here, or goes on elsewhere: own devices that are not in it come in, e.g. one that had published no
     /// key package yet; and those that were removed, and had come in meanwhile, go.
     pub(super) fn bring_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
+        self.put_removed_out(row, view)?;
+        let me = self.me()?.account();
+        for (device, _) in linked::all(self.tx)? {
+            if leaf_of(view, me, device).is_none() {
+                self.wish_device(row, &device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Devices that this one has removed go out of a conversation that they have come into all the same: the directory may have handed out a
+    /// key package of theirs before it knew.
+    pub(super) fn put_removed_out(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
         let me = self.me()?.account();
         for device in self.removed_devices()? {
             if leaf_of(view, me, device).is_some() {
                 self.wish_without(row, device)?;
-            }
-        }
-        for (device, _) in linked::all(self.tx)? {
-            if leaf_of(view, me, device).is_none() {
-                self.wish_device(row, &device)?;
             }
         }
         Ok(())

@@ -46,8 +46,8 @@ impl Step<'_> {
         item: &v1::Welcome,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
-        if address::used_for(self.tx, serial)? != Some(Use::Package) {
-            return Ok(Fate::Dropped);
+        if let Some(fate) = self.not_for_a_package(serial)? {
+            return Ok(fate);
         }
         let Ok(message) = welcome::rebuild(&item.secrets, &item.group_info) else {
             return Ok(Fate::Dropped);

@@ -199,6 +199,11 @@ impl Step<'_> {
         if loaded.row.line_of.is_none() {
             let committer = committer.map(|leaf| leaf.account());
             self.show_changes(loaded, before, &after, committer, arrival.at)?;
+            let me = self.me()?.account();
+            let came = |leaf: &LeafView| leaf.account() == me && !has_device(before, leaf.device());
+            if after.leaves.iter().any(came) {
+                self.put_removed_out(loaded.row.row, &after)?;
+            }
             if removal {
                 // Whose word was that of a device that is out now has to say it again.
                 self.leavers_of(loaded.row.row, &after)?;

@@ -1,7 +1,9 @@
-//! Those who have not come in after a move are invited again, each with a fresh key package. `docs/protocol/recovery.md`.
+//! Those who have not come in after a move, or cannot be reached, are invited again, each with a fresh key package.
+//! `docs/protocol/recovery.md`.
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group};
 use keyfold_protocol::rules::{GroupView, LeafView};
 use keyfold_wire::ids::AccountId;
@@ -9,11 +11,12 @@ use keyfold_wire::ids::AccountId;
 use super::Step;
 use super::pump::Attempt;
 use crate::Fault;
-use crate::limits::{REINVITE_AFTER, REINVITE_TIMES};
+use crate::limits::{REACH_AFTER, REACH_AGAIN, REINVITE_AFTER, REINVITE_TIMES};
 use crate::memory::Loaded;
 use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::{address, key_package, leaver, offer};
+use crate::view::Standing;
 
 pub(super) const INVITED_AGAIN: &str = "it was invited again";
 
@@ -33,9 +36,46 @@ impl Step<'_> {
         self.forget_wishes(row, |wish| matches!(wish, Wish::Reinvite(_)))
     }
 
+    /// The server says that these addresses of a conversation lead nowhere. Whoever was put back to before it came in does not know of
+    /// it; whoever is to be taken out is so by then.
+    pub(super) fn reach_later(&mut self, row: Row, unreachable: &[Bytes]) -> Result<(), Fault> {
+        let Some(mut loaded) = self.take(row)? else {
+            return Ok(());
+        };
+        let in_use = loaded.row.line_of.is_none() && loaded.row.standing == Standing::Active;
+        if in_use && self.load_group(&mut loaded)? {
+            let lost = self.lost(&loaded, unreachable)?;
+            if !lost.is_empty() {
+                let when = self.now.after(REACH_AFTER).after(self.within(REACH_AFTER));
+                self.intend(row, &Wish::Reach(lost), Progress::Ready, when)?;
+                self.wake(when);
+            }
+        }
+        self.put(loaded);
+        Ok(())
+    }
+
+    /// Which of these addresses are of leaves that nobody has tried to reach in a while.
+    fn lost(&mut self, loaded: &Loaded, unreachable: &[Bytes]) -> Result<Vec<Vec<u8>>, Fault> {
+        let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
+        let own = current.group.own_index();
+        let leaves = current.group.view().leaves.iter();
+        let leaves = leaves.filter(|leaf| leaf.index != own);
+        let mut lost: Vec<Vec<u8>> = Vec::new();
+        for leaf in leaves.filter(|leaf| unreachable.iter().any(|one| *one == leaf.address)) {
+            let (key, now) = ((loaded.row.row, leaf.device()), self.now);
+            let last = self.session.reached.get(&key).copied();
+            if last.is_none_or(|last| now >= last.after(REACH_AGAIN) || last > now) {
+                self.session.reached.insert(key, now);
+                lost.push(leaf.address.clone());
+            }
+        }
+        Ok(lost)
+    }
+
     /// It is time: asks the directory for key packages of those who have not come in.
     pub(super) fn try_reinvite(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
-        let is_it = |wish: &Wish| matches!(wish, Wish::Reinvite(_));
+        let is_it = |wish: &Wish| matches!(wish, Wish::Reinvite(_) | Wish::Reach(_));
         let ready = self.next_intent(loaded.row.row, is_it)?;
         let Some(intent) = ready.filter(|_| self.session.greeted) else {
             return Ok(());
@@ -44,7 +84,7 @@ impl Step<'_> {
             return Ok(());
         }
         let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
-        let absent = self.absent(loaded.row.row, &current.group)?;
+        let absent = self.absent(loaded.row.row, &current.group, &intent.wish)?;
         let accounts: BTreeSet<AccountId> = absent.iter().map(LeafView::account).collect();
         if accounts.is_empty() {
             return self.forget_intent(intent.id);
@@ -65,7 +105,7 @@ impl Step<'_> {
     ) -> Result<Result<Change, Attempt>, Fault> {
         let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
         let mut change = Change::default();
-        for leaf in self.absent(row, group)? {
+        for leaf in self.absent(row, group, &intent.wish)? {
             let fresh = |package: &&CheckedKeyPackage| {
                 let whose = package.certificate();
                 (whose.account, whose.device) == (leaf.account(), leaf.device())
@@ -109,14 +149,22 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Leaves whose devices have not come in. The own one is where it is, and who leaves renews no leaf any more.
-    fn absent(&self, row: Row, group: &Group) -> Result<Vec<LeafView>, Fault> {
+    /// Leaves whose devices have not come in, or cannot be reached. The own one is where it is, and who leaves renews no leaf any more.
+    fn absent(&self, row: Row, group: &Group, wish: &Wish) -> Result<Vec<LeafView>, Fault> {
         let view: &GroupView = group.view();
+        let indices = match wish {
+            Wish::Reach(lost) => {
+                let lost = |leaf: &&LeafView| lost.contains(&leaf.address);
+                let leaves = view.leaves.iter().filter(lost);
+                leaves.map(|leaf| leaf.index).collect()
+            }
+            _ => group.not_renewed(),
+        };
         let own = group.own_index();
         let leavers = leaver::all(self.tx, row)?;
         let leaves = |leaf: &LeafView| leavers.iter().any(|(who, _)| *who == leaf.account());
         let others = |index: &_| *index != own;
-        let absent = group.not_renewed().into_iter().filter(others);
+        let absent = indices.into_iter().filter(others);
         let absent = absent.filter_map(|index| view.leaf(index).cloned());
         Ok(absent.filter(|leaf| !leaves(leaf)).collect())
     }

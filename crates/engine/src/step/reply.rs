@@ -22,7 +22,13 @@ use crate::view::Standing;
 impl Step<'_> {
     /// A request was answered.
     pub(super) fn reply(&mut self, request: i64, reply: Reply) -> Result<(), Fault> {
-        self.session.in_flight.remove(&request);
+        let conversation = self.session.in_flight.remove(&request).flatten();
+        // The message may have come back before its answer: what that says of others counts all the same.
+        if let (Reply::Accepted(accepted), Some(row)) = (&reply, conversation)
+            && !accepted.unreachable.is_empty()
+        {
+            self.reach_later(row, &accepted.unreachable)?;
+        }
         let Some(waiting) = self.memory.outbox.get(&request).cloned() else {
             return Ok(());
         };

@@ -56,6 +56,8 @@ pub(crate) enum Wish {
     },
     /// After a move of one's own: invite those again who have not come in, for the how-manyth time. What is gathered are they.
     Reinvite(u8),
+    /// Those at these addresses cannot be reached: take them out and add them again. What is gathered are they.
+    Reach(Vec<Vec<u8>>),
     /// Tell an account that the group of so many moves at this handle is not followed. What is gathered is that account.
     NotFollowed(u64, [u8; 32]),
     /// Tell an account that it was taken out, in case it has not heard. What is gathered is that account.
@@ -87,6 +89,7 @@ impl Wish {
                 | Self::Rejoin
                 | Self::Readmit { .. }
                 | Self::Reinvite(_)
+                | Self::Reach(_)
                 | Self::NotFollowed(..)
                 | Self::TellGone
                 | Self::Look
@@ -118,7 +121,11 @@ impl Wish {
     pub(crate) const fn adds(&self) -> bool {
         matches!(
             self,
-            Self::Add | Self::AddDevice(_) | Self::Readmit { .. } | Self::Reinvite(_)
+            Self::Add
+                | Self::AddDevice(_)
+                | Self::Readmit { .. }
+                | Self::Reinvite(_)
+                | Self::Reach(_)
         )
     }
 

@@ -210,6 +210,7 @@ fn replies(number: u64, bytes: &[u8]) -> Vec<Content> {
         }),
         Content::Accepted(v1::Accepted {
             received_ms: number,
+            unreachable: vec![bytes.clone(), bytes.clone()],
         }),
         Content::Deliveries(v1::Deliveries::default()),
         Content::Supply(v1::Supply {

@@ -7,9 +7,11 @@ use keyfold_engine::view::Standing;
 use keyfold_engine::{Command, Event};
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
+use keyfold_wire::v1::RefusalCode;
+use keyfold_wire::v1::client_frame::Request as Body;
 
 use super::town::Town;
-use super::{MINUTE, copy, is_active, puts_back, talks_on, town};
+use super::{MINUTE, copy, is_active, puts_back, refusal, talks_on, town};
 
 #[test]
 fn who_was_removed_meanwhile_is_told_so() {
@@ -186,6 +188,36 @@ fn a_removed_device_goes_out_of_conversations_that_its_primary_comes_into_later(
         let devices: Vec<usize> = members.iter().map(|one| one.devices).collect();
         assert_eq!(devices, [1, 1], "{who:?}");
     }
+    talks_on(&mut town, &[ada, bo], club);
+}
+
+/// The directory has not heard yet that ada's laptop is removed, and hands out its key packages to bo, who adds ada once more.
+#[test]
+fn a_removed_device_that_somebody_adds_again_goes_out_again() {
+    let mut town = Town::new(32);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(ada, &Suite::ALL);
+    let club = town.creates_group(bo, "club", &[ada]);
+    town.passes(MINUTE * 5);
+    town.goes_offline(laptop);
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    town.people[ada.0].refuses = Some(Box::new(|body| {
+        matches!(body, Body::RemoveDevice(_)).then(|| refusal(RefusalCode::Busy))
+    }));
+    town.does(ada, Command::RemoveDevice { device }).unwrap();
+    town.passes(MINUTE);
+    let devices = |town: &Town, who| {
+        let members = town.shows(who, club).members.into_iter();
+        members.map(|one| one.devices).collect::<Vec<usize>>()
+    };
+    assert_eq!(devices(&town, bo), [1, 1]);
+    town.adds(bo, club, &[ada]);
+    town.passes(MINUTE);
+    for who in [ada, bo] {
+        assert_eq!(devices(&town, who), [1, 1], "{who:?}");
+    }
+    town.people[ada.0].refuses = None;
+    town.passes(MINUTE * 10);
     talks_on(&mut town, &[ada, bo], club);
 }
 

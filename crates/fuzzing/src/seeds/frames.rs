@@ -180,7 +180,10 @@ fn answers() -> Vec<(&'static str, Content)> {
         ("key-packages", Content::KeyPackages(packages)),
         (
             "accepted",
-            Content::Accepted(v1::Accepted { received_ms: 5 }),
+            Content::Accepted(v1::Accepted {
+                received_ms: 5,
+                unreachable: vec![vec![7; 62].into()],
+            }),
         ),
     ]
 }

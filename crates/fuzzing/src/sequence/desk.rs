@@ -184,6 +184,7 @@ impl Desk<'_> {
             Reply::Refused(refusal) => Content::Refused(refusal.refused(epoch)),
             Reply::Accepted(at) => Content::Accepted(v1::Accepted {
                 received_ms: at.instead_of(self.now.0),
+                ..v1::Accepted::default()
             }),
             Reply::Done(at) => Content::Done(v1::Done {
                 now_ms: at.instead_of(self.now.0),
@@ -233,6 +234,7 @@ impl Desk<'_> {
     fn right_reply(&mut self, body: &Body) -> Content {
         let accepted = Content::Accepted(v1::Accepted {
             received_ms: self.now.0,
+            ..v1::Accepted::default()
         });
         match body {
             Body::TakeAddresses(take) => self.fresh_addresses(take.count),

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use keyfold_wire::ids::{Epoch, Timestamp};
 use keyfold_wire::roster::{self, RosterKey};
+use keyfold_wire::v1::Accepted;
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::{limits, v1};
 use sha2::{Digest as _, Sha256};
@@ -20,6 +21,13 @@ use crate::request::{AnonymousRequest, Commit, Create, Grace, Probe, Send, Welco
 use crate::seal::{self, Target};
 use crate::store::operation::{Advance, Append, NewConversation, Welcomes};
 use crate::store::{Account, ConversationKey, OnceKey, Operation, Outcome, Store};
+
+/// An opened roster.
+struct Roster {
+    targets: Vec<Target>,
+    /// Whether there are addresses under a former key of the server, which lead nowhere.
+    strange: bool,
+}
 
 impl<S: Store, C: Clock> Core<S, C> {
     /// A request of somebody who has shown nothing but what is in it.
@@ -45,15 +53,15 @@ impl<S: Store, C: Clock> Core<S, C> {
                 let mut turn = lane.turn(Subject::from(&send)).await;
                 let outcome = self.send(&mut turn, send).await;
                 turn.over(&outcome, self.clock.now());
-                outcome.map(accepted)
+                outcome.map(Content::Accepted)
             }
             AnonymousRequest::Commit(commit) => {
                 let mut turn = lane.turn(Subject::from(&commit)).await;
                 let outcome = self.commit(&mut turn, commit).await;
                 turn.over(&outcome, self.clock.now());
-                outcome.map(accepted)
+                outcome.map(Content::Accepted)
             }
-            AnonymousRequest::Create(create) => self.create(create).await.map(accepted),
+            AnonymousRequest::Create(create) => self.create(create).await.map(Content::Accepted),
             AnonymousRequest::Probe(probe) => self.probe(&probe).await,
             AnonymousRequest::LookupHandle(typed) => {
                 let handle = Handle::parse(&typed).map_err(|_| Refusal::NotFound)?;
@@ -89,7 +97,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         refusal
     }
 
-    async fn send(&self, turn: &mut Turn<'_>, send: Send) -> Result<Timestamp, Refusal> {
+    async fn send(&self, turn: &mut Turn<'_>, send: Send) -> Result<Accepted, Refusal> {
         turn.may_go(self.clock.now())?;
         let key = ConversationKey::of(&send.handle);
         let once = OnceKey::new(&send.handle, &send.message_id, send.digest());
@@ -102,7 +110,7 @@ impl<S: Store, C: Clock> Core<S, C> {
             Ok(sealed) => sealed,
             Err(refusal) => return self.repeat_or(key, once, refusal).await,
         };
-        let targets = self.open(&send.roster_key, sealed)?;
+        let Roster { targets, strange } = self.open(&send.roster_key, sealed)?;
         let append = Append {
             key,
             conversation: conversation.id,
@@ -112,13 +120,13 @@ impl<S: Store, C: Clock> Core<S, C> {
             body: send.body,
             targets,
         };
-        appended(
-            self.store_in_turn(turn, Operation::Send(Box::new(append)))
-                .await?,
-        )
+        let outcome = self
+            .store_in_turn(turn, Operation::Send(Box::new(append)))
+            .await?;
+        self.accepted(outcome, strange, &send.roster_key, sealed)
     }
 
-    async fn commit(&self, turn: &mut Turn<'_>, commit: Commit) -> Result<Timestamp, Refusal> {
+    async fn commit(&self, turn: &mut Turn<'_>, commit: Commit) -> Result<Accepted, Refusal> {
         turn.may_go(self.clock.now())?;
         let key = ConversationKey::of(&commit.handle);
         let once = OnceKey::new(&commit.handle, &commit.message_id, commit.digest());
@@ -131,7 +139,7 @@ impl<S: Store, C: Clock> Core<S, C> {
             Ok(sealed) => sealed,
             Err(refusal) => return self.repeat_or(key, once, refusal).await,
         };
-        let targets = self.open(&commit.roster_key, sealed)?;
+        let Roster { targets, strange } = self.open(&commit.roster_key, sealed)?;
         let next_roster = self.seal(&commit.next_roster_key, &commit.next_roster)?;
         let check = v1::CommitCheck {
             roster_hash: copy(roster::hash(&commit.next_roster)),
@@ -152,10 +160,10 @@ impl<S: Store, C: Clock> Core<S, C> {
             welcomes: self.welcomes(commit.welcomes, commit.group_info)?,
             grace: commit.grace,
         };
-        appended(
-            self.store_in_turn(turn, Operation::Commit(Box::new(advance)))
-                .await?,
-        )
+        let outcome = self
+            .store_in_turn(turn, Operation::Commit(Box::new(advance)))
+            .await?;
+        self.accepted(outcome, strange, &commit.roster_key, sealed)
     }
 
     async fn probe(&self, probe: &Probe) -> Result<Content, Refusal> {
@@ -170,7 +178,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         Ok(self.done())
     }
 
-    async fn create(&self, create: Create) -> Result<Timestamp, Refusal> {
+    async fn create(&self, create: Create) -> Result<Accepted, Refusal> {
         let new = NewConversation {
             key: ConversationKey::of(&create.handle),
             once: OnceKey::new(&create.handle, &create.message_id, create.digest()),
@@ -178,7 +186,53 @@ impl<S: Store, C: Clock> Core<S, C> {
             roster: self.seal(&create.roster_key, &create.roster)?,
             welcomes: self.welcomes(create.welcomes, create.group_info)?,
         };
-        appended(self.store(Operation::Create(Box::new(new))).await?)
+        match self.store(Operation::Create(Box::new(new))).await? {
+            Outcome::Appended(appended) => Ok(accepted(appended.received)),
+            _ => Err(Refusal::Unavailable),
+        }
+    }
+
+    /// The answer to what was put into the mailboxes of a roster, in which there are `strange` addresses or not.
+    fn accepted(
+        &self,
+        outcome: Outcome,
+        strange: bool,
+        key: &RosterKey,
+        sealed: &Bytes,
+    ) -> Result<Accepted, Refusal> {
+        let Outcome::Appended(appended) = outcome else {
+            return Err(Refusal::Unavailable);
+        };
+        let none = appended.repeated || appended.missed.is_empty() && !strange;
+        let unreachable = if none {
+            Vec::new()
+        } else {
+            self.unreachable(key, sealed, &appended.missed)?
+        };
+        Ok(Accepted {
+            unreachable,
+            ..accepted(appended.received)
+        })
+    }
+
+    /// The first addresses of a roster that lead nowhere: under a former key of the server, or those of these targets.
+    fn unreachable(
+        &self,
+        key: &RosterKey,
+        sealed: &Bytes,
+        missed: &[usize],
+    ) -> Result<Vec<Bytes>, Refusal> {
+        let (mut found, mut place) = (Vec::new(), 0);
+        seal::open_roster(key, sealed, |address| {
+            let own = self.key.open(address).is_some();
+            let leads = own && !missed.contains(&place);
+            place += usize::from(own);
+            if !leads && found.len() < limits::MAX_UNREACHABLE {
+                found.push(Bytes::copy_from_slice(address));
+            }
+        })
+        .map_err(|_| Refusal::Forbidden)?;
+        Ok(found)
     }
 
     /// An exact repeat gets its first answer, whatever has become of the epoch since.
@@ -187,18 +241,22 @@ impl<S: Store, C: Clock> Core<S, C> {
         key: ConversationKey,
         once: OnceKey,
         refusal: Refusal,
-    ) -> Result<Timestamp, Refusal> {
-        self.store.accepted(key, once).await?.ok_or(refusal)
+    ) -> Result<Accepted, Refusal> {
+        let received = self.store.accepted(key, once).await?.ok_or(refusal)?;
+        Ok(accepted(received))
     }
 
-    fn open(&self, key: &RosterKey, sealed: &Bytes) -> Result<Vec<Target>, Refusal> {
-        let mut targets = Vec::with_capacity(sealed.len() / limits::MAX_ADDRESS + 2);
-        // An address under a former key of the server leads nowhere.
-        seal::open_roster(key, sealed, |address| {
-            targets.extend(self.key.open(address));
+    fn open(&self, key: &RosterKey, sealed: &Bytes) -> Result<Roster, Refusal> {
+        let mut roster = Roster {
+            targets: Vec::with_capacity(sealed.len() / limits::MAX_ADDRESS + 2),
+            strange: false,
+        };
+        seal::open_roster(key, sealed, |address| match self.key.open(address) {
+            Some(target) => roster.targets.push(target),
+            None => roster.strange = true,
         })
         .map_err(|_| Refusal::Forbidden)?;
-        Ok(targets)
+        Ok(roster)
     }
 
     /// Seals a roster, when each address in it is the server's own and in it once.
@@ -232,13 +290,6 @@ impl<S: Store, C: Clock> Core<S, C> {
     }
 }
 
-fn appended(outcome: Outcome) -> Result<Timestamp, Refusal> {
-    match outcome {
-        Outcome::Appended(appended) => Ok(appended.received),
-        _ => Err(Refusal::Unavailable),
-    }
-}
-
 fn found(account: Option<Account>) -> Result<Content, Refusal> {
     let account = account.ok_or(Refusal::NotFound)?;
     Ok(Content::Account(v1::Account {
@@ -249,10 +300,11 @@ fn found(account: Option<Account>) -> Result<Content, Refusal> {
     }))
 }
 
-fn accepted(received: Timestamp) -> Content {
-    Content::Accepted(v1::Accepted {
+fn accepted(received: Timestamp) -> Accepted {
+    Accepted {
         received_ms: received.0,
-    })
+        unreachable: Vec::new(),
+    }
 }
 
 fn copy(bytes: [u8; 32]) -> Bytes {

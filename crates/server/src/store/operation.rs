@@ -266,6 +266,8 @@ pub struct Appended {
     pub items: Vec<(MailboxId, v1::Item)>,
     /// How many went nowhere since their address leads nowhere any more.
     pub dropped: u64,
+    /// Which of the targets of the message these were, by their place among them.
+    pub missed: Vec<usize>,
     /// Whether it was accepted before.
     pub repeated: bool,
 }

@@ -59,8 +59,16 @@ impl<S: Store> Town<S> {
     }
 
     pub fn with(store: S, settings: Settings) -> Self {
+        Self::made(store, settings, AddressKey::new(1, &[42; 32]))
+    }
+
+    /// Under this address key.
+    pub fn under(store: S, key: AddressKey) -> Self {
+        Self::made(store, Settings::default(), key)
+    }
+
+    fn made(store: S, settings: Settings, key: AddressKey) -> Self {
         let clock = ManualClock::at(START);
-        let key = AddressKey::new(1, &[42; 32]);
         let (core, committer) = Core::new(store, clock.clone(), key, settings);
         tokio::spawn(committer.run());
         Self { core, clock }

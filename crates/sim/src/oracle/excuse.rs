@@ -163,6 +163,46 @@ impl Oracle {
         }
     }
 
+    /// It goes on elsewhere: what it had lost its place in it does not read any more.
+    pub(super) fn leaves_place_behind(
+        &mut self,
+        device: usize,
+        conversation: ConversationId,
+        now: u64,
+    ) {
+        let key = (device, conversation);
+        let places = self.places_lost.get(&key).into_iter().flatten();
+        if places.into_iter().any(|span| span.to == u64::MAX) {
+            self.left_behind.entry(key).or_default().push(now);
+        }
+    }
+
+    /// Whether a device had lost its place where this was said, and was at another one by then.
+    fn had_left_behind(
+        &self,
+        device: usize,
+        conversation: ConversationId,
+        placed: &Placed,
+    ) -> bool {
+        let left = self.left_behind.get(&(device, conversation));
+        let mut left = left.into_iter().flatten();
+        let Some(since) = self.first_in(device, &placed.handle) else {
+            return false;
+        };
+        // Where it was by then it had come later.
+        let others: BTreeSet<&Handle> = (self.shows_in.iter())
+            .filter(|((_, handle), talk)| **talk == conversation && *handle != placed.handle)
+            .map(|((_, handle), _)| handle)
+            .collect();
+        left.any(|at| {
+            *at <= placed.at
+                && others.iter().any(|handle| {
+                    let came = self.first_in(device, handle);
+                    came.is_some_and(|came| since < came && came <= *at)
+                })
+        })
+    }
+
     pub(super) fn moves_about(
         &mut self,
         device: usize,
@@ -173,15 +213,18 @@ impl Oracle {
         about.push(event);
     }
 
-    /// In which groups each device shows anything.
-    pub(super) fn shown_of(&self, screens: &[Screen]) -> BTreeSet<(usize, Handle)> {
+    /// In which groups each device shows anything; `alone`: that was said nowhere else.
+    pub(super) fn shown_of(&self, screens: &[Screen], alone: bool) -> BTreeSet<(usize, Handle)> {
         let shown = screens.iter().flat_map(|screen| {
             let ids = screen.shown.iter().map(|(id, _)| id);
             ids.map(|id| (screen.device, self.said.get(id)))
         });
         let placed = shown.flat_map(|(device, said)| {
             let places = said.into_iter().flat_map(|said| self.places_of(said));
-            places.map(move |placed| (device, placed.handle.clone()))
+            let handles: BTreeSet<&Handle> = places.map(|placed| &placed.handle).collect();
+            let counts = !alone || handles.len() == 1;
+            let handles = handles.into_iter().filter(move |_| counts);
+            handles.map(move |handle| (device, handle.clone()))
         });
         placed.collect()
     }
@@ -225,7 +268,7 @@ impl Oracle {
     }
 
     /// Something befell the world after which conversations move and devices are let in again, with a line that says why.
-    pub(super) fn came_apart(&self) -> bool {
+    pub(crate) fn came_apart(&self) -> bool {
         !(self.restored.is_empty()
             && self.clones.is_empty()
             && self.server_restored.is_empty()
@@ -264,10 +307,13 @@ impl Oracle {
         } else {
             let talk = said.conversation;
             let lost = self.had_lost_its_place(device.number, talk, placed.at)
+                || self.had_left_behind(device.number, talk, placed)
                 || self.was_said_astray(said, placed, device.number);
             let out = self.was_out_of(device.number, talk, placed.at);
             let of_server = || self.excuse_of_server([device.number, said.device], talk, placed);
+            let copied = self.was_for_a_copy(device.number, talk, placed);
             self.excuse_of_device(device.number, talk, placed.at)
+                .or_else(|| copied.then_some(Excuse::DeviceCloned))
                 .or_else(|| lost.then_some(Excuse::PlaceLost))
                 .or_else(|| out.then_some(Excuse::Out))
                 .or_else(of_server)
@@ -333,6 +379,38 @@ impl Oracle {
                     || self.was_not_back(device, conversation, *one, at)
             })
             .then_some(Excuse::DeviceRestored)
+    }
+
+    /// Whether a device was invited to a conversation while there were two of it, or only the other one was at this place, and it has not
+    /// come in since.
+    fn was_for_a_copy(&self, device: usize, conversation: ConversationId, placed: &Placed) -> bool {
+        let of_pair = self.clones.iter().filter(|one| one.pair.contains(&device));
+        let entered = self.entered.get(&(device, conversation));
+        let came_in = |since: u64| {
+            let mut entered = entered.into_iter().flatten();
+            entered.any(|own| (since..=placed.at).contains(own))
+        };
+        let place = |who: usize| (who, placed.handle.clone());
+        of_pair.into_iter().any(|clones| {
+            let invited = self.first_in(device, &placed.handle);
+            let mut others = clones.pair.into_iter().filter(|one| *one != device);
+            invited.is_some_and(|since| clones.were_both(since) && !came_in(since))
+                || !self.shows_alone.contains(&place(device))
+                    && others.any(|other| {
+                        self.shows_alone.contains(&place(other))
+                            || self.shows_in.contains_key(&place(other))
+                    })
+        })
+    }
+
+    /// When the server first had a device in a roster of this place.
+    fn first_in(&self, device: usize, handle: &Handle) -> Option<u64> {
+        let epochs = self
+            .rosters
+            .range((handle.clone(), 0)..=(handle.clone(), u64::MAX));
+        let rosters = epochs.flat_map(|(_, rosters)| rosters);
+        let with = rosters.filter(|entered| entered.members.contains(&device));
+        with.map(|entered| entered.at).min()
     }
 
     /// Whether a device had come into a conversation after the copy that it went on from, and was not in it again.

@@ -66,6 +66,9 @@ impl Oracle {
                     self.moves_about(device, *conversation, (now, true));
                 }
                 Event::Back(conversation) | Event::Moved(conversation) => {
+                    if matches!(event, Event::Moved(_)) {
+                        self.leaves_place_behind(device, *conversation, now);
+                    }
                     self.has_its_place(device, *conversation, now);
                     self.moves_about(device, *conversation, (now, false));
                 }
@@ -264,7 +267,7 @@ impl Oracle {
         match body {
             Body::Create(create) => {
                 self.created += 1;
-                self.enters(server, &create.handle, create.epoch, &create.roster);
+                self.enters(server, (&create.handle, create.epoch), &create.roster, at);
             }
             Body::Commit(commit) => {
                 let next = commit.epoch + 1;
@@ -275,7 +278,7 @@ impl Oracle {
                     at,
                 };
                 self.moves(&commit.handle, commit.epoch, moved);
-                self.enters(server, &commit.handle, next, &commit.next_roster);
+                self.enters(server, (&commit.handle, next), &commit.next_roster, at);
             }
             Body::Send(send) => {
                 let order = self.placed.len() as u64;
@@ -320,13 +323,19 @@ impl Oracle {
         }
     }
 
-    fn enters(&mut self, server: &Server, handle: &[u8], epoch: u64, roster: &[bytes::Bytes]) {
+    fn enters(
+        &mut self,
+        server: &Server,
+        (handle, epoch): (&[u8], u64),
+        roster: &[bytes::Bytes],
+        at: u64,
+    ) {
         let boxes = roster
             .iter()
             .filter_map(|address| self.boxes.get(&server.mailbox_of(address)?));
         let members = boxes.flatten().copied().collect();
         let order = self.accepted as u64;
-        let entered = Entered { members, order };
+        let entered = Entered { members, order, at };
         let rosters = self.rosters.entry((handle.to_vec(), epoch)).or_default();
         if !rosters
             .iter()

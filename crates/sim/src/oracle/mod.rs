@@ -176,6 +176,8 @@ pub(crate) struct Oracle {
     lives: BTreeMap<usize, usize>,
     /// From when to when a device had lost its place in a conversation.
     places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
+    /// When a device that had lost its place in a conversation went on at another one.
+    left_behind: HashMap<(usize, ConversationId), Vec<u64>>,
     /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.
     moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// When a device said that it was out of a conversation (`true`), or in it.
@@ -184,6 +186,8 @@ pub(crate) struct Oracle {
     entered: HashMap<(usize, ConversationId), Vec<u64>>,
     /// In which groups each device shows anything.
     shows: BTreeSet<(usize, Handle)>,
+    /// The same by what was said in one group alone.
+    shows_alone: BTreeSet<(usize, Handle)>,
     clones: Vec<Clones>,
     /// Devices that the server would not greet any more, by when they heard so.
     turned_away: BTreeMap<usize, u64>,
@@ -224,7 +228,8 @@ impl Oracle {
             self.told
                 .extend(told.map(|why| (screen.device, why.clone())));
         }
-        self.shows = self.shown_of(&screens);
+        self.shows = self.shown_of(&screens, false);
+        self.shows_alone = self.shown_of(&screens, true);
         let mut found = Found::new();
         let mut note = |check: Check, words: Vec<String>| {
             found.extend(words.into_iter().map(|words| (check, words)));

@@ -34,6 +34,7 @@ pub(super) struct Entered {
     pub(super) members: BTreeSet<usize>,
     /// Requests that the server had accepted by then, this one included.
     pub(super) order: u64,
+    pub(super) at: u64,
 }
 
 /// What there was before devices and the server were put back.

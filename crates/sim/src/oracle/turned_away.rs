@@ -13,6 +13,13 @@ pub(super) struct Clones {
     pub(super) until: u64,
 }
 
+impl Clones {
+    /// Whether both were in use then, or what was said then came to one of them.
+    pub(super) fn were_both(&self, at: u64) -> bool {
+        (self.from..=self.until.saturating_add(DELAY)).contains(&at)
+    }
+}
+
 impl Oracle {
     /// Two devices have one state.
     pub(crate) fn are_clones(&mut self, [original, copy]: [usize; 2], now: u64) {
@@ -38,8 +45,8 @@ impl Oracle {
     /// Whether two copies of a device were in use then, or it was one that was turned away.
     pub(super) fn was_doubled(&self, device: usize, at: u64) -> bool {
         let mut clones = self.clones.iter().filter(|one| one.pair.contains(&device));
-        let both = |one: &Clones| (one.from..=one.until.saturating_add(DELAY)).contains(&at);
-        self.is_copied(device) && self.was_turned_away(device, at) || clones.any(both)
+        self.is_copied(device) && self.was_turned_away(device, at)
+            || clones.any(|one| one.were_both(at))
     }
 
     /// Whether a device was turned away by then, or what was under way then would have reached it afterwards.

@@ -1,6 +1,7 @@
 //! Last words: once all is at rest, somebody says something in each conversation.
 //!
-//! What came apart has found together by then, so these texts are judged without the excuses of others.
+//! What came apart has found together by then, so these texts are judged without the excuses of others. Where something was put back, some words
+//! come before them: whoever is a member and does not know of it comes in when somebody speaks, and once more.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,23 @@ use super::World;
 
 /// Minutes that they have to come to everybody.
 const TIME: u64 = 5 * 60_000;
+/// Minutes between the words before.
+const PAUSE: u64 = 3 * 60_000;
 /// Beside one device in each conversation one in so many of the others speaks.
 const OTHERS: usize = 3;
 
 impl World {
     pub(super) fn says_last_words(&mut self) {
+        if self.oracle.came_apart() {
+            for round in 0..2 {
+                for (number, (conversation, speakers)) in self.speakers().into_iter().enumerate() {
+                    let text = format!("is everybody there? {number}, {round}");
+                    self.says(speakers[0], conversation, &text, false);
+                }
+                let end = self.now() + PAUSE;
+                self.happens_until(end);
+            }
+        }
         self.oracle.hears_last_words();
         let turn = usize::try_from(self.script.seed % 1_000).unwrap();
         for (number, (conversation, speakers)) in self.speakers().into_iter().enumerate() {

@@ -142,8 +142,10 @@ impl State {
             received: now,
             ..Appended::default()
         };
-        for target in &append.targets {
-            self.put(*target, content.clone(), &mut appended);
+        for (place, target) in append.targets.iter().enumerate() {
+            if !self.put(*target, content.clone(), &mut appended) {
+                appended.missed.push(place);
+            }
         }
         appended
     }
@@ -158,11 +160,12 @@ impl State {
         }
     }
 
-    fn put(&mut self, target: Target, content: Content, appended: &mut Appended) {
+    /// `false`: the address leads nowhere any more.
+    fn put(&mut self, target: Target, content: Content, appended: &mut Appended) -> bool {
         let mailbox = self.mailboxes.get_mut(&target.mailbox);
         let Some(mailbox) = mailbox.filter(|one| !one.revoked.contains(&target.serial.0)) else {
             appended.dropped += 1;
-            return;
+            return false;
         };
         mailbox.newest = next_number(mailbox.newest, appended.received);
         let item = v1::Item {
@@ -173,6 +176,7 @@ impl State {
         };
         mailbox.items.insert(mailbox.newest, item.clone());
         appended.items.push((target.mailbox, item));
+        true
     }
 
     /// Whether more is left.

@@ -228,9 +228,10 @@ impl Writer {
             commit: check.cloned(),
         };
         let mut body = None;
-        for target in &append.targets {
+        for (place, target) in append.targets.iter().enumerate() {
             let Some((row, sequence)) = self.next_place(*target, now)? else {
                 appended.dropped += 1;
+                appended.missed.push(place);
                 continue;
             };
             let body = match body {

@@ -1,0 +1,135 @@
+//! Whoever is a member by others' reckoning and does not know of it comes in when somebody speaks.
+
+use std::time::Duration;
+
+use keyfold_engine::limits::{REACH_AFTER, REACH_AGAIN, UPDATE_AFTER_JOIN};
+use keyfold_engine::view::Standing;
+use keyfold_engine::{Command, Event};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::ConversationId;
+use keyfold_wire::v1::RefusalCode;
+use keyfold_wire::v1::client_frame::Request as Body;
+
+use super::town::{Town, Who};
+use super::{MINUTE, copy, is_active, puts_back, refusal, talks_on};
+
+fn knows(town: &Town, who: Who, conversation: ConversationId) -> bool {
+    let engine = &town.people[who.0].engine;
+    engine.conversation(conversation).unwrap().is_some()
+}
+
+/// By the first word his device learns that somebody thinks it is there, and says that the address leads nowhere; whoever says the next
+/// hears of that.
+fn speaks_twice(town: &mut Town, who: Who, conversation: ConversationId) {
+    town.says(who, conversation, "where is bo?");
+    town.settles();
+    town.says(who, conversation, "he does not answer");
+    town.passes(REACH_AFTER * 2 + MINUTE);
+}
+
+/// Bo has come in, under the address of a key package or one of his own, when he is put back to before that.
+#[test]
+fn who_was_put_back_to_before_a_conversation_comes_into_it_when_somebody_speaks() {
+    for stays in [Duration::from_secs(1), UPDATE_AFTER_JOIN * 4] {
+        let mut town = Town::on_disk(40);
+        let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+        let copy = copy(&town, bo, "copy.db");
+        let club = town.creates_group(ada, "club", &[bo, cy]);
+        town.says(ada, club, "welcome");
+        town.passes(stays);
+        assert_eq!(town.reads(bo, club), ["welcome"]);
+        puts_back(&mut town, bo, &copy);
+        town.passes(MINUTE);
+        assert!(!knows(&town, bo, club));
+        town.says(ada, club, "where is bo?");
+        town.settles();
+        town.says(cy, club, "he does not answer");
+        town.passes(REACH_AFTER * 2 + MINUTE);
+        assert!(knows(&town, bo, club));
+        assert!(town.reads(bo, club).is_empty());
+        talks_on(&mut town, &[ada, bo, cy], club);
+    }
+}
+
+/// A copy of bo's device has taken the invitation from the mailbox, and was turned away.
+#[test]
+fn what_only_a_copy_of_a_device_has_come_into_comes_to_the_other_when_somebody_speaks() {
+    let mut town = Town::on_disk(41);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let copy = copy(&town, bo, "copy.db");
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(MINUTE);
+    let twin = town.newcomer();
+    puts_back(&mut town, twin, &copy);
+    town.goes_offline(bo);
+    town.comes_back(twin);
+    town.passes(MINUTE * 5);
+    assert!(town.events(twin).contains(&Event::RolledBack));
+    assert!(!knows(&town, twin, club));
+    speaks_twice(&mut town, cy, club);
+    talks_on(&mut town, &[ada, twin, cy], club);
+}
+
+/// The server has lost that bo left, and that his address leads nowhere; his device says so again.
+#[test]
+fn who_left_unheard_is_a_member_again_for_all_or_for_none() {
+    let mut town = Town::on_disk(42);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(MINUTE * 5);
+    for who in [ada, cy] {
+        town.goes_offline(who);
+    }
+    let backup = town.store.backup();
+    let leave = Command::Leave { conversation: club };
+    town.does(bo, leave).unwrap();
+    town.passes(MINUTE);
+    assert_eq!(town.shows(bo, club).standing, Standing::Left);
+    town.puts_server_back(&backup);
+    for who in [ada, bo, cy] {
+        town.comes_back(who);
+    }
+    town.passes(MINUTE * 10);
+    speaks_twice(&mut town, ada, club);
+    assert_eq!(
+        is_active(&town, bo, club),
+        town.members(ada, club).contains(&"bo".to_owned())
+    );
+    talks_on(&mut town, &[ada, bo, cy], club);
+}
+
+/// Bo's laptop is gone from the directory, and his phone cannot take it out of the group yet: there is no key package to be had.
+#[test]
+fn who_cannot_be_invited_again_is_not_asked_for_with_each_word() {
+    let mut town = Town::new(43);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.passes(MINUTE * 5);
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    town.people[bo.0].refuses = Some(Box::new(|body| {
+        matches!(body, Body::Commit(_)).then(|| refusal(RefusalCode::Busy))
+    }));
+    town.does(bo, Command::RemoveDevice { device }).unwrap();
+    town.passes(MINUTE);
+    assert!(town.events(laptop).contains(&Event::DeviceRemoved));
+    let fetches = |town: &Town| {
+        let asked = town.people[ada.0].asked.iter();
+        asked
+            .filter(|body| matches!(body, Body::FetchKeyPackages(_)))
+            .count()
+    };
+    let before = fetches(&town);
+    let words = REACH_AGAIN.as_secs() / 30;
+    for number in 0..words {
+        town.says(ada, club, &number.to_string());
+        town.passes(Duration::from_secs(30));
+    }
+    assert_eq!(fetches(&town), before + 1);
+    town.says(ada, club, "still there?");
+    town.passes(REACH_AFTER * 2 + MINUTE);
+    assert_eq!(fetches(&town), before + 2);
+    town.people[bo.0].refuses = None;
+    town.passes(MINUTE * 10);
+    talks_on(&mut town, &[ada, bo], club);
+}
