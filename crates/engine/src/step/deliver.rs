@@ -79,7 +79,7 @@ impl Step<'_> {
                     return self.without_conversation(serial, item);
                 };
                 let Some(mut loaded) = self.take(row)? else {
-                    return Ok(Fate::Dropped);
+                    return self.disown(serial);
                 };
                 let fate = self.message(&mut loaded, message, at)?;
                 if fate == Fate::Parked {

@@ -176,6 +176,11 @@ impl Step<'_> {
         for row in conversation::active(self.tx)? {
             let mut loaded = self.expect(row)?;
             loaded.change().serial = None;
+            // Some may lead here after all: in key packages that the server hands out again.
+            for serial in address::of(self.tx, row)? {
+                address::remove(self.tx, serial)?;
+                self.memory.serials.remove(&serial);
+            }
             self.lose_place(&mut loaded, SERVER_ROLLED_BACK.to_owned())?;
             self.put(loaded);
         }

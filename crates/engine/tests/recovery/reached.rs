@@ -133,3 +133,25 @@ fn who_cannot_be_invited_again_is_not_asked_for_with_each_word() {
     town.passes(MINUTE * 10);
     talks_on(&mut town, &[ada, bo], club);
 }
+
+/// The server was put back while ada is away, and hands out a key package of hers again by which she has come into another group.
+#[test]
+fn who_is_invited_by_a_used_key_package_comes_in_when_somebody_speaks() {
+    for stays in [Duration::from_secs(1), UPDATE_AFTER_JOIN * 4] {
+        let mut town = Town::new(44);
+        let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+        town.passes(MINUTE);
+        let backup = town.store.backup();
+        town.creates_group(bo, "first", &[ada]);
+        town.passes(stays);
+        town.goes_offline(ada);
+        town.puts_server_back(&backup);
+        let second = town.creates_group(cy, "second", &[ada]);
+        town.passes(MINUTE);
+        town.comes_back(ada);
+        town.passes(MINUTE * 10);
+        assert!(!knows(&town, ada, second));
+        speaks_twice(&mut town, cy, second);
+        talks_on(&mut town, &[ada, cy], second);
+    }
+}

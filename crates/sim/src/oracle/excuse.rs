@@ -310,7 +310,11 @@ impl Oracle {
                 || self.had_left_behind(device.number, talk, placed)
                 || self.was_said_astray(said, placed, device.number);
             let out = self.was_out_of(device.number, talk, placed.at);
-            let of_server = || self.excuse_of_server([device.number, said.device], talk, placed);
+            let in_vain = self.was_invited_in_vain(device, talk, placed);
+            let of_server = || {
+                let of_server = self.excuse_of_server([device.number, said.device], talk, placed);
+                of_server.or_else(|| in_vain.then_some(Excuse::ServerRestored))
+            };
             let copied = self.was_for_a_copy(device.number, talk, placed);
             self.excuse_of_device(device.number, talk, placed.at)
                 .or_else(|| copied.then_some(Excuse::DeviceCloned))
@@ -401,6 +405,27 @@ impl Oracle {
                             || self.shows_in.contains_key(&place(other))
                     })
         })
+    }
+
+    /// Whether a device was invited to this place by a key package that a server which was put back had handed out before, and has not come
+    /// in since.
+    fn was_invited_in_vain(
+        &self,
+        device: &Device,
+        conversation: ConversationId,
+        placed: &Placed,
+    ) -> bool {
+        let Some(invited) = self.first_in(device.number, &placed.handle) else {
+            return false;
+        };
+        let id = device.id.map(|id| id.as_bytes().to_vec());
+        let again = id.and_then(|id| self.handed_again.get(&id));
+        let mut again = again.into_iter().flatten();
+        let entered = self.entered.get(&(device.number, conversation));
+        let mut entered = entered.into_iter().flatten();
+        !self.server_restored.is_empty()
+            && again.any(|at| *at <= invited)
+            && !entered.any(|at| (invited..=placed.at).contains(at))
     }
 
     /// When the server first had a device in a roster of this place.

@@ -255,6 +255,11 @@ impl Oracle {
         if let Content::KeyPackages(packages) = answer {
             for one in &packages.devices {
                 *self.handed_out.entry(one.device.to_vec()).or_default() += 1;
+                let used = !self.packages.insert(one.key_package.to_vec());
+                if used && !one.last_resort {
+                    let again = self.handed_again.entry(one.device.to_vec()).or_default();
+                    again.push(at);
+                }
             }
         }
         if matches!(body, Body::ReplaceToken(_)) {

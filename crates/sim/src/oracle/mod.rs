@@ -19,7 +19,7 @@ mod screen;
 mod texts;
 mod turned_away;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{ConversationId, MailboxId};
@@ -176,6 +176,10 @@ pub(crate) struct Oracle {
     lives: BTreeMap<usize, usize>,
     /// From when to when a device had lost its place in a conversation.
     places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
+    /// Key packages that the server has handed out.
+    packages: HashSet<Vec<u8>>,
+    /// When it handed out a one-time one of a device that it had handed out before.
+    handed_again: HashMap<Vec<u8>, Vec<u64>>,
     /// When a device that had lost its place in a conversation went on at another one.
     left_behind: HashMap<(usize, ConversationId), Vec<u64>>,
     /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.
