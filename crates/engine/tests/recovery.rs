@@ -14,6 +14,8 @@ mod parting;
 #[path = "recovery/server.rs"]
 mod server;
 mod town;
+#[path = "recovery/unknown.rs"]
+mod unknown;
 
 use std::time::Duration;
 

@@ -294,7 +294,9 @@ impl Oracle {
         let never = !self.first_greeted.contains_key(&device.number);
         let unlinked = device.unlinked
             && (never || at >= self.last_up_to_date(device.number, device.unlinked_at));
-        unlinked || !self.is_copied(device.number) && self.was_turned_away(device.number, at)
+        let away =
+            self.was_turned_away(device.number, at) || never && self.is_turned_away(device.number);
+        unlinked || away && !self.is_copied(device.number)
     }
 
     fn was_away(&self, device: usize, at: u64) -> bool {

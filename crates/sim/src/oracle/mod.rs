@@ -29,7 +29,7 @@ pub use excuse::Excuse;
 use excuse::{PutBack, Span};
 pub(crate) use past::{Carried, Moved, reads};
 use past::{Entered, Past};
-use rest::at_rest;
+use rest::{at_rest, given_up};
 use screen::Screen;
 use turned_away::Clones;
 
@@ -230,7 +230,9 @@ impl Oracle {
             found.extend(words.into_iter().map(|words| (check, words)));
         };
         for (screen, device) in screens.iter().zip(devices) {
-            if !self.is_turned_away(device.number) {
+            if self.is_turned_away(device.number) {
+                note(Check::Rest, given_up(device));
+            } else {
                 note(Check::Rest, at_rest(screen, device, self.came_apart()));
             }
         }
