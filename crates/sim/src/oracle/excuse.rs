@@ -26,7 +26,7 @@ pub enum Excuse {
     /// Two devices went on from one state.
     DeviceCloned,
     /// The device had lost its place in the conversation, for others had gone on elsewhere, and was not back yet; or it was said at a
-    /// place that this device never was at, by one that then lost it.
+    /// place that this device never was at, by one that then lost it, or where it had lost its place before it went on elsewhere.
     PlaceLost,
     /// Its person had been taken out where the conversation goes on, when it was said at a place that was left.
     Out,
@@ -264,7 +264,8 @@ impl Oracle {
         } else {
             let talk = said.conversation;
             let lost = self.had_lost_its_place(device.number, talk, placed.at)
-                || self.was_said_astray(said, placed, device.number);
+                || self.was_said_astray(said, placed, device.number)
+                || self.was_left_behind(said, placed, device.number);
             let out = self.was_out_of(device.number, talk, placed.at);
             let of_server = || self.excuse_of_server([device.number, said.device], talk, placed);
             self.excuse_of_device(device.number, talk, placed.at)

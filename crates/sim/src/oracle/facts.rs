@@ -60,6 +60,7 @@ impl Oracle {
                 Event::CaughtUp => self.catches_up(device, now),
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);
+                    self.loses_group(&devices[device], *conversation, now);
                     self.moves_about(device, *conversation, (now, true));
                 }
                 Event::Removed(conversation) => {
@@ -67,6 +68,7 @@ impl Oracle {
                 }
                 Event::Back(conversation) | Event::Moved(conversation) => {
                     self.has_its_place(device, *conversation, now);
+                    self.finds_group(&devices[device], *conversation, now);
                     self.moves_about(device, *conversation, (now, false));
                 }
                 _ => {}

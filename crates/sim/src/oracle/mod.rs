@@ -11,6 +11,7 @@ mod gaps;
 pub(crate) mod growth;
 mod history;
 mod last;
+mod left_behind;
 mod noticed;
 mod order;
 mod past;
@@ -27,6 +28,7 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 use crate::device::Device;
 pub use excuse::Excuse;
 use excuse::{PutBack, Span};
+use left_behind::LeftBehind;
 pub(crate) use past::{Carried, Moved, reads};
 use past::{Entered, Past};
 use rest::{at_rest, given_up};
@@ -176,6 +178,8 @@ pub(crate) struct Oracle {
     lives: BTreeMap<usize, usize>,
     /// From when to when a device had lost its place in a conversation.
     places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
+    /// In which groups that was.
+    left_behind: HashMap<(usize, ConversationId), Vec<LeftBehind>>,
     /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.
     moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// When a device said that it was out of a conversation (`true`), or in it.
