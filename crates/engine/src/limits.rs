@@ -160,9 +160,9 @@ pub const REACH_AGAIN: Duration = Duration::from_mins(10);
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 
-/// For so long after it was linked a device that the server does not know says nothing of having been removed: both are at hand then, and
-/// the request that adds it is mostly there at once.
-pub const LINK_PATIENCE: Duration = Duration::from_mins(30);
+/// For so long a device that the server does not know keeps what waits on it, and, when it was never greeted, says nothing of having been
+/// removed: the request that adds it, or adds it again to a server that was put back, is mostly there sooner.
+pub const UNKNOWN_PATIENCE: Duration = Duration::from_mins(30);
 
 /// Of so many devices, the last, that a person has removed, it is remembered: each is taken out of conversations that this device comes into
 /// only later. Far more than anybody removes while another of their devices is away.

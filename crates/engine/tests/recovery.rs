@@ -16,6 +16,8 @@ mod reached;
 #[path = "recovery/server.rs"]
 mod server;
 mod town;
+#[path = "recovery/unknown.rs"]
+mod unknown;
 
 use std::time::Duration;
 

@@ -66,6 +66,8 @@ pub(crate) struct Device {
     pub(crate) unlinked: bool,
     /// When that was, or will never be.
     pub(crate) unlinked_at: u64,
+    /// The primary device on which that was asked for.
+    pub(crate) unlinked_on: Option<usize>,
     /// Ticks at one and the same moment.
     pub(crate) ticks: (u64, u32),
 }
@@ -96,6 +98,7 @@ impl Device {
             skew,
             unlinked: false,
             unlinked_at: u64::MAX,
+            unlinked_on: None,
             ticks: (0, 0),
         }
     }

@@ -64,7 +64,6 @@ impl Step<'_> {
             return Ok(Err(Complaint::Link("it is for another device".to_owned())));
         }
         setting::put(self.tx, Setting::Registered, &[1])?;
-        setting::put(self.tx, Setting::LinkedAt, &self.now.0.to_be_bytes())?;
         self.keep_device(&keys, &token, encoded)?;
         Ok(Ok(Answer::Taken))
     }

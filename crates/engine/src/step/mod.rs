@@ -30,6 +30,7 @@ mod schedule;
 mod send;
 mod supply;
 mod twins;
+mod unknown;
 
 use std::collections::BTreeSet;
 

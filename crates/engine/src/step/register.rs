@@ -4,7 +4,6 @@ use keyfold_protocol::identity::{
     AccountKey, CertificateRequest, DeviceKeys, DeviceToken, RecoveryKey, Registration,
 };
 use keyfold_protocol::suite::Suite;
-use keyfold_wire::ids::Timestamp;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::{Message as _, v1};
 
@@ -13,7 +12,7 @@ use super::command::{Answered, normal_form};
 use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::identity::Identity;
-use crate::limits::{CERTIFICATE_LIFETIME, LINK_PATIENCE};
+use crate::limits::CERTIFICATE_LIFETIME;
 use crate::outcome::{Event, Failure};
 use crate::table::contact;
 use crate::table::setting::{self, Setting};
@@ -107,6 +106,7 @@ impl Step<'_> {
             setting::remove(self.tx, Setting::RegisteringAgain)?;
             self.tell(Event::Registered);
         }
+        self.is_known()?;
         self.compare_memories(greeting)?;
         self.restock(&greeting.supply.clone().unwrap_or_default())
     }
@@ -131,16 +131,6 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whether this device was linked not long ago, and has never been greeted: the request by which its account adds it may still be under
-    /// way.
-    fn is_awaited(&self) -> Result<bool, Fault> {
-        let linked = setting::get(self.tx, Setting::LinkedAt)?;
-        let linked = linked.and_then(|at| at.as_slice().try_into().ok());
-        let linked = linked.map(|at| Timestamp(u64::from_be_bytes(at)));
-        let is_new = linked.is_some_and(|at| self.now < at.after(LINK_PATIENCE));
-        Ok(is_new && setting::get(self.tx, Setting::Mailbox)?.is_none())
-    }
-
     /// The server would not greet this device.
     pub(super) fn turned_away(&mut self, refused: &v1::Refused) -> Result<(), Fault> {
         let registered = self
@@ -153,15 +143,15 @@ impl Step<'_> {
             RefusalCode::Unauthenticated if registered => {
                 // The answer to the request for a new token may have been lost: then the new one opens. And a server that was put
                 // back to an earlier state may not know the account yet.
-                let goes_on =
-                    self.try_other_token()? || self.register_again()? || self.is_awaited()?;
-                self.events
-                    .extend((!goes_on).then_some(Event::DeviceRemoved));
+                let goes_on = self.try_other_token()? || self.register_again()?;
+                if !goes_on {
+                    self.is_unknown()?;
+                }
             }
             _ if again => {
                 self.set_registered(true)?;
                 setting::remove(self.tx, Setting::RegisteringAgain)?;
-                self.tell(Event::DeviceRemoved);
+                self.is_unknown()?;
             }
             code if !registered => {
                 let failure = Failure::Server(super::reply::words(code).to_owned());

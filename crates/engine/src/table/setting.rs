@@ -25,8 +25,8 @@ pub(crate) enum Setting {
     RegisteringAgain,
     /// The server has answered.
     Registered,
-    /// When this device was linked (Unix time in milliseconds, u64 big endian).
-    LinkedAt,
+    /// Since when the server has not known this device (Unix time in milliseconds, u64 big endian); nothing while it does.
+    UnknownSince,
     /// The devices of this account that this one has removed, the newest last, 16 bytes each.
     RemovedDevices,
     /// When certificates that come to their end were last seen to (Unix time in milliseconds, u64 big endian).
@@ -48,7 +48,7 @@ impl Setting {
             Self::OtherToken => "other_token",
             Self::Certificate => "certificate",
             Self::CertificatesSeen => "certificates_seen",
-            Self::LinkedAt => "linked_at",
+            Self::UnknownSince => "unknown_since",
             Self::RemovedDevices => "removed_devices",
             Self::Registration => "registration",
             Self::RegisteringAgain => "registering_again",

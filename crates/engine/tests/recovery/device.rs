@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyfold_engine::limits::LINK_PATIENCE;
+use keyfold_engine::limits::UNKNOWN_PATIENCE;
 use keyfold_engine::view::What;
 use keyfold_engine::{Command, Event, Input};
 use keyfold_wire::v1;
@@ -182,7 +182,7 @@ fn a_device_that_was_just_linked_is_not_said_to_be_removed_while_its_request_is_
         town.settles();
         town.events(laptop).contains(&Event::DeviceRemoved)
     };
-    town.passes(LINK_PATIENCE.saturating_sub(MINUTE));
+    town.passes(UNKNOWN_PATIENCE.saturating_sub(MINUTE));
     assert!(!looks(&mut town));
     town.passes(MINUTE * 2);
     assert!(looks(&mut town));

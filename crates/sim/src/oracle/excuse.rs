@@ -26,7 +26,7 @@ pub enum Excuse {
     /// Two devices went on from one state.
     DeviceCloned,
     /// The device had lost its place in the conversation, for others had gone on elsewhere, and was not back yet; or it was said at a
-    /// place that this device never was at, by one that then lost it.
+    /// place that this device never was at, by one that then lost it, or where it had lost its place before it went on elsewhere.
     PlaceLost,
     /// Its person had been taken out where the conversation goes on, when it was said at a place that was left.
     Out,
@@ -163,46 +163,6 @@ impl Oracle {
         }
     }
 
-    /// It goes on elsewhere: what it had lost its place in it does not read any more.
-    pub(super) fn leaves_place_behind(
-        &mut self,
-        device: usize,
-        conversation: ConversationId,
-        now: u64,
-    ) {
-        let key = (device, conversation);
-        let places = self.places_lost.get(&key).into_iter().flatten();
-        if places.into_iter().any(|span| span.to == u64::MAX) {
-            self.left_behind.entry(key).or_default().push(now);
-        }
-    }
-
-    /// Whether a device had lost its place where this was said, and was at another one by then.
-    fn had_left_behind(
-        &self,
-        device: usize,
-        conversation: ConversationId,
-        placed: &Placed,
-    ) -> bool {
-        let left = self.left_behind.get(&(device, conversation));
-        let mut left = left.into_iter().flatten();
-        let Some(since) = self.first_in(device, &placed.handle) else {
-            return false;
-        };
-        // Where it was by then it had come later.
-        let others: BTreeSet<&Handle> = (self.shows_in.iter())
-            .filter(|((_, handle), talk)| **talk == conversation && *handle != placed.handle)
-            .map(|((_, handle), _)| handle)
-            .collect();
-        left.any(|at| {
-            *at <= placed.at
-                && others.iter().any(|handle| {
-                    let came = self.first_in(device, handle);
-                    came.is_some_and(|came| since < came && came <= *at)
-                })
-        })
-    }
-
     pub(super) fn moves_about(
         &mut self,
         device: usize,
@@ -307,8 +267,8 @@ impl Oracle {
         } else {
             let talk = said.conversation;
             let lost = self.had_lost_its_place(device.number, talk, placed.at)
-                || self.had_left_behind(device.number, talk, placed)
-                || self.was_said_astray(said, placed, device.number);
+                || self.was_said_astray(said, placed, device.number)
+                || self.was_left_behind(said, placed, device.number);
             let out = self.was_out_of(device.number, talk, placed.at);
             let in_vain = self.was_invited_in_vain(device, talk, placed);
             let of_server = || {
@@ -344,7 +304,9 @@ impl Oracle {
         let never = !self.first_greeted.contains_key(&device.number);
         let unlinked = device.unlinked
             && (never || at >= self.last_up_to_date(device.number, device.unlinked_at));
-        unlinked || !self.is_copied(device.number) && self.was_turned_away(device.number, at)
+        let away =
+            self.was_turned_away(device.number, at) || never && self.is_turned_away(device.number);
+        unlinked || away && !self.is_copied(device.number)
     }
 
     fn was_away(&self, device: usize, at: u64) -> bool {

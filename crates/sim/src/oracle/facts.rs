@@ -60,16 +60,15 @@ impl Oracle {
                 Event::CaughtUp => self.catches_up(device, now),
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);
+                    self.loses_group(&devices[device], *conversation, now);
                     self.moves_about(device, *conversation, (now, true));
                 }
                 Event::Removed(conversation) => {
                     self.moves_about(device, *conversation, (now, true));
                 }
                 Event::Back(conversation) | Event::Moved(conversation) => {
-                    if matches!(event, Event::Moved(_)) {
-                        self.leaves_place_behind(device, *conversation, now);
-                    }
                     self.has_its_place(device, *conversation, now);
+                    self.finds_group(&devices[device], *conversation, now);
                     self.moves_about(device, *conversation, (now, false));
                 }
                 _ => {}

@@ -11,6 +11,7 @@ mod gaps;
 pub(crate) mod growth;
 mod history;
 mod last;
+mod left_behind;
 mod noticed;
 mod order;
 mod past;
@@ -27,9 +28,10 @@ use keyfold_wire::ids::{ConversationId, MailboxId};
 use crate::device::Device;
 pub use excuse::Excuse;
 use excuse::{PutBack, Span};
+use left_behind::LeftBehind;
 pub(crate) use past::{Carried, Moved, reads};
 use past::{Entered, Past};
-use rest::at_rest;
+use rest::{at_rest, given_up};
 use screen::Screen;
 use turned_away::Clones;
 
@@ -176,12 +178,12 @@ pub(crate) struct Oracle {
     lives: BTreeMap<usize, usize>,
     /// From when to when a device had lost its place in a conversation.
     places_lost: HashMap<(usize, ConversationId), Vec<Span>>,
+    /// In which groups that was.
+    left_behind: HashMap<(usize, ConversationId), Vec<LeftBehind>>,
     /// Key packages that the server has handed out.
     packages: HashSet<Vec<u8>>,
     /// When it handed out a one-time one of a device that it had handed out before.
     handed_again: HashMap<Vec<u8>, Vec<u64>>,
-    /// When a device that had lost its place in a conversation went on at another one.
-    left_behind: HashMap<(usize, ConversationId), Vec<u64>>,
     /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.
     moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// When a device said that it was out of a conversation (`true`), or in it.
@@ -239,7 +241,9 @@ impl Oracle {
             found.extend(words.into_iter().map(|words| (check, words)));
         };
         for (screen, device) in screens.iter().zip(devices) {
-            if !self.is_turned_away(device.number) {
+            if self.is_turned_away(device.number) {
+                note(Check::Rest, given_up(device));
+            } else {
                 note(Check::Rest, at_rest(screen, device, self.came_apart()));
             }
         }

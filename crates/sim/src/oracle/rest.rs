@@ -42,6 +42,22 @@ pub(super) fn at_rest(screen: &Screen, device: &Device, came_apart: bool) -> Vec
     found
 }
 
+/// What was typed on a device that is turned away has failed, unless the server may have had it.
+pub(super) fn given_up(device: &Device) -> Vec<String> {
+    let select = "SELECT count(*) FROM timeline WHERE state = 0";
+    // One that its person has removed does not ask again and again.
+    let copied = device.copied().filter(|_| !device.unlinked);
+    let count = copied.map_or(0, |copied| {
+        let count = copied.database.query_row(select, [], |row| row.get(0));
+        count.unwrap()
+    });
+    let words = |count: i64| {
+        let number = device.number;
+        format!("{count} texts wait for ever on device {number}, which was turned away")
+    };
+    Vec::from_iter((count > 0).then(|| words(count)))
+}
+
 /// What a device still wants, by what its tables call it: for whoever looks for the cause.
 pub(super) fn waits(database: &Connection) -> String {
     let list = |select: &str| -> Vec<String> {

@@ -84,6 +84,7 @@ impl World {
         self.devices[device].restarts_from(&backup);
         let now = self.now();
         self.oracle.is_restored(device, copied, now);
+        self.forgets_unlinking(device, copied);
         self.comes_up(device);
     }
 

@@ -6,6 +6,7 @@ use keyfold_wire::ids::ConversationId;
 
 use super::World;
 use super::scenes::Cast;
+use crate::device::Device;
 use crate::script::{Act, Scene, handle};
 
 /// Devices that a person has at most.
@@ -164,11 +165,11 @@ impl World {
     /// A further device for the same person, by carrying the codes.
     fn links(&mut self, device: usize, skew: i64) {
         let person = self.devices[device].person;
-        let own = |one: &&crate::device::Device| one.person == person && !one.unlinked;
+        let own = |one: &&Device| one.person == person && !one.unlinked;
         if self.devices.iter().filter(own).count() >= MAX_DEVICES {
             return;
         }
-        let of_person = |one: &crate::device::Device| one.person == person;
+        let of_person = |one: &Device| one.person == person;
         let primary = self.devices.iter().position(of_person).unwrap();
         let new = self.arrives(person, skew);
         let suites = self.suites();
@@ -202,7 +203,29 @@ impl World {
             for device in clones.filter(|one| one.id == Some(gone) && removed.is_some()) {
                 device.unlinked = true;
                 device.unlinked_at = device.unlinked_at.min(now);
+                device.unlinked_on = Some(primary);
             }
+        }
+    }
+
+    /// The server has it that a device was removed.
+    pub(super) fn is_unlinked(&mut self, gone: &[u8]) {
+        let now = self.now();
+        let is_gone = |one: &&mut Device| one.id.is_some_and(|id| id.as_bytes() == gone);
+        for device in self.devices.iter_mut().filter(is_gone) {
+            device.unlinked = true;
+            device.unlinked_at = device.unlinked_at.min(now);
+            device.unlinked_on = None;
+        }
+    }
+
+    /// What was removed on a primary device since then, and the server has not had, stays: that device knows nothing of it any more, or
+    /// is heard by nobody.
+    pub(super) fn forgets_unlinking(&mut self, primary: usize, since: u64) {
+        let lost = |one: &&mut Device| one.unlinked_on == Some(primary) && one.unlinked_at >= since;
+        for device in self.devices.iter_mut().filter(lost) {
+            (device.unlinked, device.unlinked_at) = (false, u64::MAX);
+            device.unlinked_on = None;
         }
     }
 }

@@ -126,6 +126,9 @@ impl World {
                 let now = self.now();
                 self.oracle
                     .answered(&self.server, wire.device, &body, &content, now);
+                if let (Body::RemoveDevice(gone), Content::Done(_)) = (&body, &content) {
+                    self.is_unlinked(&gone.device);
+                }
                 if matches!(content, Content::Accepted(_)) {
                     let accepted = self.oracle.accepted();
                     self.secrecy

@@ -60,6 +60,9 @@ impl World {
                 let now = self.now();
                 self.oracle
                     .parts(device, &self.devices, &outcome.events, now);
+                if outcome.events.contains(&Told::DeviceRemoved) {
+                    self.forgets_unlinking(device, 0);
+                }
                 Some(outcome)
             }
             Err(fault) => {
