@@ -197,6 +197,32 @@ fn an_offered_key_package_is_kept_for_a_day_and_goes_with_the_next_renewal() {
 }
 
 /// Nothing had come for bo, so that he stood where his new mailbox stands as well; but his addresses lead to the former one.
+/// Cy says it in the epoch that the server has fallen back to, and hears only then that the others, who can't open that any more, have moved.
+#[test]
+fn what_is_said_in_an_epoch_that_the_others_had_left_is_said_again_where_they_are() {
+    let (mut town, everybody, club) = town(27);
+    let [ada, bo, cy] = everybody;
+    town.goes_offline(cy);
+    town.says(cy, club, "from behind");
+    let backup = town.store.backup();
+    town.does(bo, Command::Update { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    town.puts_server_back(&backup);
+    town.passes(MINUTE);
+    assert!(town.events(ada).contains(&Event::Moved(club)));
+    town.people[cy.0].online = true;
+    town.passes(MINUTE * 10);
+    for who in everybody {
+        assert_eq!(
+            town.reads(who, club),
+            ["one", "two", "from behind"],
+            "{who:?}"
+        );
+    }
+    talks_on(&mut town, &everybody, club);
+}
+
 #[test]
 fn a_new_mailbox_is_noticed_before_anything_has_come() {
     let mut town = Town::on_disk(14);
