@@ -150,6 +150,10 @@ pub const LINE_RETENTION: Duration = keyfold_wire::limits::ITEM_RETENTION;
 /// hands out key packages that were used. A device that is there renews its leaf sooner.
 pub const REINVITE_AFTER: Duration = Duration::from_mins(4);
 
+/// For so long after it has noticed that the server was put back a device does so as well where it begins a conversation or adds somebody: by
+/// then everybody has come, and replaced those key packages, or has been away for longer than the server keeps an invitation.
+pub const PACKAGES_DOUBTED: Duration = keyfold_wire::limits::ITEM_RETENTION;
+
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 
