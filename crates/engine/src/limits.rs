@@ -157,6 +157,10 @@ pub const REACH_AFTER: Duration = Duration::from_secs(30);
 /// So soon a running process tries again to reach a device: the directory may have had no key package of it.
 pub const REACH_AGAIN: Duration = Duration::from_mins(10);
 
+/// For so long after it has noticed that the server was put back a device does so as well where it begins a conversation or adds somebody: by
+/// then everybody has come, and replaced those key packages, or has been away for longer than the server keeps an invitation.
+pub const PACKAGES_DOUBTED: Duration = keyfold_wire::limits::ITEM_RETENTION;
+
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 

@@ -209,6 +209,7 @@ impl Step<'_> {
         {
             self.bring_own_devices(loaded.row.row, &view)?;
         }
+        self.has_invited(loaded.row.row)?;
         self.reschedule = true;
         self.unpark.extend(loaded.row.serial);
         self.touched.insert(loaded.row.row);

@@ -95,6 +95,11 @@ impl Step<'_> {
             self.mirror(host, &view)?;
             self.leavers_of(host.row.row, &view)?;
             self.bring_own_devices(host.row.row, &view)?;
+            // Whoever has moved it was at another epoch, and may read nothing of this one: the server may have fallen back to it.
+            let next = line.row.moves.saturating_add(1);
+            if (next, line.row.epoch) != (view.state.moves, view.state.moved_from) {
+                self.unsend_all(line)?;
+            }
         }
         if let Some(place) = host.row.place() {
             given_up::remove(self.tx, host.row.row, place)?;
@@ -359,6 +364,24 @@ impl Step<'_> {
                 Kind::Create => self.forget_intent(reference)?,
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// What is under way in a line waits for no answer: it is said where the conversation goes on. Who hears both shows one.
+    fn unsend_all(&mut self, line: &mut Loaded) -> Result<(), Fault> {
+        let row = line.row.row;
+        let is_said = |waiting: &outbox::Waiting| {
+            waiting.conversation == Some(row) && waiting.kind == Kind::Send
+        };
+        let requests = self.memory.outbox.iter();
+        let requests: Vec<(i64, Place)> = requests
+            .filter(|(_, waiting)| is_said(waiting))
+            .map(|(id, waiting)| (*id, Place(waiting.reference)))
+            .collect();
+        for (id, place) in requests {
+            self.drop_request(id)?;
+            self.unsend(line, place)?;
         }
         Ok(())
     }

@@ -118,6 +118,9 @@ impl Step<'_> {
                 self.reinvite_later(loaded.row.row, times.saturating_add(1))?;
             }
             self.intent_over(loaded, &intent, Ok(()))?;
+            if intent.wish.adds() && loaded.row.line_of.is_none() {
+                self.has_invited(loaded.row.row)?;
+            }
         }
         Ok(Fate::Applied)
     }

@@ -48,6 +48,7 @@ impl Step<'_> {
                 self.doubt_all(SERVER_ROLLED_BACK, at)?;
             }
             self.doubt_leavings()?;
+            self.doubt_packages()?;
             self.replace_packages()?;
         }
         let accepted = self.memory.outbox.iter();

@@ -1,20 +1,21 @@
-//! Those who have not come in after a move, or cannot be reached, are invited again, each with a fresh key package.
-//! `docs/protocol/recovery.md`.
+//! Those who have not come in after a move or after a server was put back, or cannot be reached, are invited again, each with a fresh key
+//! package. `docs/protocol/recovery.md`.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group};
 use keyfold_protocol::rules::{GroupView, LeafView};
-use keyfold_wire::ids::AccountId;
+use keyfold_wire::ids::{AccountId, Timestamp};
 
 use super::Step;
 use super::pump::Attempt;
 use crate::Fault;
-use crate::limits::{REACH_AFTER, REACH_AGAIN, REINVITE_AFTER, REINVITE_TIMES};
+use crate::limits::{PACKAGES_DOUBTED, REACH_AFTER, REACH_AGAIN, REINVITE_AFTER, REINVITE_TIMES};
 use crate::memory::Loaded;
 use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
+use crate::table::setting::{self, Setting};
 use crate::table::{address, key_package, leaver, offer};
 use crate::view::Standing;
 
@@ -27,6 +28,26 @@ impl Step<'_> {
             let when = self.now.after(REINVITE_AFTER);
             self.intend(row, &Wish::Reinvite(times), Progress::Ready, when)?;
             self.wake(when);
+        }
+        Ok(())
+    }
+
+    /// The server was put back: until everybody has come it hands out key packages that were used.
+    pub(super) fn doubt_packages(&mut self) -> Result<(), Fault> {
+        let now = self.now.0.to_be_bytes();
+        setting::put(self.tx, Setting::ServerPutBack, &now)
+    }
+
+    /// This device has invited somebody. After the server was put back it looks who has not come in.
+    pub(super) fn has_invited(&mut self, row: Row) -> Result<(), Fault> {
+        let noticed = setting::get(self.tx, Setting::ServerPutBack)?;
+        let noticed = noticed.and_then(|at| at.as_slice().try_into().ok());
+        let noticed = noticed.map(|at| Timestamp(u64::from_be_bytes(at)));
+        let looks = |intent: &IntentRow| matches!(intent.wish, Wish::Reinvite(_));
+        if noticed.is_some_and(|at| self.now < at.after(PACKAGES_DOUBTED))
+            && !intent::of(self.tx, row)?.iter().any(looks)
+        {
+            self.reinvite_later(row, 0)?;
         }
         Ok(())
     }

@@ -35,6 +35,8 @@ pub(crate) enum Setting {
     ReplacementDue,
     /// What the server calls this device's mailbox.
     Mailbox,
+    /// When it was last noticed that the server was put back (Unix time in milliseconds, u64 big endian).
+    ServerPutBack,
     /// The recovery key's digits, until they have been kept elsewhere.
     Recovery,
 }
@@ -54,6 +56,7 @@ impl Setting {
             Self::RegisteringAgain => "registering_again",
             Self::Registered => "registered",
             Self::Mailbox => "mailbox",
+            Self::ServerPutBack => "server_put_back",
             Self::Recovery => "recovery",
             Self::ReplacementDue => "replacement_due",
         }

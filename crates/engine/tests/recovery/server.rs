@@ -197,6 +197,60 @@ fn an_offered_key_package_is_kept_for_a_day_and_goes_with_the_next_renewal() {
 }
 
 /// Nothing had come for bo, so that he stood where his new mailbox stands as well; but his addresses lead to the former one.
+/// Cy says it in the epoch that the server has fallen back to, and hears only then that the others, who can't open that any more, have moved.
+#[test]
+fn what_is_said_in_an_epoch_that_the_others_had_left_is_said_again_where_they_are() {
+    let (mut town, everybody, club) = town(27);
+    let [ada, bo, cy] = everybody;
+    town.goes_offline(cy);
+    town.says(cy, club, "from behind");
+    let backup = town.store.backup();
+    town.does(bo, Command::Update { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    town.puts_server_back(&backup);
+    town.passes(MINUTE);
+    assert!(town.events(ada).contains(&Event::Moved(club)));
+    town.people[cy.0].online = true;
+    town.passes(MINUTE * 10);
+    for who in everybody {
+        assert_eq!(
+            town.reads(who, club),
+            ["one", "two", "from behind"],
+            "{who:?}"
+        );
+    }
+    talks_on(&mut town, &everybody, club);
+}
+
+/// The server hands out once more what cy has come in by: the invitation can't be opened.
+#[test]
+fn whoever_is_invited_by_a_used_key_package_after_the_server_was_put_back_is_invited_again() {
+    let (mut town, [ada, bo, cy], talk) = town(28);
+    let backup = town.store.backup();
+    for name in ["before", "before as well"] {
+        town.creates_group(bo, name, &[cy]);
+    }
+    town.says(ada, talk, "the server will not know this");
+    town.passes(MINUTE);
+    for who in [bo, cy] {
+        town.goes_offline(who);
+    }
+    town.puts_server_back(&backup);
+    town.passes(MINUTE);
+    let begun = town.creates_group(ada, "begun", &[bo, cy]);
+    let joined = town.creates_group(ada, "joined", &[bo]);
+    town.adds(ada, joined, &[cy]);
+    town.passes(MINUTE);
+    for who in [bo, cy] {
+        town.people[who.0].online = true;
+    }
+    town.passes(MINUTE * 10);
+    for club in [begun, joined] {
+        talks_on(&mut town, &[ada, bo, cy], club);
+    }
+}
+
 #[test]
 fn a_new_mailbox_is_noticed_before_anything_has_come() {
     let mut town = Town::on_disk(14);
