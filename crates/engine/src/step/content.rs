@@ -109,9 +109,10 @@ impl Step<'_> {
             None => (heard::get(self.tx, loaded.row.row, &device)?, false),
         };
         let mut heard = known.unwrap_or_else(Heard::first);
-        let again = heard.may_be_said_again(content.counter)
-            && timeline::has(self.tx, loaded.row.shown_in, &content.id)?;
         let turn = heard.judge(content.counter);
+        // A device that was put back gives counters a second time, to other messages: what tells is whether this one is there.
+        let known = heard.may_be_said_again(content.counter) || turn == Turn::Again;
+        let again = known && timeline::has(self.tx, loaded.row.shown_in, &content.id)?;
         match turn {
             Turn::Next | Turn::Again => {}
             Turn::After { first, missing } => {
@@ -129,7 +130,7 @@ impl Step<'_> {
             heard.hear(content.counter);
         }
         loaded.heard.insert(device, (heard, new || unwritten));
-        Ok(new && !again)
+        Ok(!again)
     }
 
     fn narrow_gap(&mut self, place: Place) -> Result<(), Fault> {

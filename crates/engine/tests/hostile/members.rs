@@ -398,6 +398,42 @@ fn a_counter_that_no_device_ever_counts_to_changes_nothing() {
     goes_on(&mut town, &[ada, bo], group);
 }
 
+/// So does a device that was put back to an earlier state, and has moved the conversation before anybody let it in.
+#[test]
+fn a_counter_that_is_given_twice_hides_nothing_and_shows_nothing_twice() {
+    let mut town = Town::on_disk(4);
+    let [ada, bo, eve_] = town.people(["ada", "bo", "eve"]);
+    let group = town.creates_group(ada, "club", &[bo, eve_]);
+    town.passes(std::time::Duration::from_mins(10));
+    town.goes_offline(eve_);
+    let mut eve = Copied::of(&town.people[eve_.0]);
+    let author = keyfold_protocol::content::Author {
+        account: account(&town, eve_),
+        device: eve.keys.device(),
+        conversation: group,
+    };
+    for (counter, text) in [
+        (1, "one"),
+        (2, "two"),
+        (1, "another"),
+        (2, "and one more"),
+        (3, "three"),
+    ] {
+        let text = keyfold_protocol::content::text(&author, counter, text, &mut town.rng).unwrap();
+        for _ in 0..2 {
+            let sealed = eve.encrypts(group, &text.encoded);
+            let send = eve.sends(group, &sealed);
+            town.asks(Body::Send(send)).unwrap();
+            town.settles();
+        }
+    }
+    for who in [ada, bo] {
+        let read = town.reads(who, group);
+        assert_eq!(read, ["one", "two", "another", "and one more", "three"]);
+    }
+    goes_on(&mut town, &[ada, bo], group);
+}
+
 #[test]
 fn an_unknown_version_of_mls_changes_nothing_and_of_the_content_is_said_to_need_a_newer_one() {
     let (mut town, [ada, bo, cy, eve_], group, mut eve) = group();

@@ -137,6 +137,28 @@ fn a_device_that_was_put_back_is_let_in_again_everywhere_and_says_nothing_twice(
     talks_on(&mut town, &[ada, bo], talk);
 }
 
+/// Ada is away when bo's device is put back, and it moves the conversation: it counts from where it was put back to, and ada has heard of it further than that.
+#[test]
+fn what_a_device_says_that_was_put_back_and_moved_the_conversation_is_shown() {
+    let mut town = Town::on_disk(45);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(bo, ada);
+    town.passes(MINUTE * 5);
+    let copy = copy(&town, bo, "copy.db");
+    for text in ["one", "two", "three"] {
+        town.says(bo, talk, text);
+    }
+    town.passes(MINUTE * 5);
+    town.goes_offline(ada);
+    puts_back(&mut town, bo, &copy);
+    town.passes(MINUTE * 30);
+    assert!(town.events(bo).contains(&Event::Moved(talk)));
+    town.comes_back(ada);
+    town.passes(MINUTE * 5);
+    assert_eq!(town.reads(ada, talk), ["one", "two", "three"]);
+    talks_on(&mut town, &[ada, bo], talk);
+}
+
 #[test]
 fn of_two_copies_of_a_device_one_goes_on_and_the_other_is_told() {
     let (mut town, everybody, club) = town(5);

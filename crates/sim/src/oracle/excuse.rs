@@ -369,8 +369,8 @@ impl Oracle {
         })
     }
 
-    /// Whether a device was invited to this place by a key package that a server which was put back had handed out before, and has not come
-    /// in since.
+    /// Whether a device was invited to this place by a key package that a server which was put back had handed out before, or that the device
+    /// had made after the copy that it went on from, and has not come in since.
     fn was_invited_in_vain(
         &self,
         device: &Device,
@@ -385,9 +385,12 @@ impl Oracle {
         let mut again = again.into_iter().flatten();
         let entered = self.entered.get(&(device.number, conversation));
         let mut entered = entered.into_iter().flatten();
-        !self.server_restored.is_empty()
-            && again.any(|at| *at <= invited)
-            && !entered.any(|at| (invited..=placed.at).contains(at))
+        let used = !self.server_restored.is_empty() && again.any(|at| *at <= invited);
+        let restored = self.restored.get(&device.number).into_iter().flatten();
+        let mut restored = restored.filter(|one| one.at <= placed.at);
+        let lost =
+            restored.any(|one| (one.copied..=one.noticed.saturating_add(DELAY)).contains(&invited));
+        (used || lost) && !entered.any(|at| (invited..=placed.at).contains(at))
     }
 
     /// When the server first had a device in a roster of this place.

@@ -48,10 +48,12 @@ impl Oracle {
                 }
                 let pair = (said.device, device.number);
                 if count > wanted || !self.is_out_of_reach(pair, home, screen, &places) {
+                    let placed: Vec<_> = self.places_of(said).collect();
                     found.push(format!(
-                        "{:?} is shown {count} times instead of {wanted} on device {}, at rest",
+                        "{:?} is shown {count} times instead of {wanted} on device {}, at rest{}",
                         said.short(),
-                        device.number
+                        device.number,
+                        self.history(said, &placed, device)
                     ));
                 }
             }

@@ -7,6 +7,7 @@ use super::{Handle, Oracle, Placed, Said};
 use crate::device::Device;
 
 /// That a device had lost its place in a group.
+#[derive(Clone)]
 pub(super) struct LeftBehind {
     handle: Handle,
     from: u64,

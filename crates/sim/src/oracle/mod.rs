@@ -154,7 +154,7 @@ pub(crate) struct Oracle {
     epochs: BTreeMap<Handle, u64>,
     /// Devices whose person has said that they leave, with the place and epoch of that: what comes until somebody takes them
     /// out is theirs no more.
-    leaves: HashMap<usize, Vec<Parting>>,
+    leaves: BTreeMap<usize, Vec<Parting>>,
     /// Devices that were out of a conversation at some time: what waited to be sent then has failed.
     parted: BTreeSet<(usize, Vec<u8>)>,
     /// How often each device was asked for new keys: its old key packages are kept for a while.

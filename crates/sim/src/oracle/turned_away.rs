@@ -1,5 +1,9 @@
 //! Copies of a device that are in use at once, and devices that the server does not greet any more.
 
+use std::collections::{BTreeMap, HashMap};
+
+use keyfold_wire::ids::ConversationId;
+
 use super::excuse::DELAY;
 use super::{Check, Oracle};
 use crate::device::Device;
@@ -11,6 +15,24 @@ pub(super) struct Clones {
     pub(super) from: u64,
     /// When one of them was turned away.
     pub(super) until: u64,
+}
+
+fn of_copy<T: Clone>(of: &mut BTreeMap<usize, T>, original: usize, copy: usize) {
+    if let Some(known) = of.get(&original).cloned() {
+        of.insert(copy, known);
+    }
+}
+
+fn in_conversations<T: Clone>(
+    of: &mut HashMap<(usize, ConversationId), T>,
+    original: usize,
+    copy: usize,
+) {
+    let known = of.iter().filter(|((device, _), _)| *device == original);
+    let known: Vec<_> = known
+        .map(|((_, conversation), known)| ((copy, *conversation), known.clone()))
+        .collect();
+    of.extend(known);
 }
 
 impl Clones {
@@ -30,6 +52,33 @@ impl Oracle {
         });
         self.was_in_as_well(original, copy);
         self.past.are_clones(original, copy);
+        self.inherits(original, copy);
+    }
+
+    /// What had befallen a device has befallen the copy of its state.
+    fn inherits(&mut self, original: usize, copy: usize) {
+        of_copy(&mut self.absences, original, copy);
+        of_copy(&mut self.out_of_touch, original, copy);
+        of_copy(&mut self.restored, original, copy);
+        of_copy(&mut self.leaves, original, copy);
+        in_conversations(&mut self.places_lost, original, copy);
+        in_conversations(&mut self.left_behind, original, copy);
+        in_conversations(&mut self.moved_about, original, copy);
+        in_conversations(&mut self.outs, original, copy);
+        in_conversations(&mut self.entered, original, copy);
+        let former = self.clones.iter().filter(|one| {
+            let [first, second] = one.pair;
+            one.pair.contains(&original) && [first, second] != [original, copy]
+        });
+        let former: Vec<Clones> = former
+            .map(|one| Clones {
+                pair: one
+                    .pair
+                    .map(|device| if device == original { copy } else { device }),
+                ..*one
+            })
+            .collect();
+        self.clones.extend(former);
     }
 
     /// Whether a device is one of two copies.
