@@ -155,7 +155,7 @@ pub const REINVITE_AFTER: Duration = Duration::from_mins(4);
 pub const REACH_AFTER: Duration = Duration::from_secs(30);
 
 /// So soon a running process tries again to reach a device: the directory may have had no key package of it.
-pub const REACH_AGAIN: Duration = Duration::from_mins(10);
+pub const REACH_AGAIN: Duration = Duration::from_mins(2);
 
 /// For so long after it has noticed that the server was put back a device does so as well where it begins a conversation or adds somebody: by
 /// then everybody has come, and replaced those key packages, or has been away for longer than the server keeps an invitation.
