@@ -17,9 +17,12 @@ use keyfold_sim::{Excuse, Faults, Options, Report, Sabotage, Script, Theft, run}
 const RECORDED: &[u64] = &[
     30_160,
     34_031,
+    34_033,
     60_072,
     60_121,
     62_051,
+    67_168,
+    77_014,
     4_550_383,
     3_528_714_852,
 ];
