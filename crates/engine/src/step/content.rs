@@ -229,20 +229,22 @@ impl Step<'_> {
         Ok(result)
     }
 
-    /// Whether a commit of this device is on its way behind which the word of that device counts for nothing: it takes out its leaf, with
-    /// which nobody can see any more that the word is true, or adds somebody who does not hear it.
-    fn takes_the_word_from(&self, loaded: &Loaded, gone: DeviceId) -> Result<bool, Fault> {
-        let does = |wish: &Wish| match wish {
-            Wish::RemoveDevice(device) => gone.as_bytes() == device,
-            wish => wish.adds(),
-        };
+    /// Whether a commit of this device is on its way that takes that one out: its word counts for nobody then. It may be in other hands.
+    fn is_taking_out(&self, loaded: &Loaded, gone: DeviceId) -> Result<bool, Fault> {
+        let takes =
+            |wish: &Wish| matches!(wish, Wish::RemoveDevice(device) if gone.as_bytes() == device);
+        self.has_under_way(loaded, takes)
+    }
+
+    fn has_under_way(&self, loaded: &Loaded, does: impl Fn(&Wish) -> bool) -> Result<bool, Fault> {
         let intents = intent::of(self.tx, loaded.row.row)?;
         Ok(intents
             .iter()
             .any(|intent| intent.progress == Progress::Requested && does(&intent.wish)))
     }
 
-    /// Another device of this account has left: this one says it in its own name behind its commit.
+    /// Another device of this account has left, and a commit of this one is on its way by which somebody comes in who does not hear it: it is
+    /// said again behind that.
     fn leave_as_well(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         if !loaded.leaving {
             let _answered = self.leave(loaded)?;
@@ -258,7 +260,10 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         if proof.account == self.me()?.account() {
-            if self.takes_the_word_from(loaded, proof.device)? {
+            if self.is_taking_out(loaded, proof.device)? {
+                return Ok(());
+            }
+            if self.has_under_way(loaded, Wish::adds)? {
                 return self.leave_as_well(loaded);
             }
             self.note(loaded, Some(proof.account), &Notice::Left, at)?;

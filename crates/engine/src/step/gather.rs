@@ -85,6 +85,12 @@ impl Step<'_> {
         self.ask(intent, v1::lookup::By::Account(account.to_wire()))
     }
 
+    /// A known account for an intent, which looks first whether it has a device that is wanted.
+    pub(super) fn gather_account(&mut self, intent: i64, account: &AccountId) -> Result<(), Fault> {
+        intent::gather(self.tx, intent, &account.to_string(), Some(account))?;
+        self.ask(intent, v1::lookup::By::Account(account.to_wire()))
+    }
+
     /// Looks a handle up because a person asked for it.
     pub(super) fn look_up(&mut self, handle: &str) -> Result<Answered, Fault> {
         let handle = normal_form(handle);
@@ -124,6 +130,13 @@ impl Step<'_> {
             &contact.account,
         )?;
         if contact.account == me && !self.lists_others(account)? {
+            intent::set_packages(self.tx, waiting.reference, &contact.account, &[])?;
+        }
+        if !self.is_lost_there(
+            waiting.reference,
+            &contact.account,
+            &account.device_certificates,
+        )? {
             intent::set_packages(self.tx, waiting.reference, &contact.account, &[])?;
         }
         self.lower_suite(waiting.reference, account)?;

@@ -118,7 +118,9 @@ impl Step<'_> {
                 self.reinvite_later(loaded.row.row, times.saturating_add(1))?;
             }
             self.intent_over(loaded, &intent, Ok(()))?;
-            if intent.wish.adds() && loaded.row.line_of.is_none() {
+            // Who is invited again is looked after already, or has come to where they are not reached by their own doing.
+            let first = intent.wish.adds() && !intent.wish.is_another_invitation();
+            if first && loaded.row.line_of.is_none() {
                 self.has_invited(loaded.row.row)?;
             }
         }
@@ -370,6 +372,8 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         for leaf in returned {
             self.hear_anew(loaded, Some(leaf.device()))?;
+            let key = (loaded.row.row, leaf.device());
+            self.session.reached.insert(key, self.now);
             let notice = Notice::Returned(*leaf.account().as_bytes());
             self.note(loaded, by, &notice, at)?;
             let shown = self.shown_id(loaded)?;

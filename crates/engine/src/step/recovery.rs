@@ -25,6 +25,8 @@ impl Step<'_> {
     /// What the server remembers of this device, against what it remembers itself.
     pub(super) fn compare_memories(&mut self, greeting: &v1::Greeting) -> Result<(), Fault> {
         self.session.refusals = 0;
+        // The server may have been put back to before it heard of that.
+        self.session.disowned.clear();
         let applied = self.memory.applied;
         let at = Timestamp(greeting.now_ms);
         // What fits no database comes from a broken server only.

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use keyfold_protocol::group::{Change, CheckedKeyPackage, Group};
 use keyfold_protocol::rules::{GroupView, LeafView};
-use keyfold_wire::ids::{AccountId, Timestamp};
+use keyfold_wire::certificate::Certificate;
+use keyfold_wire::ids::{AccountId, DeviceId, Timestamp};
 
 use super::Step;
 use super::pump::Attempt;
@@ -98,7 +99,10 @@ impl Step<'_> {
     pub(super) fn try_reinvite(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         let is_it = |wish: &Wish| matches!(wish, Wish::Reinvite(_) | Wish::Reach(_));
         let ready = self.next_intent(loaded.row.row, is_it)?;
-        let Some(intent) = ready.filter(|_| self.session.greeted) else {
+        // Whoever is not reached may just have left: all that was said before has to be here.
+        let up_to_date =
+            |intent: &IntentRow| self.session.caught_up || !matches!(intent.wish, Wish::Reach(_));
+        let Some(intent) = ready.filter(|one| self.session.greeted && up_to_date(one)) else {
             return Ok(());
         };
         if !intent::gathered(self.tx, intent.id)?.is_empty() || !self.load_group(loaded)? {
@@ -112,9 +116,43 @@ impl Step<'_> {
         }
         intent::set_progress(self.tx, intent.id, Progress::Gathering)?;
         for account in accounts {
-            self.gather_packages(intent.id, &account, loaded.row.suite)?;
+            if let Wish::Reach(_) = intent.wish {
+                self.gather_account(intent.id, &account)?;
+            } else {
+                self.gather_packages(intent.id, &account, loaded.row.suite)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the directory lists a device of this account that is not reached where an intent wants it to be. To ask for key packages
+    /// of the others would use them up for nothing.
+    pub(super) fn is_lost_there(
+        &mut self,
+        id: i64,
+        account: &AccountId,
+        listed: &[Bytes],
+    ) -> Result<bool, Fault> {
+        let Some(intent) = intent::get(self.tx, id)? else {
+            return Ok(true);
+        };
+        let Wish::Reach(lost) = &intent.wish else {
+            return Ok(true);
+        };
+        let Some(mut loaded) = self.take(intent.conversation)? else {
+            return Ok(false);
+        };
+        self.load_group(&mut loaded)?;
+        let view = loaded.group.as_ref().map(|current| current.group.view());
+        let leaves = view.into_iter().flat_map(|view| &view.leaves);
+        let lost = leaves.filter(|leaf| leaf.account() == *account && lost.contains(&leaf.address));
+        let devices: Vec<DeviceId> = lost.map(LeafView::device).collect();
+        self.put(loaded);
+        let is_lost = |encoded: &Bytes| {
+            Certificate::verify(encoded)
+                .is_ok_and(|certificate| devices.contains(&certificate.device))
+        };
+        Ok(listed.iter().any(is_lost))
     }
 
     /// Takes out and adds again each device that has not come in, where the directory has another key package of it.

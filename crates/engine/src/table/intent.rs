@@ -117,6 +117,14 @@ impl Wish {
         matches!(self, Self::NotFollowed(..) | Self::TellGone)
     }
 
+    /// Somebody who is in already is invited once more.
+    pub(crate) const fn is_another_invitation(&self) -> bool {
+        matches!(
+            self,
+            Self::Reinvite(_) | Self::Reach(_) | Self::Readmit { .. }
+        )
+    }
+
     /// Somebody comes in by it who has not heard what was said before.
     pub(crate) const fn adds(&self) -> bool {
         matches!(

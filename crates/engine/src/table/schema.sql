@@ -77,6 +77,7 @@ CREATE TABLE timeline (
   state      INTEGER NOT NULL
 );
 CREATE INDEX timeline_waiting ON timeline (state) WHERE state = 0;
+CREATE INDEX timeline_content ON timeline (content_id) WHERE content_id IS NOT NULL;
 
 -- The last counter heard from each device of a conversation, and those below it that did not come.
 CREATE TABLE heard (

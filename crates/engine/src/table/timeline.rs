@@ -199,8 +199,7 @@ pub(crate) fn waiting(
     collect(rows)
 }
 
-/// Whether a conversation's timeline has a message with this id already. Reads through it: asked only where a device may say
-/// something again.
+/// Whether a conversation's timeline has a message with this id already.
 pub(crate) fn has(tx: &Connection, shown_in: Row, id: &ContentId) -> Result<bool, Fault> {
     tx.prepare_cached("SELECT 1 FROM timeline WHERE id >= ?1 AND id < ?2 AND content_id = ?3")?
         .exists((

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyfold_engine::limits::{LOCATE_AFTER, LOCATE_WITHIN, OFFER_RETENTION};
+use keyfold_engine::limits::{LOCATE_AFTER, LOCATE_WITHIN, OFFER_RETENTION, REINVITE_TIMES};
 use keyfold_engine::view::What;
 use keyfold_engine::{Command, Event};
 use keyfold_protocol::suite::Suite;
@@ -249,6 +249,23 @@ fn whoever_is_invited_by_a_used_key_package_after_the_server_was_put_back_is_inv
     for club in [begun, joined] {
         talks_on(&mut town, &[ada, bo, cy], club);
     }
+}
+
+#[test]
+fn who_stays_away_after_the_server_was_put_back_is_invited_again_a_few_times_and_no_more() {
+    let (mut town, [ada, bo, cy], talk) = town(29);
+    let backup = town.store.backup();
+    town.says(ada, talk, "the server will not know this");
+    town.passes(MINUTE);
+    town.goes_offline(cy);
+    town.puts_server_back(&backup);
+    town.passes(MINUTE);
+    town.creates_group(ada, "begun", &[bo, cy]);
+    town.passes(Duration::from_hours(3));
+    let invites =
+        |body: &&Body| matches!(body, Body::Commit(commit) if !commit.welcomes.is_empty());
+    let invited = town.people[ada.0].asked.iter().filter(invites).count();
+    assert_eq!(invited, usize::from(REINVITE_TIMES));
 }
 
 #[test]

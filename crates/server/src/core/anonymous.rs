@@ -215,7 +215,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         })
     }
 
-    /// The first addresses of a roster that lead nowhere: under a former key of the server, or those of these targets.
+    /// Addresses of a roster that lead nowhere, not too many: under a former key of the server, or those of these targets.
     fn unreachable(
         &self,
         key: &RosterKey,
@@ -225,13 +225,21 @@ impl<S: Store, C: Clock> Core<S, C> {
         let (mut found, mut place) = (Vec::new(), 0);
         seal::open_roster(key, sealed, |address| {
             let own = self.key.open(address).is_some();
-            let leads = own && !missed.contains(&place);
+            // They are in the order of the roster.
+            let leads = own && missed.binary_search(&place).is_err();
             place += usize::from(own);
-            if !leads && found.len() < limits::MAX_UNREACHABLE {
+            if !leads {
                 found.push(Bytes::copy_from_slice(address));
             }
         })
         .map_err(|_| Refusal::Forbidden)?;
+        // Others each time, so that some which nobody can invite again do not hide the rest.
+        if found.len() > limits::MAX_UNREACHABLE {
+            let number = u64::from_be_bytes(seal::random().map_err(|_| Refusal::Unavailable)?);
+            let first = usize::try_from(number % found.len() as u64).unwrap_or(0);
+            found.rotate_left(first);
+            found.truncate(limits::MAX_UNREACHABLE);
+        }
         Ok(found)
     }
 

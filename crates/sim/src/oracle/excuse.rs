@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keyfold_wire::ids::ConversationId;
 
 use super::screen::Screen;
+use super::turned_away::Clones;
 use super::{Handle, Oracle, Placed, Said};
 use crate::device::Device;
 
@@ -173,8 +174,8 @@ impl Oracle {
         about.push(event);
     }
 
-    /// In which groups each device shows anything; `alone`: that was said nowhere else.
-    pub(super) fn shown_of(&self, screens: &[Screen], alone: bool) -> BTreeSet<(usize, Handle)> {
+    /// In which groups each device shows anything that was said in no other.
+    pub(super) fn shown_of(&self, screens: &[Screen]) -> BTreeSet<(usize, Handle)> {
         let shown = screens.iter().flat_map(|screen| {
             let ids = screen.shown.iter().map(|(id, _)| id);
             ids.map(|id| (screen.device, self.said.get(id)))
@@ -182,7 +183,7 @@ impl Oracle {
         let placed = shown.flat_map(|(device, said)| {
             let places = said.into_iter().flat_map(|said| self.places_of(said));
             let handles: BTreeSet<&Handle> = places.map(|placed| &placed.handle).collect();
-            let counts = !alone || handles.len() == 1;
+            let counts = handles.len() == 1;
             let handles = handles.into_iter().filter(move |_| counts);
             handles.map(move |handle| (device, handle.clone()))
         });
@@ -360,13 +361,21 @@ impl Oracle {
         of_pair.into_iter().any(|clones| {
             let invited = self.first_in(device, &placed.handle);
             let mut others = clones.pair.into_iter().filter(|one| *one != device);
-            invited.is_some_and(|since| clones.were_both(since) && !came_in(since))
-                || !self.shows_alone.contains(&place(device))
+            let both = clones.from..=self.packages_replaced(device, clones).saturating_add(DELAY);
+            invited.is_some_and(|since| both.contains(&since) && !came_in(since))
+                || !self.shows.contains(&place(device))
                     && others.any(|other| {
-                        self.shows_alone.contains(&place(other))
+                        self.shows.contains(&place(other))
                             || self.shows_in.contains_key(&place(other))
                     })
         })
+    }
+
+    /// Until when key packages of the other copy of a device may be handed out: the one that goes on replaces them when it is greeted.
+    fn packages_replaced(&self, device: usize, clones: &Clones) -> u64 {
+        let spans = self.out_of_touch.get(&device).into_iter().flatten();
+        let away = spans.filter(|span| (span.from..=span.to).contains(&clones.until));
+        away.map(|span| span.to).max().unwrap_or(clones.until)
     }
 
     /// Whether a device was invited to this place by a key package that a server which was put back had handed out before, or that the device

@@ -190,10 +190,8 @@ pub(crate) struct Oracle {
     outs: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// When a device said that it was in a conversation, was back in it or had moved with it.
     entered: HashMap<(usize, ConversationId), Vec<u64>>,
-    /// In which groups each device shows anything.
+    /// In which groups each device shows anything that was said in no other.
     shows: BTreeSet<(usize, Handle)>,
-    /// The same by what was said in one group alone.
-    shows_alone: BTreeSet<(usize, Handle)>,
     clones: Vec<Clones>,
     /// Devices that the server would not greet any more, by when they heard so.
     turned_away: BTreeMap<usize, u64>,
@@ -234,8 +232,7 @@ impl Oracle {
             self.told
                 .extend(told.map(|why| (screen.device, why.clone())));
         }
-        self.shows = self.shown_of(&screens, false);
-        self.shows_alone = self.shown_of(&screens, true);
+        self.shows = self.shown_of(&screens);
         let mut found = Found::new();
         let mut note = |check: Check, words: Vec<String>| {
             found.extend(words.into_iter().map(|words| (check, words)));
