@@ -17,7 +17,6 @@ use keyfold_sim::{Excuse, Faults, Options, Report, Sabotage, Script, Theft, run}
 const RECORDED: &[u64] = &[
     30_160,
     34_031,
-    34_033,
     60_072,
     60_121,
     62_051,
