@@ -30,6 +30,7 @@ stories![
     a_device_of_somebody_else_is_not_added,
     a_renewed_certificate_takes_the_place_of_the_one_before,
     key_packages_are_handed_out_once_then_the_last_resort,
+    who_may_have_lost_something_is_invited_by_the_last_resort,
     people_are_found_by_what_they_are_called,
     addresses_differ_and_none_is_given_twice,
 ];
@@ -431,6 +432,34 @@ async fn key_packages_are_handed_out_once_then_the_last_resort<S: Store>(store: 
     );
     let nobody = fetch(&town, Bytes::from_static(&[1; 32])).await;
     assert_eq!(nobody, Err(Refusal::NotFound));
+}
+
+async fn who_may_have_lost_something_is_invited_by_the_last_resort<S: Store>(store: S) {
+    let town = Town::new(store);
+    let ada = town.person("ada").await;
+    let account = ada.device.account.to_wire();
+    let fetched = || fetch(&town, account.clone());
+    let packages = [(9, true), (1, false), (2, false), (3, false)];
+    ada.publishes(&packages).await.unwrap();
+    assert_eq!(fetched().await, Ok((1, false)));
+    let group = Group::of("notes", &[&ada]).await;
+    group.says(&town, "for me").await.unwrap();
+    let position = ada.sequences().await[0];
+    // She has had something that this server does not know of: it was put back.
+    town.core
+        .hello(ada.papers.hello(position + 1))
+        .await
+        .unwrap();
+    assert_eq!(fetched().await, Ok((9, true)));
+    // All that she knows of is here.
+    town.core.hello(ada.papers.hello(position)).await.unwrap();
+    assert_eq!(fetched().await, Ok((2, false)));
+    // She does not know of what she has acknowledged: she was put back.
+    town.core.hello(ada.papers.hello(0)).await.unwrap();
+    assert_eq!(fetched().await, Ok((9, true)));
+    ada.replaces(&[(19, true), (11, false)]).await.unwrap();
+    assert_eq!(fetched().await, Ok((11, false)));
+    assert_eq!(fetched().await, Ok((19, true)));
 }
 
 async fn people_are_found_by_what_they_are_called<S: Store>(store: S) {

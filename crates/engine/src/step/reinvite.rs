@@ -97,12 +97,15 @@ impl Step<'_> {
 
     /// It is time: asks the directory for key packages of those who have not come in.
     pub(super) fn try_reinvite(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
-        let is_it = |wish: &Wish| matches!(wish, Wish::Reinvite(_) | Wish::Reach(_));
-        let ready = self.next_intent(loaded.row.row, is_it)?;
         // Whoever is not reached may just have left: all that was said before has to be here.
-        let up_to_date =
-            |intent: &IntentRow| self.session.caught_up || !matches!(intent.wish, Wish::Reach(_));
-        let Some(intent) = ready.filter(|one| self.session.greeted && up_to_date(one)) else {
+        let caught_up = self.session.caught_up;
+        let is_it = |wish: &Wish| match wish {
+            Wish::Reinvite(_) => true,
+            Wish::Reach(_) => caught_up,
+            _ => false,
+        };
+        let ready = self.next_intent(loaded.row.row, is_it)?;
+        let Some(intent) = ready.filter(|_| self.session.greeted) else {
             return Ok(());
         };
         if !intent::gathered(self.tx, intent.id)?.is_empty() || !self.load_group(loaded)? {

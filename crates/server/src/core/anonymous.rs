@@ -69,10 +69,12 @@ impl<S: Store, C: Clock> Core<S, C> {
             }
             AnonymousRequest::LookupAccount(account) => found(self.store.account(account).await?),
             AnonymousRequest::FetchKeyPackages { account, suite } => {
-                match self
-                    .store(Operation::FetchKeyPackages { account, suite })
-                    .await?
-                {
+                let fetch = Operation::FetchKeyPackages {
+                    account,
+                    suite,
+                    vouched: self.vouched.clone(),
+                };
+                match self.store(fetch).await? {
                     Outcome::KeyPackages { devices, .. } => {
                         Ok(Content::KeyPackages(v1::KeyPackages { devices }))
                     }

@@ -29,6 +29,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         match self.store(Operation::Register(Box::new(account))).await? {
             Outcome::Device(device) => {
                 let greeting = self.greeting(device.mailbox, Sequence(0)).await?;
+                self.vouched.add(device.mailbox);
                 Ok((device, greeting))
             }
             _ => Err(Refusal::Unavailable),
@@ -86,6 +87,12 @@ impl<S: Store, C: Clock> Core<S, C> {
             .ok_or(Refusal::Unauthenticated)?;
         let position = Sequence(message.after);
         let greeting = self.greeting(device.mailbox, position).await?;
+        // Where either has fallen back, key packages that lie here may have been used, or be known to nobody.
+        if greeting.known == message.after && greeting.acknowledged <= message.after {
+            self.vouched.add(device.mailbox);
+        } else {
+            self.vouched.remove(device.mailbox);
+        }
         // Where the server has fallen back, the rest of what the device says of itself says nothing about what is still to come.
         if greeting.known > greeting.acknowledged {
             self.acknowledge(&device, Sequence(greeting.known));
@@ -125,11 +132,20 @@ impl<S: Store, C: Clock> Core<S, C> {
         let mailbox = device.mailbox;
         let operation = match request {
             DeviceRequest::TakeAddresses { count } => return self.take(mailbox, count).await,
-            DeviceRequest::PublishKeyPackages(publish) => Operation::Publish {
-                mailbox,
-                packages: publish.packages,
-                replace: publish.replace,
-            },
+            DeviceRequest::PublishKeyPackages(publish) => {
+                let replace = publish.replace;
+                let packages = publish.packages;
+                let publish = Operation::Publish {
+                    mailbox,
+                    packages,
+                    replace,
+                };
+                self.store(publish).await?;
+                if replace {
+                    self.vouched.add(mailbox);
+                }
+                return Ok(self.done());
+            }
             DeviceRequest::ReplaceToken { token_hash } => Operation::ReplaceToken {
                 mailbox,
                 token_hash,

@@ -4,6 +4,7 @@ mod anonymous;
 mod counters;
 mod device;
 mod lane;
+mod vouched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) use counters::Counters;
 pub(crate) use lane::Claim;
 pub use lane::Lane;
 use lane::Turn;
+pub use vouched::Vouched;
 
 /// Who may register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,7 @@ pub struct Core<S, C> {
     pub(crate) counters: Counters,
     key: AddressKey,
     settings: Settings,
+    pub(crate) vouched: Arc<Vouched>,
 }
 
 impl<S: Store, C: Clock> Core<S, C> {
@@ -107,6 +110,7 @@ impl<S: Store, C: Clock> Core<S, C> {
             counters: Counters::default(),
             key,
             settings,
+            vouched: Arc::default(),
         });
         (core.clone(), Committer::new(core))
     }

@@ -1,5 +1,7 @@
 //! Operations: what a store is asked to change, already judged as far as a request alone can be.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use keyfold_wire::ids::{
     AccountId, DeviceId, Epoch, MailboxId, MessageId, Sequence, Serial, Timestamp,
@@ -8,7 +10,7 @@ use keyfold_wire::v1;
 
 use super::Answer;
 use super::record::{ConversationKey, OnceKey};
-use crate::core::Device;
+use crate::core::{Device, Vouched};
 use crate::directory::Handle;
 use crate::refusal::Refusal;
 use crate::request::{Grace, KeyPackage};
@@ -64,12 +66,15 @@ pub enum Operation {
         /// Whether those that are left are deleted first.
         replace: bool,
     },
-    /// One key package of each device of an account: [`Outcome::KeyPackages`].
+    /// One key package of each device of an account: [`Outcome::KeyPackages`]. The oldest one-time one, else the one of last resort; the
+    /// other way round for a device that is not vouched for.
     FetchKeyPackages {
         /// Whose.
         account: AccountId,
         /// MLS cipher suite.
         suite: u16,
+        /// Whose one-time ones may be handed out.
+        vouched: Arc<Vouched>,
     },
     /// Serials for fresh addresses, see [`next_number`](super::record::next_number): [`Outcome::Serials`].
     TakeSerials {

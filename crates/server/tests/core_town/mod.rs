@@ -221,6 +221,19 @@ impl<S: Store> Person<S> {
     }
 
     pub async fn publishes(&self, packages: &[(u8, bool)]) -> Result<Content, Refusal> {
+        self.has_published(packages, false).await
+    }
+
+    /// In place of all that it has at the server.
+    pub async fn replaces(&self, packages: &[(u8, bool)]) -> Result<Content, Refusal> {
+        self.has_published(packages, true).await
+    }
+
+    async fn has_published(
+        &self,
+        packages: &[(u8, bool)],
+        replace: bool,
+    ) -> Result<Content, Refusal> {
         let key_packages = packages.iter().map(|(number, last_resort)| v1::KeyPackage {
             suite: 1,
             data: vec![*number; 40].into(),
@@ -228,7 +241,7 @@ impl<S: Store> Person<S> {
         });
         self.ask(Request::PublishKeyPackages(v1::PublishKeyPackages {
             key_packages: key_packages.collect(),
-            replace: false,
+            replace,
         }))
         .await
     }

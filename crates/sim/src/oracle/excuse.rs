@@ -218,7 +218,8 @@ impl Oracle {
     }
 
     /// The server has come back from a copy of what it held.
-    pub(crate) fn server_is_restored(&mut self, copied: u64, now: u64) {
+    pub(crate) fn server_is_restored(&mut self, devices: &[Device], copied: u64, now: u64) {
+        self.overtakes_server(devices, copied, now);
         self.server_restored.push(PutBack {
             copied,
             from: copied,

@@ -120,7 +120,8 @@ impl World {
             return;
         };
         self.server.becomes(backup);
-        self.oracle.server_is_restored(*copied, self.clock.now().0);
+        let now = self.clock.now().0;
+        self.oracle.server_is_restored(&self.devices, *copied, now);
         self.server_dies();
     }
 

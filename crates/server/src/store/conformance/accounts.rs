@@ -1,11 +1,13 @@
 //! Cases about accounts, devices, key packages and serials.
 
+use std::sync::Arc;
+
 use super::{
     AccountId, Admission, Bench, Bytes, DeviceId, Duration, END, KeyPackage, MailboxId, NewAccount,
     NewDevice, Operation, Outcome, Refusal, START, Serial, Store, Timestamp, account, device, full,
     limits, named, package,
 };
-use crate::core::Device;
+use crate::core::{Device, Vouched};
 
 fn register(account: NewAccount) -> Operation {
     Operation::Register(Box::new(account))
@@ -324,11 +326,23 @@ fn publish(packages: Vec<KeyPackage>, replace: bool) -> Operation {
 
 /// First byte of the key package that was handed out, whether it was the last resort, and who was told of need.
 async fn fetch<S: Store>(bench: &Bench<S>, suite: u16) -> (Option<u8>, bool, usize) {
+    let vouched = Arc::<Vouched>::default();
+    vouched.add(MailboxId::new([1; 16]));
+    fetch_where(bench, suite, vouched).await
+}
+
+async fn fetch_where<S: Store>(
+    bench: &Bench<S>,
+    suite: u16,
+    vouched: Arc<Vouched>,
+) -> (Option<u8>, bool, usize) {
     let account = AccountId::new([1; 32]);
-    match bench
-        .run(Operation::FetchKeyPackages { account, suite })
-        .await
-    {
+    let fetch = Operation::FetchKeyPackages {
+        account,
+        suite,
+        vouched,
+    };
+    match bench.run(fetch).await {
         Ok(Outcome::KeyPackages { devices, low }) => {
             let first = devices.first();
             let number = first.and_then(|one| one.key_package.first().copied());
@@ -352,11 +366,34 @@ async fn supply<S: Store>(bench: &Bench<S>) -> Vec<(u32, u32, bool)> {
         .collect()
 }
 
+pub(super) async fn a_device_that_is_not_vouched_for_is_invited_by_its_last_resort<S: Store>(
+    bench: Bench<S>,
+) {
+    bench.people::<1>().await;
+    let one_time = || vec![package(1, 11, false)];
+    assert!(bench.run(publish(one_time(), false)).await.is_ok());
+    let nobody = Arc::<Vouched>::default;
+    let last = vec![package(1, 10, true), package(1, 12, false)];
+    assert!(bench.run(publish(last, false)).await.is_ok());
+    for _ in 0..2 {
+        assert!(fetch_where(&bench, 1, nobody()).await == (Some(10), true, 0));
+    }
+    assert!(supply(&bench).await == [(1, 2, true)]);
+    assert!(fetch(&bench, 1).await == (Some(11), false, 1));
+    let replaced = vec![package(1, 13, false)];
+    assert!(bench.run(publish(replaced, true)).await.is_ok());
+    assert!(
+        fetch_where(&bench, 1, nobody()).await == (Some(13), false, 1),
+        "one that has no other is invited by that"
+    );
+}
+
 pub(super) async fn a_one_time_key_package_is_handed_out_once<S: Store>(bench: Bench<S>) {
     bench.people::<1>().await;
     let nobody = Operation::FetchKeyPackages {
         account: AccountId::new([5; 32]),
         suite: 1,
+        vouched: Arc::default(),
     };
     assert!(bench.run(nobody).await == Err(Refusal::NotFound));
     assert!(

@@ -49,6 +49,7 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     accounts::a_registration_is_no_way_in_past_a_token(bench().await).await;
     accounts::there_are_ten_devices_and_no_eleventh(bench().await).await;
     accounts::a_one_time_key_package_is_handed_out_once(bench().await).await;
+    accounts::a_device_that_is_not_vouched_for_is_invited_by_its_last_resort(bench().await).await;
     accounts::a_hundred_key_packages_fit_and_no_more(bench().await).await;
     accounts::serials_are_given_once(bench().await).await;
     conversations::everybody_gets_everything_in_one_order(bench().await).await;

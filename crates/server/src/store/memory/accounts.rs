@@ -10,7 +10,7 @@ use super::super::operation::{Admission, NewAccount, NewDevice};
 use super::super::record::{Account, day, next_number};
 use super::super::{Answer, Outcome};
 use super::{AccountRow, Mailbox, Package, State};
-use crate::core::Device;
+use crate::core::{Device, Vouched};
 use crate::refusal::Refusal;
 use crate::request::KeyPackage;
 
@@ -231,7 +231,13 @@ impl State {
         Ok(Outcome::Done)
     }
 
-    pub(super) fn fetch(&mut self, account: AccountId, suite: u16, now: Timestamp) -> Answer {
+    pub(super) fn fetch(
+        &mut self,
+        account: AccountId,
+        suite: u16,
+        vouched: &Vouched,
+        now: Timestamp,
+    ) -> Answer {
         let mailboxes = self
             .accounts
             .get(&account)
@@ -244,7 +250,7 @@ impl State {
             let Some(row) = self.mailboxes.get_mut(&mailbox) else {
                 continue;
             };
-            let (handed, is_low) = row.hand_out(suite, now);
+            let (handed, is_low) = row.hand_out(suite, vouched.has(mailbox), now);
             devices.push(handed);
             if is_low {
                 low.push((mailbox, row.supply()));
@@ -292,8 +298,14 @@ impl Mailbox {
         supply(&self.packages)
     }
 
-    /// The oldest one-time key package, else the last resort; and whether few are left because of it.
-    fn hand_out(&mut self, suite: u16, now: Timestamp) -> (v1::DeviceKeyPackage, bool) {
+    /// The oldest one-time key package, else the last resort (the other way round where it is not vouched for); and whether few are left
+    /// because of it.
+    fn hand_out(
+        &mut self,
+        suite: u16,
+        vouched: bool,
+        now: Timestamp,
+    ) -> (v1::DeviceKeyPackage, bool) {
         let mut handed = v1::DeviceKeyPackage {
             device: self.device.to_wire(),
             ..Default::default()
@@ -303,7 +315,7 @@ impl Mailbox {
             .iter_mut()
             .filter(|one| one.spent.is_none() && one.content.suite == suite)
             .collect();
-        usable.sort_by_key(|one| one.content.last_resort);
+        usable.sort_by_key(|one| one.content.last_resort == vouched);
         let left = usable.iter().filter(|one| !one.content.last_resort).count();
         let Some(package) = usable.first_mut() else {
             return (handed, false);

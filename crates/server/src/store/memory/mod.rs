@@ -118,7 +118,11 @@ impl State {
                 packages,
                 replace,
             } => self.publish(mailbox, packages, replace),
-            Operation::FetchKeyPackages { account, suite } => self.fetch(account, suite, now),
+            Operation::FetchKeyPackages {
+                account,
+                suite,
+                vouched,
+            } => self.fetch(account, suite, &vouched, now),
             Operation::TakeSerials { mailbox, count } => self.take_serials(mailbox, count, now),
             Operation::Revoke { mailbox, serials } => self.revoke(mailbox, &serials, now),
             Operation::Create(new) => self.create(*new, now),

@@ -14,6 +14,7 @@ use super::super::Outcome;
 use super::super::record::day;
 use super::read;
 use super::writer::{Stop, Writer};
+use crate::core::Vouched;
 use crate::refusal::Refusal;
 use crate::request::KeyPackage;
 
@@ -116,6 +117,7 @@ impl Writer {
         &mut self,
         account: AccountId,
         suite: u16,
+        vouched: &Vouched,
         now: Timestamp,
     ) -> Result<Outcome, Stop> {
         let account = self.account_row(account)?.ok_or(Refusal::NotFound)?;
@@ -129,30 +131,37 @@ impl Writer {
         let mut devices = Vec::with_capacity(rows.len());
         let mut low = Vec::new();
         for (row, device, mailbox) in rows {
-            let mut handed = self.hand_out(row, suite, now)?.unwrap_or_default();
+            let mailbox = MailboxId::new(mailbox);
+            let handed = self.hand_out(row, suite, vouched.has(mailbox), now)?;
+            let mut handed = handed.unwrap_or_default();
             handed.device = bytes::Bytes::copy_from_slice(&device);
             let is_one_time = !handed.last_resort && !handed.key_package.is_empty();
             devices.push(handed);
             if is_one_time && (self.left(row, suite)? as usize) < limits::LOW_KEY_PACKAGES {
-                low.push((MailboxId::new(mailbox), read::supply(&self.db, row)?));
+                low.push((mailbox, read::supply(&self.db, row)?));
             }
         }
         Ok(Outcome::KeyPackages { devices, low })
     }
 
-    /// The oldest one-time key package, else the last resort.
+    /// The oldest one-time key package, else the last resort; the other way round where it is not vouched for.
     fn hand_out(
         &self,
         device: i64,
         suite: u16,
+        vouched: bool,
         now: Timestamp,
     ) -> Result<Option<v1::DeviceKeyPackage>, Stop> {
+        let select = if vouched {
+            "SELECT id, last_resort, data FROM key_packages \
+             WHERE device = ?1 AND suite = ?2 AND spent IS NULL ORDER BY last_resort, id LIMIT 1"
+        } else {
+            "SELECT id, last_resort, data FROM key_packages \
+             WHERE device = ?1 AND suite = ?2 AND spent IS NULL ORDER BY last_resort DESC, id LIMIT 1"
+        };
         let found = self
             .db
-            .prepare_cached(
-                "SELECT id, last_resort, data FROM key_packages \
-                 WHERE device = ?1 AND suite = ?2 AND spent IS NULL ORDER BY last_resort, id LIMIT 1",
-            )?
+            .prepare_cached(select)?
             .query_row(params![device, suite], |row| {
                 let handed = v1::DeviceKeyPackage {
                     key_package: read::blob(row, 2)?.unwrap_or_default(),

@@ -190,7 +190,11 @@ impl Writer {
                 packages,
                 replace,
             } => self.publish(*mailbox, packages, *replace),
-            Operation::FetchKeyPackages { account, suite } => self.fetch(*account, *suite, now),
+            Operation::FetchKeyPackages {
+                account,
+                suite,
+                vouched,
+            } => self.fetch(*account, *suite, vouched, now),
             Operation::TakeSerials { mailbox, count } => self.take_serials(*mailbox, *count, now),
             Operation::Revoke { mailbox, serials } => self.revoke(*mailbox, serials, now),
             Operation::Invite(code) => self.invite(code),
