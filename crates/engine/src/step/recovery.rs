@@ -178,16 +178,21 @@ impl Step<'_> {
         address::remove_free(self.tx)?;
         for row in conversation::active(self.tx)? {
             let mut loaded = self.expect(row)?;
-            loaded.change().serial = None;
-            // Some may lead here after all: in key packages that the server hands out again.
-            for serial in address::of(self.tx, row)? {
-                address::remove(self.tx, serial)?;
-                self.memory.serials.remove(&serial);
-            }
-            self.lose_place(&mut loaded, SERVER_ROLLED_BACK.to_owned())?;
+            self.is_cut_off(&mut loaded, SERVER_ROLLED_BACK)?;
             self.put(loaded);
         }
         Ok(())
+    }
+
+    /// Nothing that is said in a conversation comes to this device any more, nor does its own come back.
+    pub(super) fn is_cut_off(&mut self, loaded: &mut Loaded, why: &str) -> Result<(), Fault> {
+        loaded.change().serial = None;
+        // Some may lead here after all: in key packages that the server hands out again.
+        for serial in address::of(self.tx, loaded.row.row)? {
+            address::remove(self.tx, serial)?;
+            self.memory.serials.remove(&serial);
+        }
+        self.lose_place(loaded, why.to_owned())
     }
 
     /// Something may be missing anywhere: messages, and changes of the group as well.

@@ -21,6 +21,7 @@ use crate::table::{address, key_package, leaver, offer};
 use crate::view::Standing;
 
 pub(super) const INVITED_AGAIN: &str = "it was invited again";
+const CUT_OFF: &str = "nothing came to this device there";
 
 impl Step<'_> {
     /// Looks in a while who has not come in.
@@ -59,21 +60,29 @@ impl Step<'_> {
     }
 
     /// The server says that these addresses of a conversation lead nowhere. Whoever was put back to before it came in does not know of
-    /// it; whoever is to be taken out is so by then.
+    /// it; whoever is to be taken out is so by then. Where it is the own one, nothing comes here any more, nor comes back.
     pub(super) fn reach_later(&mut self, row: Row, unreachable: &[Bytes]) -> Result<(), Fault> {
         let Some(mut loaded) = self.take(row)? else {
             return Ok(());
         };
-        let in_use = loaded.row.line_of.is_none() && loaded.row.standing == Standing::Active;
-        if in_use && self.load_group(&mut loaded)? {
-            let lost = self.lost(&loaded, unreachable)?;
-            if !lost.is_empty() {
-                let when = self.now.after(REACH_AFTER).after(self.within(REACH_AFTER));
-                self.intend(row, &Wish::Reach(lost), Progress::Ready, when)?;
-                self.wake(when);
+        if loaded.row.standing == Standing::Active && self.load_group(&mut loaded)? {
+            if names_own(&loaded, unreachable) {
+                self.is_cut_off(&mut loaded, CUT_OFF)?;
+            } else if loaded.row.line_of.is_none() {
+                self.reach_those(&loaded, unreachable)?;
             }
         }
         self.put(loaded);
+        Ok(())
+    }
+
+    fn reach_those(&mut self, loaded: &Loaded, unreachable: &[Bytes]) -> Result<(), Fault> {
+        let lost = self.lost(loaded, unreachable)?;
+        if !lost.is_empty() {
+            let when = self.now.after(REACH_AFTER).after(self.within(REACH_AFTER));
+            self.intend(loaded.row.row, &Wish::Reach(lost), Progress::Ready, when)?;
+            self.wake(when);
+        }
         Ok(())
     }
 
@@ -230,4 +239,11 @@ impl Step<'_> {
         let absent = absent.filter_map(|index| view.leaf(index).cloned());
         Ok(absent.filter(|leaf| !leaves(leaf)).collect())
     }
+}
+
+/// Whether the own address is among these.
+fn names_own(loaded: &Loaded, addresses: &[Bytes]) -> bool {
+    let view = loaded.group.as_ref().map(|current| &current.group);
+    let own = view.and_then(|group| group.member(group.own_index()));
+    own.is_some_and(|own| addresses.iter().any(|one| *one == own.address))
 }

@@ -146,7 +146,7 @@ fn who_is_invited_by_a_used_key_package_comes_in_when_somebody_speaks() {
         town.creates_group(bo, "first", &[ada]);
         town.passes(stays);
         town.goes_offline(ada);
-        town.puts_server_back(&backup);
+        town.forgets(&backup);
         let second = town.creates_group(cy, "second", &[ada]);
         town.passes(MINUTE);
         town.comes_back(ada);
@@ -155,4 +155,24 @@ fn who_is_invited_by_a_used_key_package_comes_in_when_somebody_speaks() {
         speaks_twice(&mut town, cy, second);
         talks_on(&mut town, &[ada, cy], second);
     }
+}
+
+/// Whoever is not back yet after the server was put back is invited by a key package that was not used.
+#[test]
+fn who_has_not_come_since_the_server_was_put_back_is_invited_all_the_same() {
+    let mut town = Town::new(45);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    town.passes(MINUTE);
+    let backup = town.store.backup();
+    town.creates_group(bo, "first", &[ada]);
+    town.passes(MINUTE);
+    town.goes_offline(ada);
+    town.puts_server_back(&backup);
+    let second = town.creates_group(cy, "second", &[ada]);
+    town.says(cy, second, "come in");
+    town.passes(MINUTE);
+    town.comes_back(ada);
+    town.passes(MINUTE);
+    assert_eq!(town.reads(ada, second), ["come in"]);
+    talks_on(&mut town, &[ada, cy], second);
 }

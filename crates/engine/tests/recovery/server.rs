@@ -236,7 +236,7 @@ fn whoever_is_invited_by_a_used_key_package_after_the_server_was_put_back_is_inv
     for who in [bo, cy] {
         town.goes_offline(who);
     }
-    town.puts_server_back(&backup);
+    town.forgets(&backup);
     town.passes(MINUTE);
     let begun = town.creates_group(ada, "begun", &[bo, cy]);
     let joined = town.creates_group(ada, "joined", &[bo]);
@@ -258,7 +258,7 @@ fn who_stays_away_after_the_server_was_put_back_is_invited_again_a_few_times_and
     town.says(ada, talk, "the server will not know this");
     town.passes(MINUTE);
     town.goes_offline(cy);
-    town.puts_server_back(&backup);
+    town.forgets(&backup);
     town.passes(MINUTE);
     town.creates_group(ada, "begun", &[bo, cy]);
     town.passes(Duration::from_hours(3));

@@ -36,6 +36,17 @@ use rand::rngs::StdRng;
 
 pub type TownCore = Core<MemoryStore, ManualClock>;
 
+fn started(
+    runtime: &tokio::runtime::Runtime,
+    store: &MemoryStore,
+    clock: &ManualClock,
+) -> Arc<TownCore> {
+    let key = AddressKey::new(1, &[7; 32]);
+    let (core, committer) = Core::new(store.clone(), clock.clone(), key, Settings::default());
+    runtime.spawn(committer.run());
+    core
+}
+
 /// Somebody of the town, by number; a second device of a person is somebody, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who(pub usize);
@@ -54,14 +65,11 @@ pub struct Town {
 impl Town {
     pub fn new(seed: u64) -> Self {
         let clock = ManualClock::at(Timestamp(1_790_000_000_000));
-        let key = AddressKey::new(1, &[7; 32]);
-        let settings = Settings::default();
         let store = MemoryStore::new();
-        let (core, committer) = Core::new(store.clone(), clock.clone(), key, settings);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        runtime.spawn(committer.run());
+        let core = started(&runtime, &store, &clock);
         Self {
             runtime,
             core,
@@ -140,8 +148,14 @@ impl Town {
         who
     }
 
-    /// The server is put back to a backup: all connections end.
+    /// The server is put back to a backup, and starts: all connections end.
     pub fn puts_server_back(&mut self, backup: &MemoryStore) {
+        self.forgets(backup);
+        self.core = started(&self.runtime, &self.store, &self.clock);
+    }
+
+    /// The same of a server that hands out one-time key packages of devices that have not come since, as ours does not.
+    pub fn forgets(&mut self, backup: &MemoryStore) {
         self.store.put_back(backup);
         for person in &mut self.people {
             person.line = None;
