@@ -154,6 +154,10 @@ pub const REINVITE_AFTER: Duration = Duration::from_mins(4);
 /// taken out by then, who has lost its place let in again, and of several who speak one is first.
 pub const REACH_AFTER: Duration = Duration::from_secs(30);
 
+/// How old a last-resort key package is at least when another takes its place since something comes for its address that belongs nowhere.
+/// Whoever knows the address can send such.
+pub const LAST_RESORT_AGAIN: Duration = Duration::from_mins(10);
+
 /// So soon a running process tries again to reach a device: the directory may have had no key package of it.
 pub const REACH_AGAIN: Duration = Duration::from_mins(2);
 

@@ -143,9 +143,17 @@ impl Step<'_> {
         if let Some(fate) = self.not_for_a_package(serial)? {
             return Ok(fate);
         }
-        // The server has each welcome before what is said to those whom it welcomes.
-        if key_package::is_retired(self.tx, serial)? {
-            return self.disown(serial);
+        let last_resort = key_package::is_last_resort(self.tx, serial)?;
+        // It may be in other conversations as well.
+        let shared = last_resort && !conversation::sharing(self.tx, serial)?.is_empty();
+        if !shared {
+            if last_resort {
+                self.doubt_last_resort()?;
+            }
+            // The server has each welcome before what is said to those whom it welcomes.
+            if key_package::is_retired(self.tx, serial)? {
+                return self.disown(serial);
+            }
         }
         self.park(serial, item)?;
         Ok(Fate::Parked)

@@ -17,7 +17,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::{address, key_package, linked, member};
+use crate::table::{address, key_package, linked, member, offer};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -53,14 +53,15 @@ impl Step<'_> {
         self.revoke(vec![serial])
     }
 
-    /// Takes in an errand, and uses up the key package that it came by.
+    /// Takes in an errand, and uses up the key package that it came by; but not one that others were offered as well: of those who were asked
+    /// one may answer, and another let this device in by it.
     pub(super) fn run_errand(
         &mut self,
         joined: &Joined,
         serial: Serial,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        if joined.usage == PackageUse::Once {
+        if joined.usage == PackageUse::Once && offer::is_for(self.tx, serial)?.is_none() {
             delete(&self.mls(), &joined.key_package).map_err(Fault::from_mls)?;
             key_package::remove(self.tx, &joined.key_package)?;
             self.revoke(vec![serial])?;

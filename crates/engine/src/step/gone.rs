@@ -205,9 +205,11 @@ impl Step<'_> {
         Ok(may && asked > self.whom_to_ask(loaded.row.row)?.len())
     }
 
-    /// Who has left or was removed, as far as is known here. A device of somebody who is in may have said so, that is not in itself.
+    /// Who has left or was removed, as far as is known here. A device of somebody who is in may have said so, that is not in itself. What
+    /// an own device says of itself says nothing of this one, nor of a third.
     pub(super) fn who_is_out(&self, row: Row) -> Result<BTreeSet<AccountId>, Fault> {
         let mut out = finding::all(self.tx, row, Finding::IsOut)?;
+        out.remove(&self.me()?.account());
         for is_in in [Finding::SaysGone, Finding::Objects] {
             for account in finding::all(self.tx, row, is_in)? {
                 out.remove(&account);

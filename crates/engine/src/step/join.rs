@@ -245,7 +245,10 @@ impl Step<'_> {
             let begins = view.epoch <= FIRST_EPOCH;
             let has_left = begins && finding::has(self.tx, row, &me, Finding::HasLeft)?;
             let is_astray = begins && view.state.moves > 0 && !has_left;
-            if loaded.row.standing != Standing::Left || is_astray {
+            // What failed here may have been begun by a copy of this device.
+            let is_over = matches!(loaded.row.standing, Standing::Left | Standing::Failed(_));
+            let kinds = matches!(view.state.kind, Kind::Direct(_)) == loaded.row.direct;
+            if !is_over || !kinds || is_astray {
                 self.put(loaded);
                 return Ok(None);
             }
@@ -267,6 +270,7 @@ impl Step<'_> {
         let row = loaded.change();
         row.standing = Standing::Active;
         row.group_id = Some(view.group_id.clone());
+        row.suite = view.suite;
         row.server_epoch = view.epoch;
         Ok(Some((loaded, former)))
     }

@@ -8,7 +8,9 @@ use keyfold_wire::v1;
 
 use super::Step;
 use crate::Fault;
-use crate::limits::{ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, REPLACE_INTERVAL, RETRY_FIRST};
+use crate::limits::{
+    ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, LAST_RESORT_AGAIN, REPLACE_INTERVAL, RETRY_FIRST,
+};
 use crate::memory::Stock;
 use crate::table::address::{self, Use};
 use crate::table::outbox::{Kind, Waiting};
@@ -94,6 +96,17 @@ impl Step<'_> {
         };
         let orders: Vec<Order> = suites.into_iter().map(whole).collect();
         self.publish(&orders, Stock::All)
+    }
+
+    /// Something comes for a last-resort key package that brought this device into no conversation in which it still is: the address can be
+    /// given up once another has taken its place.
+    pub(super) fn doubt_last_resort(&mut self) -> Result<(), Fault> {
+        let made = key_package::oldest_last_resort(self.tx)?;
+        let is_old = made.is_some_and(|made| self.now >= made.after(LAST_RESORT_AGAIN));
+        if is_old {
+            self.replace_packages()?;
+        }
+        Ok(())
     }
 
     fn publish(&mut self, orders: &[Order], stock: Stock) -> Result<(), Fault> {

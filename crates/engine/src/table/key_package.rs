@@ -35,11 +35,11 @@ pub(crate) fn is_last_resort(tx: &Connection, serial: Serial) -> Result<bool, Fa
     Ok(count > 0)
 }
 
-/// Whether the one with this address is one-time, and not at the directory any more.
+/// Whether the one with this address is not at the directory any more.
 pub(crate) fn is_retired(tx: &Connection, serial: Serial) -> Result<bool, Fault> {
     let count: i64 = tx
         .prepare_cached(
-            "SELECT count(*) FROM key_package WHERE serial = ?1 AND last_resort = 0 AND retired IS NOT NULL",
+            "SELECT count(*) FROM key_package WHERE serial = ?1 AND retired IS NOT NULL",
         )?
         .query_row([to_sql(serial.0)?], |row| row.get(0))?;
     Ok(count > 0)
