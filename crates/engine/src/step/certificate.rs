@@ -36,10 +36,7 @@ impl Step<'_> {
             self.drop_request(request)?;
         }
         if self.me()?.account_key.is_none() {
-            let own = v1::lookup::By::Account(self.me()?.account().to_wire());
-            let body = v1::client_frame::Request::Lookup(v1::Lookup { by: Some(own) });
-            self.request(Waiting::new(Kind::OwnCertificate, None, 0), body)?;
-            return Ok(());
+            return self.look_up_own();
         }
         for former in self.certified()? {
             if let Some(renewed) = self.certify_again(&former)? {
@@ -47,6 +44,14 @@ impl Step<'_> {
                 self.request(Waiting::new(Kind::RenewCertificate, None, 0), body)?;
             }
         }
+        Ok(())
+    }
+
+    /// Asks the directory for the own account.
+    pub(super) fn look_up_own(&mut self) -> Result<(), Fault> {
+        let own = v1::lookup::By::Account(self.me()?.account().to_wire());
+        let body = v1::client_frame::Request::Lookup(v1::Lookup { by: Some(own) });
+        self.request(Waiting::new(Kind::OwnCertificate, None, 0), body)?;
         Ok(())
     }
 
@@ -101,9 +106,15 @@ impl Step<'_> {
             expires: self.now.after(CERTIFICATE_LIFETIME),
         };
         let certificate = account_key.certify(&request).ok();
+        // Of a device that was linked before this one was put back the token is not known, nor needed: the directory has the device.
+        let token_hash = if former.token_hash.is_empty() {
+            self.rng.bytes::<TOKEN_HASH>().to_vec().into()
+        } else {
+            former.token_hash.clone()
+        };
         Ok(certificate.map(|certificate| v1::AddDevice {
             device_certificate: certificate.into(),
-            token_hash: former.token_hash.clone(),
+            token_hash,
         }))
     }
 
@@ -115,14 +126,22 @@ impl Step<'_> {
         if certificate.renews(&self.me()?.certificate) {
             return self.take_certificate(&renewed.device_certificate);
         }
-        if linked::has(self.tx, &certificate.device)? {
-            linked::add(self.tx, &certificate.device, &renewed.encode_to_vec())?;
+        if let Some(former) = linked::get(self.tx, &certificate.device)? {
+            let kept = v1::AddDevice {
+                token_hash: read(&former)?.token_hash,
+                ..renewed.clone()
+            };
+            linked::add(self.tx, &certificate.device, &kept.encode_to_vec())?;
         }
         Ok(())
     }
 
-    /// What the directory has of the own account: the primary device may have renewed this one's certificate.
+    /// What the directory has of the own account: the primary device may have renewed this one's certificate; or, on that, devices that it
+    /// had linked before it was put back.
     pub(super) fn found_own_account(&mut self, account: &v1::Account) -> Result<(), Fault> {
+        if self.me()?.account_key.is_some() {
+            return self.know_again(account);
+        }
         let own = &self.me()?.certificate;
         let mut newest: Option<(Certificate, &bytes::Bytes)> = None;
         for encoded in &account.device_certificates {
@@ -157,6 +176,9 @@ impl Step<'_> {
         self.replace_packages()
     }
 }
+
+/// Bytes of a token's hash.
+const TOKEN_HASH: usize = 32;
 
 /// When a certificate that ends then is to be renewed.
 fn renewal(end: Timestamp) -> Timestamp {

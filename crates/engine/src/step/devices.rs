@@ -136,13 +136,54 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// The directory has these devices of the account, whose primary device was put back: it may have linked some in the time that is lost.
+    /// It knows of them again, without their tokens, and brings them in.
+    pub(super) fn know_again(&mut self, account: &v1::Account) -> Result<(), Fault> {
+        let (own, account_key) = (self.me()?.device(), self.me()?.certificate.account_key);
+        let removed = self.removed_devices()?;
+        let mut any = false;
+        for encoded in &account.device_certificates {
+            let Ok(found) = Certificate::verify(encoded) else {
+                continue;
+            };
+            let is_ours = found.account_key == account_key && found.is_valid_at(self.now);
+            let is_known = found.device == own
+                || removed.contains(&found.device)
+                || linked::has(self.tx, &found.device)?;
+            if is_ours && !is_known {
+                let added = v1::AddDevice {
+                    device_certificate: encoded.clone(),
+                    token_hash: bytes::Bytes::new(),
+                };
+                linked::add(self.tx, &found.device, &added.encode_to_vec())?;
+                any = true;
+            }
+        }
+        if !any {
+            return Ok(());
+        }
+        for row in conversation::active(self.tx)? {
+            let mut loaded = self.expect(row)?;
+            if self.load_group(&mut loaded)? {
+                let view = loaded.group.as_ref().map(|current| current.group.view());
+                if let Some(view) = view.cloned() {
+                    self.bring_own_devices(row, &view)?;
+                }
+            }
+            self.put(loaded);
+        }
+        Ok(())
+    }
+
     /// The server may have forgotten the devices that this one has added.
     pub(super) fn add_devices_again(&mut self) -> Result<(), Fault> {
         for (_, frame) in linked::all(self.tx)? {
             let added = v1::AddDevice::decode(frame.as_slice())
                 .map_err(|_| Fault::corrupt("the request for a device does not read"))?;
-            let waiting = Waiting::new(Kind::AddDevice, None, 0);
-            self.request(waiting, v1::client_frame::Request::AddDevice(added))?;
+            if !added.token_hash.is_empty() {
+                let waiting = Waiting::new(Kind::AddDevice, None, 0);
+                self.request(waiting, v1::client_frame::Request::AddDevice(added))?;
+            }
         }
         Ok(())
     }

@@ -106,6 +106,9 @@ impl Step<'_> {
             self.all_wait_again(&mut loaded)?;
             self.put(loaded);
         }
+        if self.me()?.account_key.is_some() {
+            self.look_up_own()?;
+        }
         self.replace_packages()?;
         self.replace_token()
     }

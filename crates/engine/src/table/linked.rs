@@ -1,7 +1,7 @@
 //! Devices that this one has added to its account, with the request that did it.
 
 use keyfold_wire::ids::DeviceId;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::id;
 use crate::Fault;
@@ -25,11 +25,17 @@ pub(crate) fn all(tx: &Connection) -> Result<Vec<(DeviceId, Vec<u8>)>, Fault> {
     Ok(devices)
 }
 
+/// The request that added it.
+pub(crate) fn get(tx: &Connection, device: &DeviceId) -> Result<Option<Vec<u8>>, Fault> {
+    Ok(tx
+        .prepare_cached("SELECT frame FROM linked WHERE device = ?1")?
+        .query_row([device.as_ref()], |row| row.get(0))
+        .optional()?)
+}
+
 /// Whether this device has added that one.
 pub(crate) fn has(tx: &Connection, device: &DeviceId) -> Result<bool, Fault> {
-    tx.prepare_cached("SELECT 1 FROM linked WHERE device = ?1")?
-        .exists([device.as_ref()])
-        .map_err(Fault::from)
+    Ok(get(tx, device)?.is_some())
 }
 
 /// It was removed from the account.

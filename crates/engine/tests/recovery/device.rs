@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyfold_engine::limits::UNKNOWN_PATIENCE;
 use keyfold_engine::view::What;
 use keyfold_engine::{Command, Event, Input};
+use keyfold_protocol::suite::Suite;
 use keyfold_wire::v1;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::v1::client_frame::Request as Body;
@@ -239,4 +240,32 @@ fn a_new_device_comes_into_conversations_that_begin_before_it_has_published_anyt
     town.passes(MINUTE * 10);
     talks_on(&mut town, &[ada, bo, laptop], club);
     talks_on(&mut town, &[ada, bo, laptop], talk);
+}
+
+/// Ada's phone has not brought the laptop into the conversation yet when it is put back to before it had linked it.
+#[test]
+fn a_device_that_was_linked_in_the_time_that_is_lost_comes_in_with_the_one_that_was_put_back() {
+    let mut town = Town::on_disk(47);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.passes(MINUTE * 5);
+    let copy = copy(&town, ada, "copy.db");
+    town.people[ada.0].refuses = Some(Box::new(|body| {
+        matches!(body, Body::Commit(_)).then(|| refusal(RefusalCode::Busy))
+    }));
+    let laptop = town.links(ada, &Suite::ALL);
+    town.says(bo, club, "where is the laptop?");
+    town.passes(MINUTE);
+    let engine = &town.people[laptop.0].engine;
+    assert!(engine.conversation(club).unwrap().is_none());
+    town.people[ada.0].refuses = None;
+    puts_back(&mut town, ada, &copy);
+    town.passes(MINUTE * 10);
+    assert!(town.events(ada).contains(&Event::RolledBack));
+    talks_on(&mut town, &[ada, laptop, bo], club);
+    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    town.does(ada, Command::RemoveDevice { device }).unwrap();
+    town.passes(MINUTE * 5);
+    assert!(town.events(laptop).contains(&Event::DeviceRemoved));
+    assert_eq!(town.shows(bo, club).members[0].devices, 1);
 }
