@@ -368,6 +368,7 @@ impl Oracle {
         for message in &own {
             self.past.takes_in(device, message.clone());
         }
+        self.learns_of_another(&own, events);
         let mine = |id: &MessageId| self.asked.get(id) == Some(&device);
         let own = own
             .into_iter()
@@ -375,6 +376,24 @@ impl Oracle {
             .filter(|id| !self.known.contains(id))
             .collect();
         self.learns(device, own, events);
+    }
+
+    /// A text that arrives alone, by one message: its sender may never hear that the server had it there.
+    fn learns_of_another(&mut self, messages: &[MessageId], events: &[Event]) {
+        let arrived = events.iter().filter_map(|event| match event {
+            Event::Arrived(conversation, id) => Some((*conversation, *id)),
+            _ => None,
+        });
+        let arrived: Vec<_> = arrived.collect();
+        let ([message], [(conversation, id)]) = (messages, arrived.as_slice()) else {
+            return;
+        };
+        let sender = self.said.get(id).map(|said| said.device);
+        if let Some(sender) = sender.filter(|sender| self.asked.get(message) == Some(sender))
+            && self.placed.contains_key(message)
+        {
+            self.became((sender, *conversation), *id, message.clone());
+        }
     }
 
     /// Which message each text became: the device tells its texts in the order of its messages. Not all are of use where it has lost
