@@ -143,20 +143,36 @@ impl Step<'_> {
         if let Some(fate) = self.not_for_a_package(serial)? {
             return Ok(fate);
         }
-        let last_resort = key_package::is_last_resort(self.tx, serial)?;
-        // It may be in other conversations as well.
-        let shared = last_resort && !conversation::sharing(self.tx, serial)?.is_empty();
-        if !shared {
-            if last_resort {
-                self.doubt_last_resort()?;
-            }
-            // The server has each welcome before what is said to those whom it welcomes.
-            if key_package::is_retired(self.tx, serial)? {
-                return self.disown(serial);
-            }
+        if self.is_shared(serial)? {
+            self.park(serial, item)?;
+            return Ok(Fate::Parked);
+        }
+        if key_package::is_last_resort(self.tx, serial)? {
+            self.doubt_last_resort()?;
+        }
+        // The server has each welcome before what is said to those whom it welcomes.
+        if key_package::is_retired(self.tx, serial)? {
+            return self.disown(serial);
         }
         self.park(serial, item)?;
         Ok(Fate::Parked)
+    }
+
+    /// Whether the address of a last-resort key package may be in use in a conversation.
+    fn is_shared(&self, serial: Serial) -> Result<bool, Fault> {
+        Ok(key_package::is_last_resort(self.tx, serial)?
+            && !conversation::sharing(self.tx, serial)?.is_empty())
+    }
+
+    /// Key packages have gone from the directory: no welcome brings to what was put aside for them.
+    pub(super) fn disown_retired(&mut self) -> Result<(), Fault> {
+        self.write_rows()?;
+        for serial in parked::of_retired(self.tx)? {
+            if !self.is_shared(serial)? {
+                self.disown(serial)?;
+            }
+        }
+        Ok(())
     }
 
     /// What becomes of something that came for an address which is in no key package, nor led to a conversation. `None`: it is in one.

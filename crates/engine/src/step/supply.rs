@@ -130,6 +130,7 @@ impl Step<'_> {
         let replace = stock == Stock::All;
         if replace {
             key_package::retire_all(self.tx, self.now)?;
+            self.disown_retired()?;
             setting::remove(self.tx, Setting::ReplacementDue)?;
         }
         let mut key_packages = Vec::with_capacity(needed);

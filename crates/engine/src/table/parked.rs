@@ -3,7 +3,7 @@
 use keyfold_wire::ids::{Sequence, Serial};
 use rusqlite::Connection;
 
-use super::to_sql;
+use super::{from_sql, to_sql};
 use crate::Fault;
 
 /// Keeps an item.
@@ -24,6 +24,19 @@ pub(crate) fn count(tx: &Connection) -> Result<usize, Fault> {
         .prepare_cached("SELECT count(*) FROM parked")?
         .query_row([], |row| row.get(0))?;
     Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Addresses of key packages that are not at the directory any more, for which there are some.
+pub(crate) fn of_retired(tx: &Connection) -> Result<Vec<Serial>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT DISTINCT serial FROM parked JOIN key_package USING (serial) WHERE retired IS NOT NULL",
+    )?;
+    let serials = statement.query_map([], |row| row.get(0))?;
+    let serials = serials.collect::<Result<Vec<i64>, _>>()?;
+    Ok(serials
+        .into_iter()
+        .map(|one| Serial(from_sql(one)))
+        .collect())
 }
 
 /// Drops the oldest.

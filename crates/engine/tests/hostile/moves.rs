@@ -8,7 +8,7 @@ use keyfold_engine::limits::{
     LEAVE_OUT_AFTER, LOCATE_AGAIN, LOCATE_AT_MOST, OBJECT_AGAIN, OBJECT_TO_OTHERS,
 };
 use keyfold_engine::view::{Standing, What};
-use keyfold_protocol::group::{Change, CheckedKeyPackage, Update};
+use keyfold_protocol::group::{Change, Update};
 use keyfold_protocol::state::{ConversationState, Errand, Role};
 use keyfold_wire::ids::{AccountId, ConversationId, Epoch};
 use keyfold_wire::v1;
@@ -17,7 +17,7 @@ use keyfold_wire::v1::server_frame::Content;
 
 use super::town::copied::Copied;
 use super::town::{Town, Who};
-use super::{account, goes_on};
+use super::{account, goes_on, packages};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -32,24 +32,6 @@ fn town() -> (Town, [Who; 5], ConversationId, Copied) {
     town.goes_offline(eve);
     let copied = Copied::of(&town.people[eve.0]);
     (town, people, group, copied)
-}
-
-/// A key package of each device of these people, from the directory.
-fn packages(town: &mut Town, eve: &Copied, people: &[Who]) -> Vec<CheckedKeyPackage> {
-    let now = town.now();
-    let mut packages = Vec::new();
-    for who in people {
-        let asked = v1::FetchKeyPackages {
-            account: account(town, *who).to_wire(),
-            suite: 0x4F,
-        };
-        let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(asked)) else {
-            panic!("no key packages");
-        };
-        let devices = found.devices.iter();
-        packages.extend(devices.map(|device| eve.checks(&device.key_package, now)));
-    }
-    packages
 }
 
 /// Eve moves the group, with these people and in the state that `bends` leaves.

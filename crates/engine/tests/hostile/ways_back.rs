@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use keyfold_engine::Command;
-use keyfold_engine::limits::HEED_AGAIN;
+use keyfold_engine::limits::{HEED_AGAIN, LAST_RESORT_AGAIN};
 use keyfold_engine::view::{Standing, What};
-use keyfold_protocol::group::{Change, CheckedKeyPackage};
+use keyfold_protocol::group::Change;
 use keyfold_protocol::limits::{MAX_EPOCH, MAX_MOVES};
 use keyfold_protocol::state::{ConversationState, Errand, Place, Role};
 use keyfold_protocol::suite::Suite;
@@ -17,7 +17,7 @@ use keyfold_wire::v1::server_frame::Content;
 
 use super::town::copied::Copied;
 use super::town::{Town, Who};
-use super::{account, goes_on};
+use super::{account, goes_on, packages};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -30,23 +30,6 @@ fn town(names: [&str; 4]) -> (Town, [Who; 4], ConversationId) {
     town.says(eve, group, "hello");
     town.passes(MINUTE * 10);
     (town, people, group)
-}
-
-fn packages(town: &mut Town, by: &Copied, people: &[Who]) -> Vec<CheckedKeyPackage> {
-    let now = town.now();
-    let mut packages = Vec::new();
-    for who in people {
-        let asked = v1::FetchKeyPackages {
-            account: account(town, *who).to_wire(),
-            suite: 0x4F,
-        };
-        let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(asked)) else {
-            panic!("no key packages");
-        };
-        let devices = found.devices.iter();
-        packages.extend(devices.map(|device| by.checks(&device.key_package, now)));
-    }
-    packages
 }
 
 /// Sends these people an errand, or whatever `bends` makes of its group.
@@ -230,5 +213,75 @@ fn who_is_taken_out_and_added_again_is_not_led_elsewhere() {
         assert_eq!(town.members(who, group), ["ada", "bo", "cy", "eve"]);
         assert_eq!(town.shows(who, group).standing, Standing::Active, "{who:?}");
     }
+    goes_on(&mut town, &[ada, bo, cy], group);
+}
+
+/// Sends noise to these addresses, and says which of them lead nowhere.
+fn makes_noise(town: &mut Town, number: u8, addresses: &[&[u8]]) -> Vec<bytes::Bytes> {
+    let roster = addresses.iter();
+    let roster: Vec<bytes::Bytes> = roster
+        .map(|one| bytes::Bytes::copy_from_slice(one))
+        .collect();
+    let create = v1::Create {
+        handle: vec![number; 32].into(),
+        epoch: 1,
+        roster,
+        roster_key: vec![2; 32].into(),
+        message_id: vec![number; 16].into(),
+        ..v1::Create::default()
+    };
+    town.asks(Body::Create(create)).unwrap();
+    let send = v1::Send {
+        handle: vec![number; 32].into(),
+        epoch: 1,
+        roster_key: vec![2; 32].into(),
+        message_id: vec![number + 1; 16].into(),
+        body: vec![5; 500].into(),
+    };
+    let Ok(Content::Accepted(accepted)) = town.asks(Body::Send(send)) else {
+        panic!("not accepted");
+    };
+    accepted.unreachable
+}
+
+/// Whoever was given ada's key package of last resort sends noise to its address: another takes its place, and no more often than once in a while.
+#[test]
+fn noise_for_a_last_resort_key_package_has_it_replaced_now_and_then() {
+    let (mut town, [ada, bo, cy, eve], group) = town(["ada", "bo", "cy", "eve"]);
+    let copied = Copied::of(&town.people[eve.0]);
+    let replaced = |town: &Town| {
+        let asked = town.people[ada.0].asked.iter();
+        let all = |body: &&Body| matches!(body, Body::PublishKeyPackages(all) if all.replace);
+        asked.filter(all).count()
+    };
+    // The server hands that out since it has started and ada has not come.
+    let last_resort = |town: &mut Town| {
+        town.goes_offline(ada);
+        let backup = town.store.backup();
+        town.puts_server_back(&backup);
+        let package = packages(town, &copied, &[ada]).remove(0);
+        town.comes_back(ada);
+        town.settles();
+        package
+    };
+    let before = replaced(&town);
+    let first = last_resort(&mut town);
+    assert!(makes_noise(&mut town, 10, &[first.address()]).is_empty());
+    town.settles();
+    assert_eq!(replaced(&town), before + 1);
+    assert_eq!(
+        makes_noise(&mut town, 20, &[first.address()]),
+        [first.address()]
+    );
+    let second = last_resort(&mut town);
+    assert_ne!(second.address(), first.address());
+    town.passes(LAST_RESORT_AGAIN - MINUTE);
+    makes_noise(&mut town, 30, &[second.address()]);
+    town.settles();
+    assert_eq!(replaced(&town), before + 1);
+    town.passes(MINUTE * 2);
+    makes_noise(&mut town, 40, &[second.address()]);
+    town.settles();
+    assert_eq!(replaced(&town), before + 2);
     goes_on(&mut town, &[ada, bo, cy], group);
 }
