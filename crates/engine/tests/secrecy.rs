@@ -15,8 +15,8 @@ mod town;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use keyfold_engine::Command;
 use keyfold_engine::limits::{ERASE_AFTER, KEY_PACKAGE_RETENTION, PAST_SLACK};
+use keyfold_engine::{Command, Input};
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::EPOCH_GRACE;
 use keyfold_wire::v1;
@@ -212,6 +212,42 @@ fn the_past_epoch_is_closed_after_its_grace_also_for_what_never_arrived() {
     for state in earlier_states(&file, folder.path()) {
         assert!(opened(&mut Copied::of_file(&state), &items, "withheld").is_empty());
     }
+}
+
+/// Bo's clock is a day ahead when the epoch ends, and is put right after that.
+#[test]
+fn the_past_epoch_is_closed_after_its_grace_also_where_the_clock_is_set_back() {
+    let mut town = Town::on_disk(3);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let group = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(Duration::from_mins(10));
+    town.people[bo.0].skew = 24 * 3_600_000;
+    town.passes(Duration::from_mins(10));
+    town.people[bo.0].bends_item = Some(Box::new(|item| {
+        if let Some(v1::item::Content::Message(message)) = &mut item.content
+            && message.commit.is_none()
+        {
+            message.body = bytes::Bytes::from_static(b"withheld");
+        }
+    }));
+    says(&mut town, ada, group, "withheld", 4);
+    town.does(
+        cy,
+        Command::Update {
+            conversation: group,
+        },
+    )
+    .unwrap();
+    town.settles();
+    town.people[bo.0].skew = 0;
+    let items = recorded(&town, cy);
+    let mut thief = Copied::of(&town.people[bo.0]);
+    assert_eq!(opened(&mut thief, &items, "withheld").len(), 4);
+    let now = town.now();
+    town.people[bo.0].apply(Input::Tick, now);
+    town.passes((EPOCH_GRACE + PAST_SLACK) * 2);
+    let mut thief = Copied::of(&town.people[bo.0]);
+    assert_eq!(opened(&mut thief, &items, "withheld").len(), 0);
 }
 
 #[test]

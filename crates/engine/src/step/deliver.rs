@@ -143,7 +143,7 @@ impl Step<'_> {
         if let Some(fate) = self.not_for_a_package(serial)? {
             return Ok(fate);
         }
-        if self.is_shared(serial)? {
+        if self.is_shared(serial, Timestamp(item.received_ms))? {
             self.park(serial, item)?;
             return Ok(Fate::Parked);
         }
@@ -158,17 +158,17 @@ impl Step<'_> {
         Ok(Fate::Parked)
     }
 
-    /// Whether the address of a last-resort key package may be in use in a conversation.
-    fn is_shared(&self, serial: Serial) -> Result<bool, Fault> {
+    /// Whether the address is one of a last-resort key package, and was in use in a conversation at this time of the server's.
+    fn is_shared(&self, serial: Serial, at: Timestamp) -> Result<bool, Fault> {
         Ok(key_package::is_last_resort(self.tx, serial)?
-            && !conversation::sharing(self.tx, serial)?.is_empty())
+            && conversation::may_share(self.tx, serial, at)?)
     }
 
     /// Key packages have gone from the directory: no welcome brings to what was put aside for them.
     pub(super) fn disown_retired(&mut self) -> Result<(), Fault> {
         self.write_rows()?;
         for serial in parked::of_retired(self.tx)? {
-            if !self.is_shared(serial)? {
+            if !self.is_shared(serial, Timestamp(0))? {
                 self.disown(serial)?;
             }
         }

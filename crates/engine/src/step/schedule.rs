@@ -27,6 +27,7 @@ impl Step<'_> {
             return Ok(());
         }
         self.ask_anew()?;
+        self.end_graces_anew()?;
         for row in conversation::due(self.tx, self.now)? {
             let mut loaded = self.expect(row)?;
             self.renew(&mut loaded)?;
@@ -41,6 +42,19 @@ impl Step<'_> {
         self.wait_anew()?;
         self.renew_certificates()?;
         self.sweep_key_packages()
+    }
+
+    /// No epoch has a longer grace from now on. One that does was left before the clock was set back.
+    fn end_graces_anew(&mut self) -> Result<(), Fault> {
+        let latest = self.now.after(EPOCH_GRACE).after(PAST_SLACK);
+        for row in conversation::past_after(self.tx, latest)? {
+            let mut loaded = self.expect(row)?;
+            if loaded.row.past_due.is_some_and(|due| due > latest) {
+                loaded.change().past_due = Some(latest);
+            }
+            self.put(loaded);
+        }
+        Ok(())
     }
 
     /// No barrier waits for longer than a retry. One that does was made before the clock was set back: it waits again from now on,

@@ -292,6 +292,16 @@ pub(crate) fn sharing(tx: &Connection, serial: Serial) -> Result<Vec<Row>, Fault
     )
 }
 
+/// Whether something that the server has accepted at this time, by its clock, may have come for a conversation by this address, which is in a
+/// last-resort key package.
+pub(crate) fn may_share(tx: &Connection, serial: Serial, at: Timestamp) -> Result<bool, Fault> {
+    tx.prepare_cached(
+        "SELECT 1 FROM conversation WHERE standing IN (1, 4, 5) AND (serial = ?1 OR past_until >= ?2)",
+    )?
+    .exists((to_sql(serial.0)?, instant(at)))
+    .map_err(Fault::from)
+}
+
 /// All rows.
 pub(crate) fn all(tx: &Connection) -> Result<Vec<Row>, Fault> {
     rows(tx, "SELECT id FROM conversation ORDER BY id", [])
@@ -356,6 +366,15 @@ pub(crate) fn asking_after(tx: &Connection, time: Timestamp) -> Result<Vec<Row>,
     rows(
         tx,
         "SELECT id FROM conversation WHERE standing = 5 AND update_due > ?1",
+        [instant(time)],
+    )
+}
+
+/// Rows whose past epoch is to be erased after this time.
+pub(crate) fn past_after(tx: &Connection, time: Timestamp) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE past_due > ?1",
         [instant(time)],
     )
 }
