@@ -114,8 +114,12 @@ impl Oracle {
                 }
                 place.devices.insert(device.number);
                 place.known.extend(&screen.people[id]);
-                place.put_back |=
-                    is_copy || self.is_copied(device.number) || self.put_back(device.number) > 0;
+                // Whoever was may have left since.
+                let were = devices.iter().filter(|one| place.known.contains(&one.person));
+                place.put_back |= is_copy
+                    || were
+                        .map(|one| one.number)
+                        .any(|one| self.is_copied(one) || self.put_back(one) > 0);
             }
         }
         places
@@ -131,7 +135,7 @@ pub(super) struct Seen<'a> {
     people: BTreeSet<usize>,
     /// Who is or was in the conversation, as far as they show it.
     known: BTreeSet<usize>,
-    /// One of them was put back to an earlier state, or the server was.
+    /// A device of one of those was put back to an earlier state, or the server was.
     put_back: bool,
 }
 

@@ -360,7 +360,10 @@ impl Oracle {
         };
         let place = |who: usize| (who, placed.handle.clone());
         of_pair.into_iter().any(|clones| {
-            let invited = self.first_in(device, &placed.handle);
+            // A copy that had not come to the server by then is invited with the other one.
+            let invited = clones.pair.iter();
+            let invited = invited.filter_map(|one| self.first_in(*one, &placed.handle));
+            let invited = invited.min();
             let mut others = clones.pair.into_iter().filter(|one| *one != device);
             let both = clones.from..=self.packages_replaced(device, clones).saturating_add(DELAY);
             invited.is_some_and(|since| both.contains(&since) && !came_in(since))
