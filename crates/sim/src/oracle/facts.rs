@@ -212,8 +212,7 @@ impl Oracle {
         now: u64,
     ) {
         self.first_greeted.entry(device).or_insert(now);
-        // A new device may have been turned away before the server knew of it.
-        self.turned_away.remove(&device);
+        self.is_not_turned_away(device, now);
         let owners = self.boxes.entry(mailbox).or_default();
         owners.retain(|owner| devices[*owner].id == devices[device].id);
         owners.insert(device);

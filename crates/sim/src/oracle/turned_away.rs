@@ -1,6 +1,6 @@
 //! Copies of a device that are in use at once, and devices that the server does not greet any more.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyfold_wire::ids::ConversationId;
 
@@ -123,6 +123,24 @@ impl Oracle {
             let words = format!("device {device} was removed, and nobody has removed it");
             self.violated(Check::Ends, &words);
         }
+    }
+
+    /// The server greets a device. A new one may have been turned away before the server knew of it; and a copy before the server was put
+    /// back to when it knew the token that this one has: then there are two of the device again.
+    pub(super) fn is_not_turned_away(&mut self, device: usize, now: u64) {
+        if self.turned_away.remove(&device).is_none() {
+            return;
+        }
+        let from = self.last_up_to_date(device, now);
+        let parted = self.clones.iter();
+        let parted = parted.filter(|one| one.pair.contains(&device) && one.until < now);
+        let pairs: BTreeSet<[usize; 2]> = parted.map(|one| one.pair).collect();
+        let again = pairs.into_iter().map(|pair| Clones {
+            pair,
+            from,
+            until: u64::MAX,
+        });
+        self.clones.extend(again);
     }
 
     fn may_be_removed(&self, device: &Device, devices: &[Device]) -> bool {
