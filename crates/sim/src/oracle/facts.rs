@@ -369,11 +369,12 @@ impl Oracle {
         }
         self.learns_of_another(&own, events);
         let mine = |id: &MessageId| self.asked.get(id) == Some(&device);
-        let own = own
-            .into_iter()
-            .filter(mine)
-            .filter(|id| !self.known.contains(id))
-            .collect();
+        let mut own: Vec<MessageId> = own.into_iter().filter(mine).collect();
+        // What is known may be told once more, where the answer had come before.
+        let told = events.iter().filter(|one| matches!(one, Event::Sent(..)));
+        if told.count() != own.len() {
+            own.retain(|id| !self.known.contains(id));
+        }
         self.learns(device, own, events);
     }
 
