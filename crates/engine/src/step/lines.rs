@@ -118,8 +118,13 @@ impl Step<'_> {
             // Nothing that is said there comes to this device any more.
             self.line_over(line)?;
         }
-        if by == Some(self.me()?.account()) {
+        let me = self.me()?.account();
+        if by == Some(me) {
             self.reinvite_later(host.row.row, 0)?;
+        }
+        // Whoever has moved it may have come in after them.
+        let current = host.group.as_ref().map(|current| current.group.view());
+        if by == Some(me) || current.and_then(GroupView::acting_owner) == Some(me) {
             self.tell_gone(host)?;
         }
         self.note(host, by, &Notice::Moved, at)?;

@@ -60,16 +60,17 @@ impl Step<'_> {
     }
 
     /// The server says that these addresses of a conversation lead nowhere. Whoever was put back to before it came in does not know of
-    /// it; whoever is to be taken out is so by then. Where it is the own one, nothing comes here any more, nor comes back.
+    /// it; whoever is to be taken out is so by then. Where it is the own one, nothing comes here any more, nor comes back; but it may be that
+    /// the device was removed, and is about to hear of it.
     pub(super) fn reach_later(&mut self, row: Row, unreachable: &[Bytes]) -> Result<(), Fault> {
         let Some(mut loaded) = self.take(row)? else {
             return Ok(());
         };
         if loaded.row.standing == Standing::Active && self.load_group(&mut loaded)? {
-            if names_own(&loaded, unreachable) {
-                self.is_cut_off(&mut loaded, CUT_OFF)?;
-            } else if loaded.row.line_of.is_none() {
+            if loaded.row.line_of.is_none() {
                 self.reach_those(&loaded, unreachable)?;
+            } else if names_own(&loaded, |own| unreachable.iter().any(|one| one == own)) {
+                self.is_cut_off(&mut loaded, CUT_OFF)?;
             }
         }
         self.put(loaded);
@@ -89,9 +90,7 @@ impl Step<'_> {
     /// Which of these addresses are of leaves that nobody has tried to reach in a while.
     fn lost(&mut self, loaded: &Loaded, unreachable: &[Bytes]) -> Result<Vec<Vec<u8>>, Fault> {
         let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
-        let own = current.group.own_index();
         let leaves = current.group.view().leaves.iter();
-        let leaves = leaves.filter(|leaf| leaf.index != own);
         let mut lost: Vec<Vec<u8>> = Vec::new();
         for leaf in leaves.filter(|leaf| unreachable.iter().any(|one| *one == leaf.address)) {
             let (key, now) = ((loaded.row.row, leaf.device()), self.now);
@@ -119,6 +118,12 @@ impl Step<'_> {
         };
         if !intent::gathered(self.tx, intent.id)?.is_empty() || !self.load_group(loaded)? {
             return Ok(());
+        }
+        if let Wish::Reach(lost) = &intent.wish
+            && names_own(loaded, |own| lost.iter().any(|one| one == own))
+        {
+            self.forget_intent(intent.id)?;
+            return self.is_cut_off(loaded, CUT_OFF);
         }
         let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
         let absent = self.absent(loaded.row.row, &current.group, &intent.wish)?;
@@ -241,9 +246,9 @@ impl Step<'_> {
     }
 }
 
-/// Whether the own address is among these.
-fn names_own(loaded: &Loaded, addresses: &[Bytes]) -> bool {
-    let view = loaded.group.as_ref().map(|current| &current.group);
-    let own = view.and_then(|group| group.member(group.own_index()));
-    own.is_some_and(|own| addresses.iter().any(|one| *one == own.address))
+/// Whether the own address is one of those.
+fn names_own(loaded: &Loaded, is_named: impl Fn(&[u8]) -> bool) -> bool {
+    let group = loaded.group.as_ref().map(|current| &current.group);
+    let own = group.and_then(|group| group.member(group.own_index()));
+    own.is_some_and(|own| is_named(&own.address))
 }

@@ -275,7 +275,7 @@ fn noise_for_a_last_resort_key_package_has_it_replaced_now_and_then() {
     );
     let second = last_resort(&mut town);
     assert_ne!(second.address(), first.address());
-    town.passes(LAST_RESORT_AGAIN - MINUTE);
+    town.passes(LAST_RESORT_AGAIN.saturating_sub(MINUTE));
     makes_noise(&mut town, 30, &[second.address()]);
     town.settles();
     assert_eq!(replaced(&town), before + 1);

@@ -115,7 +115,9 @@ impl Oracle {
                 place.devices.insert(device.number);
                 place.known.extend(&screen.people[id]);
                 // Whoever was may have left since.
-                let were = devices.iter().filter(|one| place.known.contains(&one.person));
+                let were = devices
+                    .iter()
+                    .filter(|one| place.known.contains(&one.person));
                 place.put_back |= is_copy
                     || were
                         .map(|one| one.number)
