@@ -80,6 +80,8 @@ pub(crate) struct Session {
     pub(crate) reached: HashMap<(Row, DeviceId), Timestamp>,
     /// Addresses that are not this device's any more, and are said to be so.
     pub(crate) disowned: BTreeSet<Serial>,
+    /// Addresses of last-resort key packages for which something has come that belongs nowhere, and when the server took that.
+    pub(crate) strange: BTreeMap<Serial, Timestamp>,
     /// Since when a move has waited for a key package of an account.
     pub(crate) missing: HashMap<(Row, AccountId), Timestamp>,
     /// Own requests that the server had accepted before the present connection, and that had not come back.

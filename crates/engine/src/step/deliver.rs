@@ -46,6 +46,9 @@ impl Step<'_> {
             self.retry_parked()?;
         }
         self.acknowledge = Some(self.memory.applied);
+        if deliveries.caught_up {
+            self.disown_last_resorts()?;
+        }
         if deliveries.caught_up && !self.session.caught_up {
             self.send_lost_again()?;
             self.reschedule = true;
@@ -143,19 +146,30 @@ impl Step<'_> {
         if let Some(fate) = self.not_for_a_package(serial)? {
             return Ok(fate);
         }
-        if self.is_shared(serial, Timestamp(item.received_ms))? {
-            self.park(serial, item)?;
-            return Ok(Fate::Parked);
-        }
         if key_package::is_last_resort(self.tx, serial)? {
-            self.doubt_last_resort()?;
-        }
-        // The server has each welcome before what is said to those whom it welcomes.
-        if key_package::is_retired(self.tx, serial)? {
+            // Welcomes by it may be on their way behind this.
+            let at = Timestamp(item.received_ms);
+            self.session.strange.insert(serial, at);
+        } else if key_package::is_retired(self.tx, serial)? {
+            // The server has each welcome before what is said to those whom it welcomes.
             return self.disown(serial);
         }
         self.park(serial, item)?;
         Ok(Fate::Parked)
+    }
+
+    /// All that waited has come. What came for a last-resort key package and belongs nowhere shows that its address is of no use.
+    fn disown_last_resorts(&mut self) -> Result<(), Fault> {
+        self.write_rows()?;
+        for (serial, at) in std::mem::take(&mut self.session.strange) {
+            if !self.is_shared(serial, at)? {
+                self.doubt_last_resort()?;
+                if key_package::is_retired(self.tx, serial)? {
+                    self.disown(serial)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the address is one of a last-resort key package, and was in use in a conversation at this time of the server's.
@@ -168,9 +182,15 @@ impl Step<'_> {
     pub(super) fn disown_retired(&mut self) -> Result<(), Fault> {
         self.write_rows()?;
         for serial in parked::of_retired(self.tx)? {
-            if !self.is_shared(serial, Timestamp(0))? {
+            if key_package::is_last_resort(self.tx, serial)? {
+                let at = self.session.strange.entry(serial);
+                at.or_insert(Timestamp(0));
+            } else {
                 self.disown(serial)?;
             }
+        }
+        if self.session.caught_up {
+            self.disown_last_resorts()?;
         }
         Ok(())
     }
