@@ -285,22 +285,3 @@ fn noise_for_a_last_resort_key_package_has_it_replaced_now_and_then() {
     assert_eq!(replaced(&town), before + 2);
     goes_on(&mut town, &[ada, bo, cy], group);
 }
-
-/// Noise waits for ada, and behind it an invitation by the same key package.
-#[test]
-fn an_invitation_behind_noise_for_its_key_package_is_taken() {
-    let (mut town, [ada, bo, _, eve], _) = town(["ada", "bo", "cy", "eve"]);
-    let copied = Copied::of(&town.people[eve.0]);
-    town.goes_offline(ada);
-    let backup = town.store.backup();
-    town.puts_server_back(&backup);
-    let package = packages(&mut town, &copied, &[ada]).remove(0);
-    makes_noise(&mut town, 10, &[package.address()]);
-    let talk = town.creates_group(bo, "behind it", &[ada]);
-    town.says(bo, talk, "come in");
-    town.settles();
-    town.comes_back(ada);
-    town.passes(MINUTE);
-    assert_eq!(town.reads(ada, talk), ["come in"]);
-    goes_on(&mut town, &[ada, bo], talk);
-}
