@@ -369,13 +369,14 @@ impl Oracle {
         }
         self.learns_of_another(&own, events);
         let mine = |id: &MessageId| self.asked.get(id) == Some(&device);
-        let mut own: Vec<MessageId> = own.into_iter().filter(mine).collect();
+        let own: Vec<MessageId> = own.into_iter().filter(mine).collect();
+        let fresh = own.iter().filter(|id| !self.known.contains(*id));
+        let fresh: Vec<MessageId> = fresh.cloned().collect();
         // What is known may be told once more, where the answer had come before.
         let told = events.iter().filter(|one| matches!(one, Event::Sent(..)));
-        if told.count() != own.len() {
-            own.retain(|id| !self.known.contains(id));
-        }
-        self.learns(device, own, events);
+        let told = told.count();
+        let again = told != fresh.len() && told == own.len();
+        self.learns(device, if again { own } else { fresh }, events);
     }
 
     /// A text that arrives alone, by one message: its sender may never hear that the server had it there.
