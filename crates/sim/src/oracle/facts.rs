@@ -382,18 +382,23 @@ impl Oracle {
     /// A text that arrives alone, by one message: its sender may never hear that the server had it there.
     fn learns_of_another(&mut self, messages: &[MessageId], events: &[Event]) {
         let arrived = events.iter().filter_map(|event| match event {
-            Event::Arrived(conversation, id) => Some((*conversation, *id)),
+            Event::Arrived(_, id) => Some(*id),
             _ => None,
         });
         let arrived: Vec<_> = arrived.collect();
-        let ([message], [(conversation, id)]) = (messages, arrived.as_slice()) else {
+        let ([message], [id]) = (messages, arrived.as_slice()) else {
             return;
         };
         let sender = self.said.get(id).map(|said| said.device);
-        if let Some(sender) = sender.filter(|sender| self.asked.get(message) == Some(sender))
+        if sender.is_some_and(|sender| self.asked.get(message) == Some(&sender))
             && self.placed.contains_key(message)
         {
-            self.became((sender, *conversation), *id, message.clone());
+            // Its sender may tell of it later, in its turn.
+            self.texts.insert(message.clone());
+            let said = self.said.get_mut(id);
+            if let Some(said) = said.filter(|said| !said.messages.contains(message)) {
+                said.messages.push(message.clone());
+            }
         }
     }
 
