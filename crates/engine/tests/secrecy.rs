@@ -174,13 +174,8 @@ fn differing_part(value: &[u8], now: &[Vec<u8>]) -> Vec<u8> {
     value[first..first + 24].to_vec()
 }
 
-#[test]
-fn the_past_epoch_is_closed_after_its_grace_also_for_what_never_arrived() {
-    let mut town = Town::on_disk(3);
-    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
-    let group = town.creates_group(ada, "club", &[bo, cy]);
-    town.passes(Duration::from_mins(10));
-    // The server withholds these from bo; the thief has them from elsewhere.
+/// Ada says four things that the server withholds from bo, and cy ends the epoch. A thief has them from elsewhere.
+fn ends_epoch_withheld(town: &mut Town, [ada, bo, cy]: [Who; 3], group: ConversationId) {
     town.people[bo.0].bends_item = Some(Box::new(|item| {
         if let Some(v1::item::Content::Message(message)) = &mut item.content
             && message.commit.is_none()
@@ -188,7 +183,7 @@ fn the_past_epoch_is_closed_after_its_grace_also_for_what_never_arrived() {
             message.body = bytes::Bytes::from_static(b"withheld");
         }
     }));
-    says(&mut town, ada, group, "withheld", 4);
+    says(town, ada, group, "withheld", 4);
     town.does(
         cy,
         Command::Update {
@@ -197,6 +192,15 @@ fn the_past_epoch_is_closed_after_its_grace_also_for_what_never_arrived() {
     )
     .unwrap();
     town.settles();
+}
+
+#[test]
+fn the_past_epoch_is_closed_after_its_grace_also_for_what_never_arrived() {
+    let mut town = Town::on_disk(3);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let group = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(Duration::from_mins(10));
+    ends_epoch_withheld(&mut town, [ada, bo, cy], group);
     let items = recorded(&town, cy);
     let mut thief = Copied::of(&town.people[bo.0]);
     assert_eq!(
@@ -223,22 +227,7 @@ fn the_past_epoch_is_closed_after_its_grace_also_where_the_clock_is_set_back() {
     town.passes(Duration::from_mins(10));
     town.people[bo.0].skew = 24 * 3_600_000;
     town.passes(Duration::from_mins(10));
-    town.people[bo.0].bends_item = Some(Box::new(|item| {
-        if let Some(v1::item::Content::Message(message)) = &mut item.content
-            && message.commit.is_none()
-        {
-            message.body = bytes::Bytes::from_static(b"withheld");
-        }
-    }));
-    says(&mut town, ada, group, "withheld", 4);
-    town.does(
-        cy,
-        Command::Update {
-            conversation: group,
-        },
-    )
-    .unwrap();
-    town.settles();
+    ends_epoch_withheld(&mut town, [ada, bo, cy], group);
     town.people[bo.0].skew = 0;
     let items = recorded(&town, cy);
     let mut thief = Copied::of(&town.people[bo.0]);

@@ -185,7 +185,8 @@ fn renewal(end: Timestamp) -> Timestamp {
     end.before(CERTIFICATE_RENEWAL)
 }
 
-fn read(frame: &[u8]) -> Result<v1::AddDevice, Fault> {
+/// The request by which a device was linked.
+pub(super) fn read(frame: &[u8]) -> Result<v1::AddDevice, Fault> {
     v1::AddDevice::decode(frame)
         .map_err(|_| Fault::corrupt("the request for a device does not read"))
 }

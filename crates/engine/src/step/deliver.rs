@@ -162,7 +162,7 @@ impl Step<'_> {
     fn disown_last_resorts(&mut self) -> Result<(), Fault> {
         self.write_rows()?;
         for (serial, at) in std::mem::take(&mut self.session.strange) {
-            if !self.is_shared(serial, at)? {
+            if !conversation::may_share(self.tx, serial, at)? {
                 self.doubt_last_resort()?;
                 if key_package::is_retired(self.tx, serial)? {
                     self.disown(serial)?;
@@ -170,12 +170,6 @@ impl Step<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the address is one of a last-resort key package, and was in use in a conversation at this time of the server's.
-    fn is_shared(&self, serial: Serial, at: Timestamp) -> Result<bool, Fault> {
-        Ok(key_package::is_last_resort(self.tx, serial)?
-            && conversation::may_share(self.tx, serial, at)?)
     }
 
     /// Key packages have gone from the directory: no welcome brings to what was put aside for them.

@@ -8,6 +8,7 @@ use keyfold_wire::ids::DeviceId;
 use keyfold_wire::{Message as _, v1};
 
 use super::Step;
+use super::certificate;
 use super::command::Answered;
 use super::errand::leaf_of;
 use super::gather::asked;
@@ -178,8 +179,7 @@ impl Step<'_> {
     /// The server may have forgotten the devices that this one has added.
     pub(super) fn add_devices_again(&mut self) -> Result<(), Fault> {
         for (_, frame) in linked::all(self.tx)? {
-            let added = v1::AddDevice::decode(frame.as_slice())
-                .map_err(|_| Fault::corrupt("the request for a device does not read"))?;
+            let added = certificate::read(&frame)?;
             if !added.token_hash.is_empty() {
                 let waiting = Waiting::new(Kind::AddDevice, None, 0);
                 self.request(waiting, v1::client_frame::Request::AddDevice(added))?;
