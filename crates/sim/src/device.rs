@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use keyfold_engine::store::{Durability, Place};
 use keyfold_engine::{Channel, Engine, RequestId};
 use keyfold_wire::ids::{DeviceId, MailboxId, Timestamp};
-use keyfold_wire::v1::client_frame::Request as Body;
 use rand::rngs::StdRng;
 
 use crate::copied::Copied;
@@ -23,7 +22,6 @@ const ENDINGS: [&str; 2] = ["", "-wal"];
 pub(crate) struct Asked {
     pub(crate) id: RequestId,
     pub(crate) channel: Channel,
-    pub(crate) body: Body,
 }
 
 #[allow(

@@ -65,7 +65,6 @@ pub(crate) struct Echo {
     /// The process that has asked.
     pub(crate) process: u64,
     pub(crate) request: RequestId,
-    pub(crate) body: Body,
     pub(crate) content: Content,
 }
 

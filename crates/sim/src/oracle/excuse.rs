@@ -407,7 +407,7 @@ impl Oracle {
     }
 
     /// When the server first had a device in a roster of this place.
-    fn first_in(&self, device: usize, handle: &Handle) -> Option<u64> {
+    pub(super) fn first_in(&self, device: usize, handle: &Handle) -> Option<u64> {
         let epochs = self
             .rosters
             .range((handle.clone(), 0)..=(handle.clone(), u64::MAX));

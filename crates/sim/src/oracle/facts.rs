@@ -1,17 +1,16 @@
 //! What the oracle learns while the world goes on.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 
 use keyfold_engine::Event;
-use keyfold_protocol::content::ContentId;
+use keyfold_protocol::content::{self, ContentId};
 use keyfold_wire::ids::{ConversationId, MailboxId};
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 
 use super::past::Entered;
-use super::{Check, Handle, Leaving, MessageId, Moved, Oracle, Parting, Placed, Said};
+use super::{Check, Handle, Leaving, MessageId, Moved, Oracle, Outgoing, Parting, Placed, Said};
 use crate::device::Device;
 use crate::server::Server;
 
@@ -35,6 +34,7 @@ impl Oracle {
         };
         self.said.insert(id, said);
         self.order_said.push(id);
+        self.settles();
     }
 
     pub(crate) fn texts(&self) -> usize {
@@ -50,6 +50,7 @@ impl Oracle {
             messages: Vec::new(),
         };
         self.leavings.push(leaving);
+        self.settles();
     }
 
     /// A device says that it is not in a conversation any more, or has lost or found its place there.
@@ -230,13 +231,44 @@ impl Oracle {
 
     /// A device has put a request on the wire.
     pub(crate) fn asks(&mut self, device: &Device, body: &Body) {
-        if let Body::Send(send) = body {
-            let (message, handle) = (send.message_id.to_vec(), send.handle.to_vec());
-            self.asked.insert(message.clone(), device.number);
-            self.goes_to.insert(message, handle.clone());
-            if let Entry::Vacant(group) = self.shows_in.entry((device.number, handle)) {
-                let shown = shown_in(device, &group.key().1);
-                shown.map(|shown| group.insert(shown));
+        let Body::Send(send) = body else {
+            return;
+        };
+        let message = send.message_id.to_vec();
+        let before = self.asked.insert(message.clone(), device.number);
+        if before.is_none()
+            && let Some(sent) = outgoing(device, message)
+        {
+            let group = (device.number, send.handle.to_vec());
+            self.shows_in.entry(group).or_insert(sent.shown);
+            if !sent.leaves {
+                self.texts.insert(sent.message.clone());
+            }
+            self.unsettled.push(sent);
+            self.settles();
+        }
+    }
+
+    /// Finds out which text, or which leaving, a message is of. It may be on the wire before the oracle hears what was said.
+    fn settles(&mut self) {
+        for sent in std::mem::take(&mut self.unsettled) {
+            let found = if sent.leaves {
+                // It is made anew for each group, with an id of its own.
+                let by = (sent.device, sent.shown);
+                let leavings = self.leavings.iter_mut();
+                let leavings =
+                    leavings.filter(|leaving| (leaving.device, leaving.conversation) == by);
+                leavings
+                    .map(|leaving| leaving.messages.push(sent.message.clone()))
+                    .count()
+                    > 0
+            } else {
+                let said = self.said.get_mut(&sent.id);
+                said.map(|said| said.messages.push(sent.message.clone()))
+                    .is_some()
+            };
+            if !found {
+                self.unsettled.push(sent);
             }
         }
     }
@@ -350,125 +382,32 @@ impl Oracle {
         *newest = (*newest).max(epoch);
     }
 
-    /// A device has heard that its request was accepted, and told what that was.
-    pub(crate) fn hears(&mut self, device: usize, body: &Body, events: &[Event]) {
-        if let Body::Send(send) = body {
-            self.learns(device, vec![send.message_id.to_vec()], events);
-        }
-    }
-
-    /// Items have come back to the device that sent them.
-    pub(crate) fn takes_in(&mut self, device: usize, items: &[v1::Item], events: &[Event]) {
-        let messages = items.iter().filter_map(|item| match &item.content {
-            Some(v1::item::Content::Message(message)) => Some(message.message_id.to_vec()),
-            _ => None,
-        });
-        let own: Vec<MessageId> = messages.collect();
-        for message in &own {
-            self.past.takes_in(device, message.clone());
-        }
-        self.learns_of_another(&own, events);
-        let mine = |id: &MessageId| self.asked.get(id) == Some(&device);
-        let own: Vec<MessageId> = own.into_iter().filter(mine).collect();
-        let fresh = own.iter().filter(|id| !self.known.contains(*id));
-        let fresh: Vec<MessageId> = fresh.cloned().collect();
-        // What is known may be told once more, where the answer had come before.
-        let told = events.iter().filter(|one| matches!(one, Event::Sent(..)));
-        let told = told.count();
-        let again = told != fresh.len() && told == own.len();
-        self.learns(device, if again { own } else { fresh }, events);
-    }
-
-    /// A text that arrives alone, by one message: its sender may never hear that the server had it there.
-    fn learns_of_another(&mut self, messages: &[MessageId], events: &[Event]) {
-        let arrived = events.iter().filter_map(|event| match event {
-            Event::Arrived(_, id) => Some(*id),
-            _ => None,
-        });
-        let arrived: Vec<_> = arrived.collect();
-        let ([message], [id]) = (messages, arrived.as_slice()) else {
-            return;
-        };
-        let sender = self.said.get(id).map(|said| said.device);
-        if sender.is_some_and(|sender| self.asked.get(message) == Some(&sender))
-            && self.placed.contains_key(message)
-        {
-            // Its sender may tell of it later, in its turn.
-            self.texts.insert(message.clone());
-            let said = self.said.get_mut(id);
-            if let Some(said) = said.filter(|said| !said.messages.contains(message)) {
-                said.messages.push(message.clone());
-            }
-        }
-    }
-
-    /// Which message each text became: the device tells its texts in the order of its messages. Not all are of use where it has lost
-    /// its place: then those of each group are looked at by themselves.
-    fn learns(&mut self, device: usize, messages: Vec<MessageId>, events: &[Event]) {
-        let sent: Vec<(ConversationId, ContentId)> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Sent(conversation, id) => Some((*conversation, *id)),
-                _ => None,
-            })
-            .collect();
-        if sent.len() == messages.len() {
-            for ((conversation, id), message) in sent.into_iter().zip(messages) {
-                if let Some(handle) = self.goes_to.get(&message) {
-                    let group = (device, handle.clone());
-                    self.shows_in.insert(group, conversation);
-                }
-                self.became((device, conversation), id, message);
-            }
-            return;
-        }
-        let mut groups: BTreeMap<ConversationId, Vec<MessageId>> = BTreeMap::new();
-        for message in messages {
-            let group = self.goes_to.get(&message);
-            let group = group.map(|handle| (device, handle.clone()));
-            if let Some(shown) = group.and_then(|group| self.shows_in.get(&group)) {
-                groups.entry(*shown).or_default().push(message);
-            }
-        }
-        for (shown, messages) in groups {
-            let sent = sent
-                .iter()
-                .filter(|(conversation, _)| *conversation == shown);
-            let sent: Vec<ContentId> = sent.map(|(_, id)| *id).collect();
-            if sent.len() == messages.len() {
-                for (id, message) in sent.into_iter().zip(messages) {
-                    self.became((device, shown), id, message);
-                }
-            }
-        }
-    }
-
-    fn became(&mut self, by: (usize, ConversationId), id: ContentId, message: MessageId) {
-        self.known.insert(message.clone());
-        if let Some(said) = self.said.get_mut(&id) {
-            self.texts.insert(message.clone());
-            if !said.messages.contains(&message) {
-                said.messages.push(message);
-            }
-            return;
-        }
-        // That somebody leaves is made anew for each group, with an id of its own.
-        for leaving in &mut self.leavings {
-            if (leaving.device, leaving.conversation) == by {
-                leaving.messages.push(message.clone());
+    /// Items have come to a device.
+    pub(crate) fn takes_in(&mut self, device: usize, items: &[v1::Item]) {
+        for item in items {
+            if let Some(v1::item::Content::Message(message)) = &item.content {
+                self.past.takes_in(device, message.message_id.to_vec());
             }
         }
     }
 }
 
-/// In which conversation a device shows what is said in a group.
-fn shown_in(device: &Device, handle: &[u8]) -> Option<ConversationId> {
-    let select = "SELECT shown.public_id FROM conversation AS one
-                  JOIN conversation AS shown ON shown.id = one.shown_in WHERE one.handle = ?1";
+/// What a message in a device's outbox says.
+fn outgoing(device: &Device, message: MessageId) -> Option<Outgoing> {
+    let select = "SELECT content_id, body, shown.public_id FROM outbox
+                  JOIN timeline ON timeline.id = reference
+                  JOIN conversation AS one ON one.id = origin
+                  JOIN conversation AS shown ON shown.id = one.shown_in WHERE message_id = ?1";
     let copied = device.copied()?;
-    let shown = copied
-        .database
-        .query_row(select, [handle], |row| row.get(0));
-    let shown: Vec<u8> = shown.ok()?;
-    ConversationId::try_from(shown.as_slice()).ok()
+    let row = copied.database.query_row(select, [&message], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    let (id, body, shown): (Vec<u8>, Vec<u8>, Vec<u8>) = row.ok()?;
+    Some(Outgoing {
+        message,
+        device: device.number,
+        id: ContentId::try_from(id.as_slice()).ok()?,
+        leaves: content::is_leaving(&body).unwrap_or(false),
+        shown: ConversationId::try_from(shown.as_slice()).ok()?,
+    })
 }

@@ -75,8 +75,10 @@ impl Oracle {
             self.excuse_of_sender(said.device, at).is_some()
                 || self.had_lost_its_place(said.device, said.conversation, at)
         };
+        let placed = said.messages.iter();
+        let placed = placed.filter(|id| self.placed.contains_key(*id)).count();
         let mut times = self.places_of(said).map(|placed| placed.at);
-        said.messages.len() > 1 || lost(said.at) || times.any(lost)
+        placed > 1 || lost(said.at) || times.any(lost)
     }
 
     /// Whether the device need not have heard of a leaving: by when it was said, or by when the server took it, which may be much later.

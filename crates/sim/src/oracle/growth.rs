@@ -47,6 +47,9 @@ fn count(database: &Connection, what: &str) -> usize {
     usize::try_from(count).unwrap()
 }
 
+/// Intents to look who has not come into a conversation.
+const LOOKS_FOR_ABSENT: &str = "intent WHERE instr(body, CAST('Reinvite' AS BLOB)) > 0";
+
 impl Oracle {
     /// Somebody asked for new keys on a device.
     pub(crate) fn renews(&mut self, device: usize) {
@@ -126,7 +129,13 @@ impl Oracle {
             ),
             ("key_package", packages, replaced),
             // The end of a line that was left may wait for a barrier, and that for as long as the clock was set back.
-            ("intent", rows("intent"), rows(&barriers)),
+            (
+                "intent",
+                rows("intent") - rows(LOOKS_FOR_ABSENT),
+                rows(&barriers),
+            ),
+            // Whoever has not come in is looked for, for hours.
+            ("intent", rows(LOOKS_FOR_ABSENT), groups),
             ("gathered", rows("gathered"), 0),
             ("outbox", rows(&outbox), 0),
             // What ends a grace waits for as long as the clock was set back.

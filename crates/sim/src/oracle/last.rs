@@ -1,15 +1,17 @@
 //! What is said when all is at rest comes to everybody who is a member, and everybody shows who that is.
 //!
-//! Nothing excuses it but the last paragraph of `docs/protocol/recovery.md`: somebody who came in after a copy was made.
+//! Nothing excuses it but the last paragraphs of `docs/protocol/recovery.md`: somebody who came in after a copy was made, or whom nobody could
+//! bring in before that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyfold_engine::view::Standing;
 use keyfold_wire::ids::ConversationId;
 
-use super::Oracle;
 use super::ends::Seen;
+use super::excuse::DELAY;
 use super::screen::{Screen, Shown};
+use super::{Oracle, Said};
 use crate::device::Device;
 
 type Places<'a> = BTreeMap<ConversationId, Vec<Seen<'a>>>;
@@ -47,7 +49,9 @@ impl Oracle {
                     continue;
                 }
                 let pair = (said.device, device.number);
-                if count > wanted || !self.is_out_of_reach(pair, home, screen, &places) {
+                let excused = self.is_out_of_reach(pair, home, screen, &places)
+                    || self.nobody_brings_it_in(said, device, devices);
+                if count > wanted || !excused {
                     let placed: Vec<_> = self.places_of(said).collect();
                     found.push(format!(
                         "{:?} is shown {count} times instead of {wanted} on device {}, at rest{}",
@@ -76,6 +80,46 @@ impl Oracle {
             _ => false,
         };
         apart || self.does_not_know_it(screen, conversation)
+    }
+
+    /// Whether a device was never where this was said, and all of its account that were are copies that are turned away, and have forgotten
+    /// that place, or were turned away, before they could bring it in.
+    fn nobody_brings_it_in(&self, said: &Said, device: &Device, devices: &[Device]) -> bool {
+        let Some(since) = self.first_greeted.get(&device.number) else {
+            return false;
+        };
+        let mut places = self.places_of(said).peekable();
+        places.peek().is_some()
+            && places.all(|placed| {
+                let came = |one: &Device| self.first_in(one.number, &placed.handle);
+                let own = devices.iter().filter(|one| one.person == device.person);
+                let mut there = own.filter_map(|one| Some((one, came(one)?))).peekable();
+                there.peek().is_some()
+                    && there.all(|(one, came)| {
+                        one.id != device.id
+                            && !one.unlinked
+                            && self.is_gone_since(one.number, came).is_some_and(|gone| {
+                                self.last_up_to_date(one.number, gone)
+                                    <= since.saturating_add(DELAY)
+                                    && !self.has_come_back(one.number, said.conversation, gone)
+                            })
+                    })
+            })
+    }
+
+    /// Since when a device that is turned away in the end knows nothing of where it came in then.
+    fn is_gone_since(&self, device: usize, came: u64) -> Option<u64> {
+        let away = *self.turned_away.get(&device)?;
+        let restored = self.restored.get(&device).into_iter().flatten();
+        let forgot = restored.filter(|one| one.copied < came && came <= one.at);
+        forgot.map(|one| one.at).chain([away]).min()
+    }
+
+    /// Whether a device found its place in a conversation after this.
+    fn has_come_back(&self, device: usize, conversation: ConversationId, since: u64) -> bool {
+        let about = self.moved_about.get(&(device, conversation));
+        let mut about = about.into_iter().flatten();
+        about.any(|(at, lost)| !lost && *at >= since)
     }
 
     /// Whether a device was put back, or goes on from a copy, to before it came into a conversation.

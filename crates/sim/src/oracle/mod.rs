@@ -98,6 +98,17 @@ struct Said {
     at: u64,
 }
 
+/// What a message says, as the outbox of its device has it.
+struct Outgoing {
+    message: MessageId,
+    device: usize,
+    id: ContentId,
+    /// That its person leaves: no text.
+    leaves: bool,
+    /// The conversation that shows it.
+    shown: ConversationId,
+}
+
 /// That somebody said on a device that they leave.
 struct Leaving {
     device: usize,
@@ -139,14 +150,12 @@ pub(crate) struct Oracle {
     placed_again: HashMap<MessageId, Vec<Placed>>,
     /// Whose request a message was.
     asked: HashMap<MessageId, usize>,
-    /// In which group each message goes out.
-    goes_to: HashMap<MessageId, Handle>,
     /// In which conversation a device shows what it says in a group.
     shows_in: HashMap<(usize, Handle), ConversationId>,
+    /// Messages of which it is not known yet which text or leaving they are of.
+    unsettled: Vec<Outgoing>,
     /// Messages that are texts.
     texts: BTreeSet<MessageId>,
-    /// Messages whose acceptance their sender has learned of.
-    known: BTreeSet<MessageId>,
     /// Whose mailbox each is now; that of two copies of a device is one.
     boxes: BTreeMap<MailboxId, BTreeSet<usize>>,
     /// The devices of each epoch. A server that was put back gives the numbers of mailboxes anew, hence not these.
@@ -251,7 +260,7 @@ impl Oracle {
             note(check, words);
         }
         for (screen, device) in screens.iter().zip(devices) {
-            note(Check::Order, self.judge_order(screen));
+            note(Check::Order, self.judge_order(screen, device));
             note(Check::Shown, self.judge_authors(screen, devices));
             if !device.unlinked {
                 note(Check::Noticed, self.judge_withheld(screen, devices));

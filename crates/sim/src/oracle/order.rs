@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::screen::Screen;
 use super::{Handle, Oracle, Placed};
+use crate::device::Device;
 
 impl Oracle {
     /// What is shown of one conversation has the server's order.
-    pub(super) fn judge_order(&self, screen: &Screen) -> Vec<String> {
-        let mut last: BTreeMap<&Handle, u64> = BTreeMap::new();
+    pub(super) fn judge_order(&self, screen: &Screen, device: &Device) -> Vec<String> {
+        let mut last: BTreeMap<&Handle, (u64, &str)> = BTreeMap::new();
         let mut found = Vec::new();
         for (id, text) in &screen.shown {
             let Some(said) = self.said.get(id) else {
@@ -19,20 +20,20 @@ impl Oracle {
             let [placed] = places.as_slice() else {
                 continue;
             };
-            let device = screen.device;
             let talk = said.conversation;
             let again = self
                 .excuse_of_sender(said.device, placed.at)
-                .or_else(|| self.excuse_of_device(device, talk, placed.at))
-                .or_else(|| self.excuse_of_server([device, said.device], talk, placed));
+                .or_else(|| self.excuse_of_device(screen.device, talk, placed.at))
+                .or_else(|| self.excuse_of_server([screen.device, said.device], talk, placed));
             if again.is_some() {
                 continue;
             }
-            let before = last.insert(&placed.handle, placed.order);
-            if before.is_some_and(|before| before > placed.order) {
+            let before = last.insert(&placed.handle, (placed.order, text));
+            if let Some((_, before)) = before.filter(|(before, _)| *before > placed.order) {
                 found.push(format!(
-                    "{text:?} is out of order on device {}",
-                    screen.device
+                    "{text:?} is out of order on device {}: behind {before:?}{}",
+                    screen.device,
+                    self.history(said, &places, device)
                 ));
             }
         }

@@ -33,17 +33,15 @@ impl Oracle {
             if shown == wanted {
                 continue;
             }
-            // What a copy of its device has said is not always known by its message.
-            let again = || {
+            // A copy of its device may have said it under keys that this device has used up.
+            let doubled = || {
                 let mut times = places.iter().map(|placed| placed.at).chain([said.at]);
                 times.find_map(|at| self.excuse_of_sender(said.device, at))
             };
             let why = |placed: &&Placed| self.excuse(said, placed, device, devices);
             let excuse = if shown < wanted {
                 let all: Option<Vec<Excuse>> = here.iter().map(why).collect();
-                all.and_then(|all| all.first().copied()).or_else(again)
-            } else if shown == 1 {
-                again()
+                all.and_then(|all| all.first().copied()).or_else(doubled)
             } else {
                 None
             };

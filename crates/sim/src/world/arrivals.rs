@@ -31,7 +31,7 @@ impl World {
             }
             content => {
                 if let Some(asked) = self.devices[device].asked.remove(&frame) {
-                    self.hears(device, asked.id, &asked.body, content);
+                    self.hears(device, asked.id, content);
                 }
             }
         }
@@ -39,13 +39,8 @@ impl World {
     }
 
     /// A request is answered.
-    pub(super) fn hears(&mut self, device: usize, id: RequestId, body: &Body, content: Content) {
-        let accepted = matches!(content, Content::Accepted(_));
-        self.steps(device, Input::Reply(id, content), |oracle, events| {
-            if accepted {
-                oracle.hears(device, body, events);
-            }
-        });
+    pub(super) fn hears(&mut self, device: usize, id: RequestId, content: Content) {
+        self.steps(device, Input::Reply(id, content), |_, _| ());
     }
 
     fn greeted(&mut self, device: usize, content: Content) {
@@ -85,7 +80,7 @@ impl World {
                     oracle.left(device, &own, &items, *conversation);
                 }
             }
-            oracle.takes_in(device, &items, events);
+            oracle.takes_in(device, &items);
         });
         let acknowledged = outcome.and_then(|outcome| outcome.acknowledge);
         if let Some(sequence) = acknowledged {

@@ -296,7 +296,7 @@ impl World {
             Event::AtDevice(wire, frame, content) => self.at_device(wire, frame, content),
             Event::Echo(echo) => {
                 if echo.process == self.devices[echo.device].process {
-                    self.hears(echo.device, echo.request, &echo.body, echo.content);
+                    self.hears(echo.device, echo.request, echo.content);
                     self.tends(echo.device);
                 }
             }

@@ -84,7 +84,6 @@ impl World {
                         device: wire.device,
                         process: device.process,
                         request: asked.id,
-                        body,
                         content: answer.clone(),
                     };
                     self.after(millis, Event::Echo(Box::new(echo)));

@@ -176,7 +176,6 @@ impl World {
             let asked = Asked {
                 id: request.id,
                 channel: request.channel,
-                body: request.body.clone(),
             };
             one.asked.insert(frame, asked);
             if self.setup.follow == Some(device) {
