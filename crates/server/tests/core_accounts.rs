@@ -451,7 +451,11 @@ async fn who_may_have_lost_something_is_invited_by_the_last_resort<S: Store>(sto
         .await
         .unwrap();
     assert_eq!(fetched().await, Ok((9, true)));
-    // All that she knows of is here.
+    // She has taken her position from this server: that says nothing of what lies here.
+    town.core.hello(ada.papers.hello(position)).await.unwrap();
+    assert_eq!(fetched().await, Ok((9, true)));
+    ada.replaces(&packages).await.unwrap();
+    assert_eq!(fetched().await, Ok((1, false)));
     town.core.hello(ada.papers.hello(position)).await.unwrap();
     assert_eq!(fetched().await, Ok((2, false)));
     // She does not know of what she has acknowledged: she was put back.

@@ -29,7 +29,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         match self.store(Operation::Register(Box::new(account))).await? {
             Outcome::Device(device) => {
                 let greeting = self.greeting(device.mailbox, Sequence(0)).await?;
-                self.vouched.add(device.mailbox);
+                self.vouched.came(device.mailbox);
                 Ok((device, greeting))
             }
             _ => Err(Refusal::Unavailable),
@@ -89,9 +89,9 @@ impl<S: Store, C: Clock> Core<S, C> {
         let greeting = self.greeting(device.mailbox, position).await?;
         // Where either has fallen back, key packages that lie here may have been used, or be known to nobody.
         if greeting.known == message.after && greeting.acknowledged <= message.after {
-            self.vouched.add(device.mailbox);
+            self.vouched.came(device.mailbox);
         } else {
-            self.vouched.remove(device.mailbox);
+            self.vouched.fell_back(device.mailbox);
         }
         // Where the server has fallen back, the rest of what the device says of itself says nothing about what is still to come.
         if greeting.known > greeting.acknowledged {
@@ -142,7 +142,7 @@ impl<S: Store, C: Clock> Core<S, C> {
                 };
                 self.store(publish).await?;
                 if replace {
-                    self.vouched.add(mailbox);
+                    self.vouched.replaced(mailbox);
                 }
                 return Ok(self.done());
             }

@@ -97,7 +97,7 @@ impl<S: Store, C: Clock> Committer<S, C> {
                 Vec::new()
             }
             Ok(Outcome::Removed(Some(mailbox))) => {
-                core.vouched.remove(*mailbox);
+                core.vouched.forget(*mailbox);
                 core.hub.end(*mailbox, Refusal::Unauthenticated);
                 Vec::new()
             }
