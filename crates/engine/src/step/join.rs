@@ -244,7 +244,11 @@ impl Step<'_> {
             let me = self.me()?.account();
             let begins = view.epoch <= FIRST_EPOCH;
             let has_left = begins && finding::has(self.tx, row, &me, Finding::HasLeft)?;
-            let is_astray = begins && view.state.moves > 0 && !has_left;
+            // What it was moved from comes behind the removal: its maker had heard of that, and the server has lost that this device was added again.
+            let is_later = (view.state.moves, view.state.moved_from)
+                > (loaded.row.moves.saturating_add(1), loaded.row.epoch.next());
+            let removed = loaded.row.standing == Standing::Left && !has_left;
+            let is_astray = begins && view.state.moves > 0 && removed && !is_later;
             // What failed here may have been begun by a copy of this device.
             let is_over = matches!(loaded.row.standing, Standing::Left | Standing::Failed(_));
             let kinds = matches!(view.state.kind, Kind::Direct(_)) == loaded.row.direct;
