@@ -168,6 +168,10 @@ pub const PACKAGES_DOUBTED: Duration = keyfold_wire::limits::ITEM_RETENTION;
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 
+/// Where the directory has no other key package of who has not come in, that device has not been back, and may be unable to come in by
+/// what waits for it. So it is looked for after twice as long each time, up to so many times [`REINVITE_AFTER`]: eight hours and a half.
+pub const REINVITE_ROUNDS: u8 = 128;
+
 /// For so long a device that the server does not know keeps what waits on it, and, when it was never greeted, says nothing of having been
 /// removed: the request that adds it, or adds it again to a server that was put back, is mostly there sooner.
 pub const UNKNOWN_PATIENCE: Duration = Duration::from_mins(30);

@@ -193,9 +193,33 @@ impl Step<'_> {
     pub(super) fn not_for_a_package(&mut self, serial: Serial) -> Result<Option<Fate>, Fault> {
         Ok(match address::used_for(self.tx, serial)? {
             Some(Use::Package) => None,
-            Some(Use::Conversation(_) | Use::Retiring(_)) => Some(Fate::Dropped),
+            Some(Use::Conversation(row)) => {
+                self.invited_twice(row, serial)?;
+                Some(Fate::Dropped)
+            }
+            Some(Use::Retiring(_)) => Some(Fate::Dropped),
             Some(Use::Free) | None => Some(self.disown(serial)?),
         })
+    }
+
+    /// A one-time key package was handed out again, by a server that was put back: this device is listed in another group at the address
+    /// of this conversation. That gets a new address, so that the old one leads nowhere.
+    fn invited_twice(&mut self, row: Row, serial: Serial) -> Result<(), Fault> {
+        let Some(mut loaded) = self.take(row)? else {
+            return Ok(());
+        };
+        let one = &loaded.row;
+        let in_use = one.serial == Some(serial) && one.line_of.is_none();
+        if in_use && one.standing == Standing::Active && one.rejected <= MAX_REJECTED {
+            self.load_group(&mut loaded)?;
+            let soon = self.now.after(self.renewal_after_join(&loaded));
+            let row = loaded.change();
+            row.rejected = MAX_REJECTED.saturating_add(1);
+            row.update_due = Some(row.update_due.map_or(soon, |due| due.min(soon)));
+            self.reschedule = true;
+        }
+        self.put(loaded);
+        Ok(())
     }
 
     /// An address that this device knows nothing of, or has given to nobody, was given out by it before it was put back to an earlier

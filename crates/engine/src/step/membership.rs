@@ -114,9 +114,7 @@ impl Step<'_> {
                 return Ok(Fate::Applied);
             }
             self.updated(loaded, &intent.wish)?;
-            if let Wish::Reinvite(times) = intent.wish {
-                self.reinvite_later(loaded.row.row, times.saturating_add(1))?;
-            }
+            self.reinvite_again(loaded.row.row, &intent.wish, true)?;
             self.intent_over(loaded, &intent, Ok(()))?;
             // Who is invited again is looked after already, or has come to where they are not reached by their own doing.
             let first = intent.wish.adds() && !intent.wish.is_another_invitation();

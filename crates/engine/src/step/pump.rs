@@ -70,7 +70,10 @@ impl Step<'_> {
             }
             match self.commit(loaded, &intent)? {
                 Attempt::Requested | Attempt::NotYet => return Ok(()),
-                Attempt::Over(outcome) => self.intent_over(loaded, &intent, outcome)?,
+                Attempt::Over(outcome) => {
+                    self.intent_over(loaded, &intent, outcome)?;
+                    self.reinvite_again(loaded.row.row, &intent.wish, false)?;
+                }
             }
             self.encrypt_waiting(loaded)?;
         }

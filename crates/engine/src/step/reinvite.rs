@@ -12,7 +12,9 @@ use keyfold_wire::ids::{AccountId, DeviceId, Timestamp};
 use super::Step;
 use super::pump::Attempt;
 use crate::Fault;
-use crate::limits::{PACKAGES_DOUBTED, REACH_AFTER, REACH_AGAIN, REINVITE_AFTER, REINVITE_TIMES};
+use crate::limits::{
+    PACKAGES_DOUBTED, REACH_AFTER, REACH_AGAIN, REINVITE_AFTER, REINVITE_ROUNDS, REINVITE_TIMES,
+};
 use crate::memory::Loaded;
 use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
@@ -24,14 +26,29 @@ pub(super) const INVITED_AGAIN: &str = "it was invited again";
 const CUT_OFF: &str = "nothing came to this device there";
 
 impl Step<'_> {
-    /// Looks in a while who has not come in.
-    pub(super) fn reinvite_later(&mut self, row: Row, times: u8) -> Result<(), Fault> {
-        if times < REINVITE_TIMES {
+    /// Looks in a while who has not come in, for the how-manyth time.
+    pub(super) fn reinvite_later(&mut self, row: Row, round: u8) -> Result<(), Fault> {
+        if round <= REINVITE_ROUNDS {
             let when = self.now.after(REINVITE_AFTER);
-            self.intend(row, &Wish::Reinvite(times), Progress::Ready, when)?;
+            self.intend(row, &Wish::Reinvite(round), Progress::Ready, when)?;
             self.wake(when);
         }
         Ok(())
+    }
+
+    /// They were invited again, or the directory had nothing new of them.
+    pub(super) fn reinvite_again(
+        &mut self,
+        row: Row,
+        wish: &Wish,
+        invited: bool,
+    ) -> Result<(), Fault> {
+        match *wish {
+            Wish::Reinvite(round) if !invited || round < REINVITE_TIMES - 1 => {
+                self.reinvite_later(row, round.saturating_add(1))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The server was put back: until everybody has come it hands out key packages that were used.
@@ -130,6 +147,13 @@ impl Step<'_> {
         let accounts: BTreeSet<AccountId> = absent.iter().map(LeafView::account).collect();
         if accounts.is_empty() {
             return self.forget_intent(intent.id);
+        }
+        if let Wish::Reinvite(round) = intent.wish
+            && round >= REINVITE_TIMES
+            && !round.is_power_of_two()
+        {
+            self.forget_intent(intent.id)?;
+            return self.reinvite_again(loaded.row.row, &intent.wish, false);
         }
         intent::set_progress(self.tx, intent.id, Progress::Gathering)?;
         for account in accounts {

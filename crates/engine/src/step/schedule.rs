@@ -6,7 +6,8 @@ use keyfold_wire::limits::EPOCH_GRACE;
 use super::Step;
 use crate::Fault;
 use crate::limits::{
-    KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, OFFER_RETENTION, PAST_SLACK, RETRY_MOST,
+    KEY_PACKAGE_RETENTION, LAST_RESORT_INTERVAL, MAX_REJECTED, OFFER_RETENTION, PAST_SLACK,
+    RETRY_MOST,
 };
 use crate::memory::Loaded;
 use crate::table::conversation::{self, Row};
@@ -180,7 +181,10 @@ impl Step<'_> {
 
     /// Own keys were renewed in a conversation: the next time is a whole interval away, and key packages are replaced too.
     pub(super) fn updated(&mut self, loaded: &mut Loaded, wish: &Wish) -> Result<(), Fault> {
-        let next = self.now.after(Self::update_interval(loaded));
+        // Where the address is of no use any more, and this commit has not replaced it, the next one does.
+        let flooded = loaded.row.rejected > MAX_REJECTED;
+        let interval = (!flooded).then(|| Self::update_interval(loaded));
+        let next = self.now.after(interval.unwrap_or_default());
         let row = loaded.change();
         row.since_update = 0;
         row.update_due = Some(next);

@@ -472,7 +472,7 @@ fn an_unknown_version_of_mls_changes_nothing_and_of_the_content_is_said_to_need_
 }
 
 #[test]
-fn a_reused_one_time_key_package_opens_one_conversation_only() {
+fn a_reused_one_time_key_package_opens_one_conversation_and_the_other_when_somebody_speaks_there() {
     let mut town = Town::on_disk(2);
     let [ada, bo, eve_] = town.people(["ada", "bo", "eve"]);
     let first = town.creates_group(eve_, "first", &[ada]);
@@ -507,4 +507,17 @@ fn a_reused_one_time_key_package_opens_one_conversation_only() {
     assert_eq!(conversations[0].standing, Standing::Active);
     goes_on(&mut town, &[ada, bo], first);
     assert_eq!(held(&town, ada, second), None, "those who are in it go on");
+    // He commits something before he has another address in the first one: that has to be replaced all the same.
+    let laptop = town.links(bo, &Suite::ALL);
+    town.passes(std::time::Duration::from_mins(10));
+    town.says(ada, second, "is bo there?");
+    town.passes(std::time::Duration::from_mins(5));
+    for conversation in [first, second] {
+        town.says(laptop, conversation, "here I am");
+        town.settles();
+        for who in [ada, bo, laptop] {
+            let texts = town.reads(who, conversation);
+            assert_eq!(texts.last().unwrap(), "here I am", "{who:?}");
+        }
+    }
 }

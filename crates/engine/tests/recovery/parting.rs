@@ -242,3 +242,58 @@ fn a_device_that_was_removed_stays_so_when_the_server_is_put_back() {
     assert!(town.people[laptop.0].line.is_none(), "it is greeted");
     talks_on(&mut town, &[ada, bo], club);
 }
+
+/// The server has lost that bo was added again, not that he was removed; ada, who goes on from the later epoch, has done both.
+#[test]
+fn who_was_added_again_and_the_server_has_lost_that_comes_in_where_the_conversation_goes_on() {
+    let mut town = Town::new(30);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(MINUTE * 5);
+    town.removes(ada, club, &[bo]);
+    town.passes(MINUTE);
+    assert_eq!(town.shows(bo, club).standing, Standing::Left);
+    let backup = town.store.backup();
+    town.goes_offline(bo);
+    town.adds(ada, club, &[bo]);
+    town.passes(MINUTE);
+    town.puts_server_back(&backup);
+    town.passes(MINUTE);
+    assert!(town.events(ada).contains(&Event::Moved(club)));
+    town.comes_back(bo);
+    assert!(
+        is_active(&town, bo, club),
+        "before anybody is invited again"
+    );
+    talks_on(&mut town, &[ada, bo, cy], club);
+}
+
+/// Cy was removed, which the server has lost, and bo, who goes on, has not heard. Cy declines that; and while cy is away the directory has
+/// nothing of cy's but the key package that bo has used.
+#[test]
+fn who_was_removed_unknown_to_the_others_and_is_away_for_long_comes_in_where_they_go_on() {
+    let mut town = Town::new(31);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.passes(MINUTE * 5);
+    let backup = town.store.backup();
+    town.does(bo, Command::Update { conversation: club })
+        .unwrap();
+    town.passes(MINUTE);
+    town.goes_offline(bo);
+    town.removes(ada, club, &[cy]);
+    town.passes(MINUTE);
+    assert_eq!(town.shows(cy, club).standing, Standing::Left);
+    for who in [ada, cy] {
+        town.goes_offline(who);
+    }
+    town.puts_server_back(&backup);
+    town.comes_back(bo);
+    town.passes(MINUTE * 60);
+    assert!(town.events(bo).contains(&Event::Moved(club)));
+    town.comes_back(cy);
+    town.passes(MINUTE);
+    assert_eq!(town.shows(cy, club).standing, Standing::Left);
+    town.passes(MINUTE * 120);
+    talks_on(&mut town, &[bo, cy], club);
+}
