@@ -26,6 +26,7 @@ use crate::view::Standing;
 const LARGEST_NUMBER: u64 = i64::MAX as u64;
 
 /// A commit that is none, or that MLS does not take.
+const UNKNOWN_CHANGE: &str = "a change that this device had made is not known to it";
 const UNREADABLE: &str = "a change of the group can't be read";
 
 impl Step<'_> {
@@ -314,6 +315,12 @@ impl Step<'_> {
             Ok(_) => {
                 current.dirty = true;
                 self.unreadable(loaded, epoch, is_commit.then_some(UNREADABLE), at)
+            }
+            // A change of its own that it knows nothing of: it was put back to before that, and the server can't tell, or a copy of it has
+            // made it. The others have entered it, and its secrets are not here.
+            Err(Error::Reject(Reject::ClaimsOwnLeaf)) if is_commit && epoch == loaded.row.epoch => {
+                self.lose_place(loaded, UNKNOWN_CHANGE.to_owned())?;
+                Ok(Fate::Applied)
             }
             Err(Error::Reject(reject)) => {
                 // Its key is used up, though what it sealed is refused.

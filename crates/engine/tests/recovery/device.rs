@@ -269,3 +269,33 @@ fn a_device_that_was_linked_in_the_time_that_is_lost_comes_in_with_the_one_that_
     assert!(town.events(laptop).contains(&Event::DeviceRemoved));
     assert_eq!(town.shows(bo, club).members[0].devices, 1);
 }
+
+/// Bo is put back, and the server can't tell: he has acknowledged nothing since. What he did then comes to him as if somebody else had done it.
+#[test]
+fn a_change_of_its_own_that_a_device_does_not_know_shows_that_it_was_put_back() {
+    let (mut town, everybody, club) = town(41);
+    let [ada, bo, cy] = everybody;
+    let copy = copy(&town, bo, "copy.db");
+    town.does(bo, Command::Update { conversation: club })
+        .unwrap();
+    town.turn(bo);
+    town.goes_offline(bo);
+    town.says(ada, club, "bo can't read this");
+    town.passes(MINUTE);
+    puts_back(&mut town, bo, &copy);
+    town.people[bo.0].events.clear();
+    town.comes_back(bo);
+    town.passes(MINUTE * 5);
+    let events = town.events(bo);
+    assert!(!events.contains(&Event::RolledBack));
+    assert!(!events.contains(&Event::Moved(club)));
+    assert!(events.contains(&Event::Back(club)));
+    for who in [ada, cy] {
+        assert_eq!(
+            tells(&town, who, club, |what| matches!(what, What::Returned(_))),
+            1,
+            "{who:?}"
+        );
+    }
+    talks_on(&mut town, &everybody, club);
+}
