@@ -316,17 +316,10 @@ impl Step<'_> {
                 current.dirty = true;
                 self.unreadable(loaded, epoch, is_commit.then_some(UNREADABLE), at)
             }
-            // A change of its own that it knows nothing of: it was put back to before that, and the server can't tell, or a copy of it has
-            // made it. The others have entered it, and its secrets are not here.
-            Err(Error::Reject(Reject::ClaimsOwnLeaf)) if is_commit && epoch == loaded.row.epoch => {
-                self.lose_place(loaded, UNKNOWN_CHANGE.to_owned())?;
-                Ok(Fate::Applied)
-            }
             Err(Error::Reject(reject)) => {
                 // Its key is used up, though what it sealed is refused.
                 current.dirty = true;
-                let why = in_words(&reject);
-                self.unreadable(loaded, epoch, is_commit.then_some(&why), at)
+                self.rejects(loaded, epoch, is_commit.then_some(&reject), at)
             }
             Err(error) => Err(Fault::from_mls(error)),
         }
@@ -384,6 +377,24 @@ impl Step<'_> {
                 envelope::open(&EnvelopeKey::new(key), epoch, message_id, body).ok()
             }),
         )
+    }
+
+    /// A change of its own that this device knows nothing of: it was put back to before that, and the server can't tell, or a copy of it
+    /// has made it. The others have entered it, and its secrets are not here. Anything else that is refused nobody can read.
+    fn rejects(
+        &mut self,
+        loaded: &mut Loaded,
+        epoch: Epoch,
+        commit: Option<&Reject>,
+        at: Timestamp,
+    ) -> Result<Fate, Fault> {
+        match commit {
+            Some(Reject::ClaimsOwnLeaf) if epoch == loaded.row.epoch => {
+                self.lose_place(loaded, UNKNOWN_CHANGE.to_owned())?;
+                Ok(Fate::Applied)
+            }
+            _ => self.unreadable(loaded, epoch, commit.map(in_words).as_deref(), at),
+        }
     }
 
     /// What a member has sealed and MLS does not take is dropped; but the server has moved on with a commit that nobody can

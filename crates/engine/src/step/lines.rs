@@ -73,10 +73,10 @@ impl Step<'_> {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let usable = host.row.standing == Standing::Active;
         self.load_group(host)?;
         self.swap(host, line)?;
-        host.change().standing = Standing::Active;
+        let before = std::mem::replace(&mut host.change().standing, Standing::Active);
+        let usable = before == Standing::Active;
         let view = host
             .group
             .as_ref()
@@ -127,7 +127,7 @@ impl Step<'_> {
         if by == Some(me) || current.and_then(GroupView::acting_owner) == Some(me) {
             self.tell_gone(host)?;
         }
-        self.note(host, by, &Notice::Moved, at)?;
+        self.note_move(host, by, before, at)?;
         self.reschedule = true;
         self.touched.insert(host.row.row);
         self.unpark.extend(host.row.serial);
@@ -135,6 +135,21 @@ impl Step<'_> {
         let shown = self.shown_id(host)?;
         self.tell(Event::Moved(shown));
         Ok(())
+    }
+
+    /// Who had lost its place is back by the move.
+    fn note_move(
+        &mut self,
+        host: &mut Loaded,
+        by: Option<AccountId>,
+        before: Standing,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        self.note(host, by, &Notice::Moved, at)?;
+        match before {
+            Standing::Rejoining(why) => self.note(host, by, &Notice::Back(why), at),
+            _ => Ok(()),
+        }
     }
 
     /// What belongs to a group changes places between two rows: the group, where it is, and what is under way in it.
