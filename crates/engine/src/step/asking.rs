@@ -38,12 +38,8 @@ impl Step<'_> {
             return Ok(());
         }
         self.take_back(loaded)?;
-        let due = self.now.after(self.within(ASK_AFTER));
-        let row = loaded.change();
-        row.standing = Standing::Rejoining(why.clone());
-        row.attempts = 0;
-        row.update_due = Some(due);
-        self.reschedule = true;
+        loaded.change().standing = Standing::Rejoining(why.clone());
+        self.asks_anew(loaded);
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Rejoining(shown, Failure::PlaceLost(why)));
         Ok(())
@@ -75,12 +71,16 @@ impl Step<'_> {
         self.wish_of(loaded, &Wish::Rejoin, &account)
     }
 
-    /// Whether somebody can say where the conversation goes on: who is elsewhere for certain, or is said to have been a member.
+    /// Whether somebody can say where the conversation goes on: who is elsewhere for certain, or is said to have been a member; and, where one
+    /// says that this account is not a member, whoever has not been asked yet.
     /// Who does not answer in a while is waited for no more: anybody could hold the others up for ever.
     pub(super) fn somebody_knows(&self, loaded: &Loaded) -> Result<bool, Fault> {
         let row = loaded.row.row;
         let asked = usize::try_from(loaded.row.attempts).unwrap_or(usize::MAX);
         let in_a_round = self.whom_to_ask(row)?.len();
+        if asked <= in_a_round && !finding::all(self.tx, row, Finding::SaysGone)?.is_empty() {
+            return Ok(true);
+        }
         if asked > in_a_round.saturating_mul(ROUNDS_OF_ASKS) {
             return Ok(false);
         }
@@ -193,25 +193,41 @@ impl Step<'_> {
         if !known.contains(&by) {
             return Ok(());
         }
-        finding::add(self.tx, row, &by, Finding::IsOut)?;
+        let mut any = finding::add(self.tx, row, &by, Finding::IsOut)?;
         // It may have said that others go on elsewhere when it heard that it was out itself.
         finding::remove(self.tx, row, &by, Finding::Objects)?;
         let me = self.me()?.account();
         let fresh = named
             .iter()
             .filter(|one| **one != me && !known.contains(one));
-        let mut any = false;
         for account in fresh.take(room) {
             any |= finding::add(self.tx, row, account, Finding::Named)?;
         }
         if any {
-            let due = self.now.after(self.within(ASK_AFTER));
-            let change = loaded.change();
-            change.attempts = 0;
-            change.update_due = Some(due);
-            self.reschedule = true;
+            self.asks_anew(loaded);
         }
         Ok(())
+    }
+
+    /// A member of the group in which this device has lost its place is elsewhere, or out, by now. It was as lost, and could answer nothing: it
+    /// is asked anew, once.
+    fn hears_of_another(&mut self, loaded: &mut Loaded, by: &AccountId) -> Result<(), Fault> {
+        let row = loaded.row.row;
+        if !finding::has(self.tx, row, by, Finding::IsOut)?
+            && finding::add(self.tx, row, by, Finding::Objects)?
+        {
+            self.asks_anew(loaded);
+        }
+        Ok(())
+    }
+
+    /// Others are to be asked than before, or in another order: from the first on.
+    pub(super) fn asks_anew(&mut self, loaded: &mut Loaded) {
+        let due = self.now.after(self.within(ASK_AFTER));
+        let row = loaded.change();
+        row.attempts = 0;
+        row.update_due = Some(due);
+        self.reschedule = true;
     }
 
     /// Sends the ask that is ready.
@@ -421,10 +437,18 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let (row, me, by) = (loaded.row.row, self.me()?.account(), from.account());
         let here = loaded.row.place() == Some(place);
-        if loaded.row.standing != Standing::Active || !here {
+        let rejoins = matches!(loaded.row.standing, Standing::Rejoining(_));
+        if !here || loaded.row.standing != Standing::Active && !rejoins {
             return Ok(());
         }
         let members = member::all(self.tx, row)?;
+        if rejoins {
+            let member = by != me && members.iter().any(|member| member.account == by);
+            if member && self.is_here(loaded, from)? {
+                self.hears_of_another(loaded, &by)?;
+            }
+            return Ok(());
+        }
         if members.iter().any(|member| member.account == by) {
             if !self.is_here(loaded, from)? {
                 return self.look_later(row);

@@ -169,7 +169,9 @@ impl Step<'_> {
             }
             _ => return Ok(()),
         }
-        finding::add(self.tx, row, &by, Finding::SaysGone)?;
+        if finding::add(self.tx, row, &by, Finding::SaysGone)? {
+            self.asks_anew(loaded);
+        }
         let say = finding::all(self.tx, row, Finding::SaysGone)?;
         let can_say = self.who_can_say(row)?;
         // One may lie; an own device does not.

@@ -108,7 +108,8 @@ impl Step<'_> {
         let Some(intent) = ready.filter(|_| self.session.greeted) else {
             return Ok(());
         };
-        if !self.load_group(loaded)? {
+        let rejoins = matches!(loaded.row.standing, Standing::Rejoining(_));
+        if rejoins && self.somebody_knows(loaded)? || !self.load_group(loaded)? {
             return self.forget_intent(intent.id);
         }
         let people = intent::gathered(self.tx, intent.id)?;

@@ -330,6 +330,7 @@ fn one_who_lies_about_who_is_a_member_puts_nobody_out() {
         &[ada, bo, cy],
         Errand::NotAMember,
     );
+    town.passes(MINUTE * 10);
     for who in [ada, bo, cy] {
         assert_eq!(town.shows(who, group).standing, Standing::Active);
     }

@@ -250,7 +250,11 @@ impl Oracle {
             if self.is_turned_away(device.number) {
                 note(Check::Rest, given_up(device));
             } else {
-                note(Check::Rest, at_rest(screen, device, self.came_apart()));
+                let mut words = at_rest(screen, device, self.came_apart());
+                if !self.came_apart() && !device.unlinked {
+                    words.extend(self.judge_lines(screen, devices));
+                }
+                note(Check::Rest, words);
             }
         }
         let mut excused = Vec::new();

@@ -3,6 +3,7 @@
 use keyfold_engine::view::Standing;
 use rusqlite::Connection;
 
+use super::Oracle;
 use super::screen::Screen;
 use crate::device::Device;
 
@@ -21,8 +22,6 @@ pub(super) fn at_rest(screen: &Screen, device: &Device, came_apart: bool) -> Vec
     let mut found: Vec<String> = refused
         .map(|why| format!("device {number} has refused: {why}"))
         .collect();
-    let apart = screen.apart.iter().filter(|_| !came_apart);
-    found.extend(apart.map(|line| format!("device {number} says without a reason: {line}")));
     for shown in screen.conversations.values() {
         if let Standing::Held(why) | Standing::Rejoining(why) = &shown.standing {
             found.push(format!(
@@ -40,6 +39,20 @@ pub(super) fn at_rest(screen: &Screen, device: &Device, came_apart: bool) -> Vec
         ));
     }
     found
+}
+
+impl Oracle {
+    /// Where nothing has come apart no line says so. But a device may be out by the word of another one of its account, that counts for nobody:
+    /// it was removed before the others had heard it.
+    pub(super) fn judge_lines(&self, screen: &Screen, devices: &[Device]) -> Vec<String> {
+        let mut leavings = self.leavings.iter();
+        let void = leavings.any(|leaving| devices[leaving.device].unlinked);
+        let wrong = screen.apart.iter();
+        let wrong = wrong.filter(|line| !(void && line.starts_with("Returned")));
+        let number = screen.device;
+        let words = wrong.map(|line| format!("device {number} says without a reason: {line}"));
+        words.collect()
+    }
 }
 
 /// What was typed on a device that is turned away has failed, unless the server may have had it.
