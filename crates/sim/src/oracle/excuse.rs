@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use keyfold_wire::ids::ConversationId;
 
+use super::past::Entered;
 use super::screen::Screen;
 use super::turned_away::Clones;
 use super::{Handle, Oracle, Placed, Said};
@@ -256,7 +257,10 @@ impl Oracle {
         let mut own = devices.iter().filter(|device| device.person == person);
         if self.was_removed(device, placed.at) {
             Some(Excuse::DeviceRemoved)
-        } else if own.any(|device| self.has_left(device, placed)) {
+        } else if own.any(|device| {
+            self.has_left(device, placed)
+                || self.has_left_where_it_goes_on(device.number, said.conversation, placed)
+        }) {
             Some(Excuse::SaidAfterLeaving)
         } else if self.has_left(device, placed) {
             Some(Excuse::Left)
@@ -406,12 +410,35 @@ impl Oracle {
         (used || lost) && !entered.any(|at| (invited..=placed.at).contains(at))
     }
 
+    /// When the server first had this place.
+    fn began(&self, handle: &Handle) -> Option<u64> {
+        self.rosters_of(handle).map(|entered| entered.at).min()
+    }
+
+    fn rosters_of(&self, handle: &Handle) -> impl Iterator<Item = &Entered> {
+        let epochs = (handle.clone(), 0)..=(handle.clone(), u64::MAX);
+        self.rosters.range(epochs).flat_map(|(_, rosters)| rosters)
+    }
+
+    /// Whether a device's person had left where the conversation had moved, before this was placed in a line of before.
+    fn has_left_where_it_goes_on(
+        &self,
+        device: usize,
+        conversation: ConversationId,
+        placed: &Placed,
+    ) -> bool {
+        let leaves = self.leaves.get(&device).into_iter().flatten();
+        let mut leaves = leaves.filter(|leave| {
+            leave.conversation == conversation
+                && leave.order <= placed.order
+                && self.is_parting(leave)
+        });
+        leaves.any(|leave| self.began(&placed.handle) < self.began(&leave.handle))
+    }
+
     /// When the server first had a device in a roster of this place.
     pub(super) fn first_in(&self, device: usize, handle: &Handle) -> Option<u64> {
-        let epochs = self
-            .rosters
-            .range((handle.clone(), 0)..=(handle.clone(), u64::MAX));
-        let rosters = epochs.flat_map(|(_, rosters)| rosters);
+        let rosters = self.rosters_of(handle);
         let with = rosters.filter(|entered| entered.members.contains(&device));
         with.map(|entered| entered.at).min()
     }

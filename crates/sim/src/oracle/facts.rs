@@ -170,7 +170,7 @@ impl Oracle {
     }
 
     /// Whether it is no text, and of that conversation, as is known in the end.
-    fn is_parting(&self, leave: &Parting) -> bool {
+    pub(super) fn is_parting(&self, leave: &Parting) -> bool {
         let by = self.asked.get(&leave.message);
         let shown = by.and_then(|by| self.shows_in.get(&(*by, leave.handle.clone())));
         !self.texts.contains(&leave.message)
