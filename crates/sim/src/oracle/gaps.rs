@@ -105,6 +105,7 @@ impl Oracle {
         }
         let missing = |placed: &Placed| {
             self.was_out(said, placed, device)
+                || self.has_overtaken(said, placed, device)
                 || self.excuse(said, placed, device, devices).is_some()
                 || self.excuse_of_sender(said.device, placed.at).is_some()
         };
@@ -115,5 +116,19 @@ impl Oracle {
     fn was_out(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
         let home = (device.number, said.conversation.as_ref().to_vec());
         !self.was_in(device, placed) && self.parted.contains(&home)
+    }
+
+    /// What came in an epoch that the device was not in, and had overtaken something that was said before it and came in one that it was in: it
+    /// came in between.
+    fn has_overtaken(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
+        let same = |other: &&Said| {
+            (other.device, other.conversation) == (said.device, said.conversation)
+                && other.number < said.number
+        };
+        let later = |other: &Said| {
+            self.places_of(other)
+                .any(|one| one.order > placed.order && self.was_in(device, one))
+        };
+        !self.was_in(device, placed) && self.said.values().filter(same).any(later)
     }
 }
