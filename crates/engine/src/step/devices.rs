@@ -107,6 +107,9 @@ impl Step<'_> {
 
     fn wish_device(&mut self, row: Row, device: &DeviceId) -> Result<(), Fault> {
         let wish = Wish::AddDevice(*device.as_bytes());
+        if intent::of(self.tx, row)?.iter().any(|one| one.wish == wish) {
+            return Ok(());
+        }
         let now = self.now;
         let intent = self.intend(row, &wish, Progress::Gathering, now)?;
         self.gather_own_devices(intent)
@@ -116,13 +119,19 @@ impl Step<'_> {
     /// key package yet; and those that were removed, and had come in meanwhile, go.
     pub(super) fn bring_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
         self.put_removed_out(row, view)?;
-        let me = self.me()?.account();
-        for (device, _) in linked::all(self.tx)? {
-            if leaf_of(view, me, device).is_none() {
-                self.wish_device(row, &device)?;
-            }
+        for device in self.own_devices_out_of(view)? {
+            self.wish_device(row, &device)?;
         }
         Ok(())
+    }
+
+    /// Devices that this one has linked and that are not in a group.
+    pub(super) fn own_devices_out_of(&self, view: &GroupView) -> Result<Vec<DeviceId>, Fault> {
+        let me = self.me()?.account();
+        let linked = linked::all(self.tx)?.into_iter().map(|(device, _)| device);
+        Ok(linked
+            .filter(|device| leaf_of(view, me, *device).is_none())
+            .collect())
     }
 
     /// Devices that this one has removed go out of a conversation that they have come into all the same: the directory may have handed out a

@@ -71,8 +71,12 @@ impl Step<'_> {
             match self.commit(loaded, &intent)? {
                 Attempt::Requested | Attempt::NotYet => return Ok(()),
                 Attempt::Over(outcome) => {
+                    let failed = outcome.is_err();
                     self.intent_over(loaded, &intent, outcome)?;
                     self.reinvite_again(loaded.row.row, &intent.wish, false)?;
+                    if failed {
+                        self.bring_later(loaded.row.row, &intent.wish)?;
+                    }
                 }
             }
             self.encrypt_waiting(loaded)?;

@@ -145,15 +145,16 @@ impl Step<'_> {
         let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
         let absent = self.absent(loaded.row.row, &current.group, &intent.wish)?;
         let accounts: BTreeSet<AccountId> = absent.iter().map(LeafView::account).collect();
+        if let Wish::Reinvite(round) = intent.wish {
+            let is_turn = round < REINVITE_TIMES || round.is_power_of_two();
+            let lacks = self.lacks_own_devices(loaded, is_turn)?;
+            if lacks && accounts.is_empty() || !accounts.is_empty() && !is_turn {
+                self.forget_intent(intent.id)?;
+                return self.reinvite_again(loaded.row.row, &intent.wish, false);
+            }
+        }
         if accounts.is_empty() {
             return self.forget_intent(intent.id);
-        }
-        if let Wish::Reinvite(round) = intent.wish
-            && round >= REINVITE_TIMES
-            && !round.is_power_of_two()
-        {
-            self.forget_intent(intent.id)?;
-            return self.reinvite_again(loaded.row.row, &intent.wish, false);
         }
         intent::set_progress(self.tx, intent.id, Progress::Gathering)?;
         for account in accounts {
@@ -164,6 +165,29 @@ impl Step<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a device of this account is not in the group; they are brought in, if it is their turn.
+    fn lacks_own_devices(&mut self, loaded: &Loaded, brings: bool) -> Result<bool, Fault> {
+        let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
+        let view = current.group.view().clone();
+        let lacks = !self.own_devices_out_of(&view)?.is_empty();
+        if lacks && brings {
+            self.bring_own_devices(loaded.row.row, &view)?;
+        }
+        Ok(lacks)
+    }
+
+    /// A device of this account could not be brought in: the directory had nothing usable of it. It is tried again, as often as others are
+    /// looked for who have not come in.
+    pub(super) fn bring_later(&mut self, row: Row, wish: &Wish) -> Result<(), Fault> {
+        let looks = |intent: &IntentRow| matches!(intent.wish, Wish::Reinvite(_));
+        match wish {
+            Wish::AddDevice(_) if !intent::of(self.tx, row)?.iter().any(looks) => {
+                self.reinvite_later(row, 0)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the directory lists a device of this account that is not reached where an intent wants it to be. To ask for key packages
