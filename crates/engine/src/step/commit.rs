@@ -152,7 +152,11 @@ impl Step<'_> {
         };
         let view = current.group.view();
         Ok(match &intent.wish {
-            Wish::Add | Wish::AddDevice(_) => self.plan_add(view, intent)?,
+            Wish::Add => self.plan_add(view, intent)?,
+            Wish::AddDevice(device) => {
+                let planned = self.plan_add(view, intent)?;
+                self.lacks_device(view, *device, planned)?
+            }
             Wish::Remove(accounts) => {
                 let gone = |account: &AccountId| accounts.contains(account.as_bytes());
                 plan_remove(view, |leaf| gone(&leaf.account()))
@@ -228,6 +232,21 @@ impl Step<'_> {
             update: Some(Update::default()),
             ..Change::default()
         }))
+    }
+
+    /// A device that is not in, and of which the directory had nothing, is not done with.
+    fn lacks_device(
+        &self,
+        view: &GroupView,
+        device: [u8; 16],
+        planned: Planned,
+    ) -> Result<Planned, Fault> {
+        let me = self.me()?.account();
+        let is_in = leaf_of(view, me, DeviceId::new(device)).is_some();
+        Ok(match planned {
+            Err(Attempt::Over(Ok(()))) if !is_in => Err(Attempt::Over(Err(Failure::Nothing))),
+            planned => planned,
+        })
     }
 
     fn plan_leavers(&self, loaded: &Loaded, view: &GroupView) -> Result<Planned, Fault> {

@@ -99,8 +99,23 @@ impl Step<'_> {
             return Ok(());
         };
         self.tell(Event::DeviceAdded(certificate.device));
+        // Who was asked before may not have known it yet.
+        self.stop_adding(&certificate.device)?;
         for row in conversation::active(self.tx)? {
             self.wish_device(row, &certificate.device)?;
+        }
+        Ok(())
+    }
+
+    /// What the server may have already stays.
+    fn stop_adding(&mut self, device: &DeviceId) -> Result<(), Fault> {
+        let add = Wish::AddDevice(*device.as_bytes());
+        for row in conversation::begun(self.tx)? {
+            for intent in intent::of(self.tx, row)? {
+                if intent.wish == add && intent.progress != Progress::Requested {
+                    self.forget_intent(intent.id)?;
+                }
+            }
         }
         Ok(())
     }
@@ -271,15 +286,8 @@ impl Step<'_> {
         self.remember_removed(device)?;
         self.forget_additions(&device)?;
         self.request(Waiting::new(Kind::RemoveDevice, None, 0), body)?;
-        let add = Wish::AddDevice(*device.as_bytes());
-        for row in conversation::begun(self.tx)? {
-            for intent in intent::of(self.tx, row)? {
-                // What the server may have already is undone by the removal behind it.
-                if intent.wish == add && intent.progress != Progress::Requested {
-                    self.forget_intent(intent.id)?;
-                }
-            }
-        }
+        // What the server may have already is undone by the removal behind it.
+        self.stop_adding(&device)?;
         for row in conversation::active(self.tx)? {
             self.wish_without(row, device)?;
             self.touched.insert(row);

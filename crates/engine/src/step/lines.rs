@@ -95,11 +95,7 @@ impl Step<'_> {
             self.mirror(host, &view)?;
             self.leavers_of(host.row.row, &view)?;
             self.bring_own_devices(host.row.row, &view)?;
-            // Whoever has moved it was at another epoch, and may read nothing of this one: the server may have fallen back to it.
-            let next = line.row.moves.saturating_add(1);
-            if (next, line.row.epoch) != (view.state.moves, view.state.moved_from) {
-                self.unsend_all(line)?;
-            }
+            self.unsend_unread(line, &view)?;
         }
         if let Some(place) = host.row.place() {
             given_up::remove(self.tx, host.row.row, place)?;
@@ -388,15 +384,25 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Whoever has moved the conversation reads nothing of another epoch than the one that it was moved from, and of an earlier one only for a
+    /// while: the server may have fallen back to it, and takes that still.
+    fn unsend_unread(&mut self, line: &mut Loaded, view: &GroupView) -> Result<(), Fault> {
+        let (row, epoch) = (line.row.row, line.row.epoch);
+        let next = line.row.moves.saturating_add(1);
+        let elsewhere = (next, epoch) != (view.state.moves, view.state.moved_from);
+        let mut said = self.memory.outbox.values();
+        if elsewhere || said.any(|waiting| is_said_in(row, waiting) && waiting.epoch < epoch) {
+            self.unsend_all(line)?;
+        }
+        Ok(())
+    }
+
     /// What is under way in a line waits for no answer: it is said where the conversation goes on. Who hears both shows one.
     fn unsend_all(&mut self, line: &mut Loaded) -> Result<(), Fault> {
         let row = line.row.row;
-        let is_said = |waiting: &outbox::Waiting| {
-            waiting.conversation == Some(row) && waiting.kind == Kind::Send
-        };
         let requests = self.memory.outbox.iter();
         let requests: Vec<(i64, Place)> = requests
-            .filter(|(_, waiting)| is_said(waiting))
+            .filter(|(_, waiting)| is_said_in(row, waiting))
             .map(|(id, waiting)| (*id, Place(waiting.reference)))
             .collect();
         for (id, place) in requests {
@@ -441,12 +447,13 @@ impl Step<'_> {
         }
         let lines = conversation::lines(self.tx, Some(host.row.row))?;
         Ok(lines.into_iter().any(|line| {
-            let open = |waiting: &outbox::Waiting| {
-                waiting.conversation == Some(line)
-                    && waiting.kind == Kind::Send
-                    && !waiting.accepted
-            };
-            self.memory.outbox.values().any(open)
+            let mut said = self.memory.outbox.values();
+            said.any(|waiting| is_said_in(line, waiting) && !waiting.accepted)
         }))
     }
+}
+
+/// Whether a request is a message in a group.
+fn is_said_in(row: Row, waiting: &outbox::Waiting) -> bool {
+    waiting.conversation == Some(row) && waiting.kind == Kind::Send
 }

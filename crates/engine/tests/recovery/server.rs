@@ -223,6 +223,34 @@ fn what_is_said_in_an_epoch_that_the_others_had_left_is_said_again_where_they_ar
     talks_on(&mut town, &everybody, club);
 }
 
+/// Cy has heard of bo's change, and no answer to what was said before it: the server, which has fallen back, would take that still.
+#[test]
+fn what_was_sealed_before_a_change_is_said_again_where_the_others_have_moved_from_behind_it() {
+    let (mut town, everybody, club) = town(43);
+    let [ada, bo, cy] = everybody;
+    let backup = town.store.backup();
+    town.people[cy.0].refuses = Some(Box::new(|body| {
+        matches!(body, Body::Send(_)).then(|| refusal(RefusalCode::Busy))
+    }));
+    town.says(cy, club, "from behind");
+    town.does(bo, Command::Update { conversation: club })
+        .unwrap();
+    town.passes(Duration::from_secs(1));
+    town.goes_offline(cy);
+    town.passes(MINUTE * 5);
+    town.puts_server_back(&backup);
+    town.passes(MINUTE);
+    assert!(town.events(ada).contains(&Event::Moved(club)));
+    town.people[cy.0].refuses = None;
+    town.comes_back(cy);
+    town.passes(MINUTE * 10);
+    for who in everybody {
+        let texts = town.reads(who, club);
+        assert_eq!(texts, ["one", "two", "from behind"], "{who:?}");
+    }
+    talks_on(&mut town, &everybody, club);
+}
+
 /// The server hands out once more what cy has come in by: the invitation can't be opened.
 #[test]
 fn whoever_is_invited_by_a_used_key_package_after_the_server_was_put_back_is_invited_again() {

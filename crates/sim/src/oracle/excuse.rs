@@ -370,12 +370,17 @@ impl Oracle {
             let invited = invited.min();
             let mut others = clones.pair.into_iter().filter(|one| *one != device);
             let both = clones.from..=self.packages_replaced(device, clones).saturating_add(DELAY);
-            invited.is_some_and(|since| both.contains(&since) && !came_in(since))
-                || !self.shows.contains(&place(device))
-                    && others.any(|other| {
-                        self.shows.contains(&place(other))
-                            || self.shows_in.contains_key(&place(other))
-                    })
+            // Whoever invites it may have had its key package for as long as they were out of touch.
+            let fetched = |since| {
+                self.inviter(&placed.handle, since)
+                    .map_or(since, |one| self.last_up_to_date(one, since))
+            };
+            invited.is_some_and(|since| {
+                *both.start() <= since && fetched(since) <= *both.end() && !came_in(since)
+            }) || !self.shows.contains(&place(device))
+                && others.any(|other| {
+                    self.shows.contains(&place(other)) || self.shows_in.contains_key(&place(other))
+                })
         })
     }
 
@@ -408,6 +413,13 @@ impl Oracle {
         let lost =
             restored.any(|one| (one.copied..=one.noticed.saturating_add(DELAY)).contains(&invited));
         (used || lost) && !entered.any(|at| (invited..=placed.at).contains(at))
+    }
+
+    /// Whose commit was taken at this place then.
+    fn inviter(&self, handle: &Handle, at: u64) -> Option<usize> {
+        let epochs = (handle.clone(), 0)..=(handle.clone(), u64::MAX);
+        let mut moved = self.moved.range(epochs).flat_map(|(_, moved)| moved);
+        moved.find(|moved| moved.at == at).map(|moved| moved.device)
     }
 
     /// When the server first had this place.
