@@ -386,9 +386,14 @@ impl Oracle {
 
     /// Until when key packages of the other copy of a device may be handed out: the one that goes on replaces them when it is greeted.
     fn packages_replaced(&self, device: usize, clones: &Clones) -> u64 {
+        self.in_touch_after(device, clones.until)
+    }
+
+    /// When a device was in touch after this.
+    fn in_touch_after(&self, device: usize, at: u64) -> u64 {
         let spans = self.out_of_touch.get(&device).into_iter().flatten();
-        let away = spans.filter(|span| (span.from..=span.to).contains(&clones.until));
-        away.map(|span| span.to).max().unwrap_or(clones.until)
+        let away = spans.filter(|span| (span.from..=span.to).contains(&at));
+        away.map(|span| span.to).max().unwrap_or(at)
     }
 
     /// Whether a device was invited to this place by a key package that a server which was put back had handed out before, or that the device
@@ -410,8 +415,15 @@ impl Oracle {
         let used = !self.server_restored.is_empty() && again.any(|at| *at <= invited);
         let restored = self.restored.get(&device.number).into_iter().flatten();
         let mut restored = restored.filter(|one| one.at <= placed.at);
-        let lost =
-            restored.any(|one| (one.copied..=one.noticed.saturating_add(DELAY)).contains(&invited));
+        // A server that was put back to before the device had replaced them has them again.
+        let replaced = |one: &PutBack| {
+            let again = self.server_restored.iter();
+            let again = again.filter(|server| server.copied <= one.noticed && server.at >= one.at);
+            let again = again.map(|server| self.in_touch_after(device.number, server.at));
+            again.chain([one.noticed]).max().unwrap_or(one.noticed)
+        };
+        let lost = restored
+            .any(|one| (one.copied..=replaced(one).saturating_add(DELAY)).contains(&invited));
         (used || lost) && !entered.any(|at| (invited..=placed.at).contains(at))
     }
 
