@@ -200,7 +200,8 @@ impl Step<'_> {
             | Wish::NotFollowed(..)
             | Wish::TellGone
             | Wish::Look
-            | Wish::Locate => Err(Attempt::Over(Ok(()))),
+            | Wish::Locate
+            | Wish::Bring(_) => Err(Attempt::Over(Ok(()))),
         })
     }
 

@@ -30,6 +30,7 @@ impl Step<'_> {
                 self.try_errands(&loaded)?;
                 self.try_locate(&mut loaded)?;
                 self.try_reinvite(&mut loaded)?;
+                self.try_bring(&mut loaded)?;
                 self.go_on(&mut loaded)?;
             }
             Standing::Held(_) if loaded.row.line_of.is_none() => self.try_move(&mut loaded)?,

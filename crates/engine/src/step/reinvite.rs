@@ -145,16 +145,14 @@ impl Step<'_> {
         let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
         let absent = self.absent(loaded.row.row, &current.group, &intent.wish)?;
         let accounts: BTreeSet<AccountId> = absent.iter().map(LeafView::account).collect();
-        if let Wish::Reinvite(round) = intent.wish {
-            let is_turn = round < REINVITE_TIMES || round.is_power_of_two();
-            let lacks = self.lacks_own_devices(loaded, is_turn)?;
-            if lacks && accounts.is_empty() || !accounts.is_empty() && !is_turn {
-                self.forget_intent(intent.id)?;
-                return self.reinvite_again(loaded.row.row, &intent.wish, false);
-            }
-        }
         if accounts.is_empty() {
             return self.forget_intent(intent.id);
+        }
+        if let Wish::Reinvite(round) = intent.wish
+            && !is_turn(round)
+        {
+            self.forget_intent(intent.id)?;
+            return self.reinvite_again(loaded.row.row, &intent.wish, false);
         }
         intent::set_progress(self.tx, intent.id, Progress::Gathering)?;
         for account in accounts {
@@ -167,27 +165,49 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Whether a device of this account is not in the group; they are brought in, if it is their turn.
-    fn lacks_own_devices(&mut self, loaded: &Loaded, brings: bool) -> Result<bool, Fault> {
-        let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
-        let view = current.group.view().clone();
-        let lacks = !self.own_devices_out_of(&view)?.is_empty();
-        if lacks && brings {
-            self.bring_own_devices(loaded.row.row, &view)?;
-        }
-        Ok(lacks)
-    }
-
     /// A device of this account could not be brought in: the directory had nothing usable of it. It is tried again, as often as others are
     /// looked for who have not come in.
     pub(super) fn bring_later(&mut self, row: Row, wish: &Wish) -> Result<(), Fault> {
-        let looks = |intent: &IntentRow| matches!(intent.wish, Wish::Reinvite(_));
+        let waits = |intent: &IntentRow| matches!(intent.wish, Wish::Bring(_));
         match wish {
-            Wish::AddDevice(_) if !intent::of(self.tx, row)?.iter().any(looks) => {
-                self.reinvite_later(row, 0)
+            Wish::AddDevice(_) if !intent::of(self.tx, row)?.iter().any(waits) => {
+                self.bring_again(row, 0)
             }
             _ => Ok(()),
         }
+    }
+
+    fn bring_again(&mut self, row: Row, round: u8) -> Result<(), Fault> {
+        if round <= REINVITE_ROUNDS {
+            let when = self.now.after(REINVITE_AFTER);
+            self.intend(row, &Wish::Bring(round), Progress::Ready, when)?;
+            self.wake(when);
+        }
+        Ok(())
+    }
+
+    /// It is time: brings in own devices that are not in yet.
+    pub(super) fn try_bring(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let ready = self.next_intent(loaded.row.row, |wish| matches!(wish, Wish::Bring(_)))?;
+        let Some(intent) = ready.filter(|_| self.session.greeted) else {
+            return Ok(());
+        };
+        self.forget_intent(intent.id)?;
+        let Wish::Bring(round) = intent.wish else {
+            return Ok(());
+        };
+        if !self.load_group(loaded)? {
+            return Ok(());
+        }
+        let current = loaded.group.as_ref().ok_or_else(Fault::no_group)?;
+        let view = current.group.view().clone();
+        if self.own_devices_out_of(&view)?.is_empty() {
+            return Ok(());
+        }
+        if is_turn(round) {
+            self.bring_own_devices(loaded.row.row, &view)?;
+        }
+        self.bring_again(loaded.row.row, round.saturating_add(1))
     }
 
     /// Whether the directory lists a device of this account that is not reached where an intent wants it to be. To ask for key packages
@@ -299,4 +319,9 @@ fn names_own(loaded: &Loaded, is_named: impl Fn(&[u8]) -> bool) -> bool {
     let group = loaded.group.as_ref().map(|current| &current.group);
     let own = group.and_then(|group| group.member(group.own_index()));
     own.is_some_and(|own| is_named(&own.address))
+}
+
+/// Whether the directory is asked in this round: after twice as long each time.
+const fn is_turn(round: u8) -> bool {
+    round < REINVITE_TIMES || round.is_power_of_two()
 }

@@ -68,6 +68,8 @@ pub(crate) enum Wish {
     Locate,
     /// End a line that the conversation has left behind, so that nobody says anything in it any more.
     End,
+    /// Own devices that could not be brought in are brought in again, for the how-manyth time.
+    Bring(u8),
 }
 
 impl Wish {
@@ -89,6 +91,7 @@ impl Wish {
                 | Self::Rejoin
                 | Self::Readmit { .. }
                 | Self::Reinvite(_)
+                | Self::Bring(_)
                 | Self::Reach(_)
                 | Self::NotFollowed(..)
                 | Self::TellGone
@@ -109,6 +112,7 @@ impl Wish {
                 | Self::TellGone
                 | Self::Look
                 | Self::Locate
+                | Self::Bring(_)
         )
     }
 

@@ -47,8 +47,9 @@ fn count(database: &Connection, what: &str) -> usize {
     usize::try_from(count).unwrap()
 }
 
-/// Intents to look who has not come into a conversation.
-const LOOKS_FOR_ABSENT: &str = "intent WHERE instr(body, CAST('Reinvite' AS BLOB)) > 0";
+/// Intents to look who has not come into a conversation, and to bring in own devices.
+const LOOKS_FOR_ABSENT: &str = "intent
+     WHERE instr(body, CAST('Reinvite' AS BLOB)) > 0 OR instr(body, CAST('Bring' AS BLOB)) > 0";
 
 impl Oracle {
     /// Somebody asked for new keys on a device.
@@ -135,7 +136,7 @@ impl Oracle {
                 rows(&barriers),
             ),
             // Whoever has not come in is looked for, for hours.
-            ("intent", rows(LOOKS_FOR_ABSENT), groups),
+            ("intent", rows(LOOKS_FOR_ABSENT), 2 * groups),
             ("gathered", rows("gathered"), 0),
             ("outbox", rows(&outbox), 0),
             // What ends a grace waits for as long as the clock was set back.
