@@ -168,6 +168,9 @@ pub const PACKAGES_DOUBTED: Duration = keyfold_wire::limits::ITEM_RETENTION;
 /// So often. Who has not come in by then is away, and their Welcome waits for them.
 pub const REINVITE_TIMES: u8 = 3;
 
+/// So often a conversation's address is replaced since an invitation comes to it. Whoever knows the address can send such.
+pub const INVITED_TWICE_AGAIN: Duration = Duration::from_hours(24);
+
 /// Where the directory has no other key package of who has not come in, that device has not been back, and may be unable to come in by
 /// what waits for it. So it is looked for after twice as long each time, up to so many times [`REINVITE_AFTER`]: eight hours and a half.
 pub const REINVITE_ROUNDS: u8 = 128;

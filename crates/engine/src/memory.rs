@@ -112,6 +112,8 @@ pub(crate) enum Word {
     Place,
     /// By it, that nobody follows to where this device is.
     Objection,
+    /// By somebody, an invitation to the address of a conversation; under the own account.
+    Invited,
 }
 
 /// Which key packages the directory is to get.

@@ -454,13 +454,15 @@ async fn who_may_have_lost_something_is_invited_by_the_last_resort<S: Store>(sto
     // She has taken her position from this server: that says nothing of what lies here.
     town.core.hello(ada.papers.hello(position)).await.unwrap();
     assert_eq!(fetched().await, Ok((9, true)));
-    ada.replaces(&packages).await.unwrap();
-    assert_eq!(fetched().await, Ok((1, false)));
+    ada.replaces(&[(29, true), (21, false), (22, false)])
+        .await
+        .unwrap();
+    assert_eq!(fetched().await, Ok((21, false)));
     town.core.hello(ada.papers.hello(position)).await.unwrap();
-    assert_eq!(fetched().await, Ok((2, false)));
+    assert_eq!(fetched().await, Ok((22, false)));
     // She does not know of what she has acknowledged: she was put back.
     town.core.hello(ada.papers.hello(0)).await.unwrap();
-    assert_eq!(fetched().await, Ok((9, true)));
+    assert_eq!(fetched().await, Ok((29, true)));
     ada.replaces(&[(19, true), (11, false)]).await.unwrap();
     assert_eq!(fetched().await, Ok((11, false)));
     assert_eq!(fetched().await, Ok((19, true)));

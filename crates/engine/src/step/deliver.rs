@@ -13,8 +13,8 @@ use super::Step;
 use super::content::Fate;
 use super::membership::Arrival;
 use crate::Fault;
-use crate::limits::{MAX_PARKED, MAX_REJECTED};
-use crate::memory::Loaded;
+use crate::limits::{INVITED_TWICE_AGAIN, MAX_PARKED, MAX_REJECTED};
+use crate::memory::{Loaded, Word};
 use crate::outcome::Event;
 use crate::table::address::{self, Use};
 use crate::table::conversation::{self, Row};
@@ -211,7 +211,9 @@ impl Step<'_> {
         };
         let one = &loaded.row;
         let in_use = one.serial == Some(serial) && one.line_of.is_none();
-        if in_use && one.standing == Standing::Active && one.rejected <= MAX_REJECTED {
+        let counts = in_use && one.standing == Standing::Active && one.rejected <= MAX_REJECTED;
+        let me = self.me()?.account();
+        if counts && self.is_time(row, me, Word::Invited, INVITED_TWICE_AGAIN) {
             self.load_group(&mut loaded)?;
             let soon = self.now.after(self.renewal_after_join(&loaded));
             let row = loaded.change();

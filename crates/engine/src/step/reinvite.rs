@@ -63,10 +63,15 @@ impl Step<'_> {
         let noticed = noticed.and_then(|at| at.as_slice().try_into().ok());
         let noticed = noticed.map(|at| Timestamp(u64::from_be_bytes(at)));
         let looks = |intent: &IntentRow| matches!(intent.wish, Wish::Reinvite(_));
-        if noticed.is_some_and(|at| self.now < at.after(PACKAGES_DOUBTED))
-            && !intent::of(self.tx, row)?.iter().any(looks)
-        {
-            self.reinvite_later(row, 0)?;
+        if noticed.is_some_and(|at| self.now < at.after(PACKAGES_DOUBTED)) {
+            // Nobody waits for the next look after somebody who is away for long.
+            self.forget_wishes(
+                row,
+                |wish| matches!(wish, Wish::Reinvite(round) if *round >= REINVITE_TIMES),
+            )?;
+            if !intent::of(self.tx, row)?.iter().any(looks) {
+                self.reinvite_later(row, 0)?;
+            }
         }
         Ok(())
     }
@@ -204,7 +209,8 @@ impl Step<'_> {
         if self.own_devices_out_of(&view)?.is_empty() {
             return Ok(());
         }
-        if is_turn(round) {
+        // After the last try there is a wait still, so that its failure begins nothing anew.
+        if is_turn(round) && round < REINVITE_ROUNDS {
             self.bring_own_devices(loaded.row.row, &view)?;
         }
         self.bring_again(loaded.row.row, round.saturating_add(1))

@@ -1,6 +1,8 @@
 //! The engine's limits, each at the limit and one past it.
 
-use keyfold_engine::limits::{MAX_ENCRYPTED_AHEAD, MAX_PARKED, MAX_REJECTED, MAX_WAITING};
+use keyfold_engine::limits::{
+    INVITED_TWICE_AGAIN, MAX_ENCRYPTED_AHEAD, MAX_PARKED, MAX_REJECTED, MAX_WAITING,
+};
 use keyfold_engine::{Command, Complaint};
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
@@ -70,6 +72,15 @@ fn early(town: &Town, who: Who, number: usize) -> v1::Item {
     item
 }
 
+/// The serial of the address of somebody's only conversation.
+fn serial(town: &Town, who: Who) -> i64 {
+    let copy = Copied::of(&town.people[who.0]);
+    let select = "SELECT serial FROM conversation WHERE serial IS NOT NULL";
+    copy.database
+        .query_row(select, [], |row| row.get(0))
+        .unwrap()
+}
+
 fn parked(town: &Town, who: Who) -> i64 {
     let copy = Copied::of(&town.people[who.0]);
     copy.database
@@ -96,16 +107,7 @@ fn so_many_early_items_are_kept_and_then_the_oldest_goes() {
 fn a_flooded_address_is_replaced_after_so_many_items_that_do_not_open() {
     let (mut town, [ada, bo], group) = pair();
     let mut eve = Copied::of(&town.people[ada.0]);
-    let address = |town: &Town| -> i64 {
-        let copy = Copied::of(&town.people[bo.0]);
-        copy.database
-            .query_row(
-                "SELECT serial FROM conversation WHERE serial IS NOT NULL",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap()
-    };
+    let address = |town: &Town| serial(town, bo);
     let before = address(&town);
     let commits = |town: &Town| {
         let asked = town.people[bo.0].asked.iter();
@@ -133,5 +135,28 @@ fn a_flooded_address_is_replaced_after_so_many_items_that_do_not_open() {
                 if revoke.serials.contains(&u64::try_from(before).unwrap()))),
         "the old one is revoked"
     );
+    goes_on(&mut town, &[ada, bo], group);
+}
+
+#[test]
+fn an_invitation_to_the_address_of_a_conversation_has_that_replaced_once_a_day() {
+    let (mut town, [ada, bo], group) = pair();
+    let minutes = std::time::Duration::from_mins(5);
+    let invites = |town: &mut Town| {
+        let mut item = town.people[bo.0].recorded.last().unwrap().clone();
+        item.serial = serial(town, bo).unsigned_abs();
+        item.content = Some(v1::item::Content::Welcome(v1::Welcome::default()));
+        let now = town.now();
+        town.people[bo.0].slip_in(item, now);
+        let before = serial(town, bo);
+        town.passes(minutes);
+        serial(town, bo) != before
+    };
+    assert!(invites(&mut town));
+    assert!(!invites(&mut town), "again");
+    town.passes(INVITED_TWICE_AGAIN.checked_sub(minutes * 3).unwrap());
+    assert!(!invites(&mut town), "within a day");
+    town.passes(minutes);
+    assert!(invites(&mut town), "after a day");
     goes_on(&mut town, &[ada, bo], group);
 }

@@ -576,3 +576,24 @@ fn a_device_whose_key_package_the_directory_keeps_back_comes_in_later() {
         goes_on(&mut town, &[ada, bo, cy, laptop], group);
     }
 }
+
+#[test]
+fn a_device_that_the_directory_never_lists_is_given_up_after_some_hours() {
+    let (mut town, [ada, ..], _) = group();
+    town.people[ada.0].bends_reply = Some(Box::new(|_, reply| {
+        if let Content::Account(found) = reply {
+            found.device_certificates.truncate(1);
+        }
+    }));
+    town.links(ada, &Suite::ALL);
+    let lookups = |town: &Town| {
+        let asked = town.people[ada.0].asked.iter();
+        asked.filter(|body| matches!(body, Body::Lookup(_))).count()
+    };
+    let before = lookups(&town);
+    town.passes(Duration::from_hours(10));
+    let after = lookups(&town);
+    assert!(after > before);
+    town.passes(Duration::from_hours(24));
+    assert_eq!(lookups(&town), after);
+}
