@@ -102,7 +102,6 @@ impl Step<'_> {
         // Who was asked before may not have known it yet.
         self.stop_adding(&certificate.device)?;
         for row in conversation::active(self.tx)? {
-            self.forget_wishes(row, |wish| matches!(wish, Wish::Bring(_)))?;
             self.wish_device(row, &certificate.device)?;
         }
         Ok(())
