@@ -442,14 +442,14 @@ impl Step<'_> {
             return Ok(());
         }
         let members = member::all(self.tx, row)?;
+        let is_member = members.iter().any(|member| member.account == by);
         if rejoins {
-            let member = by != me && members.iter().any(|member| member.account == by);
-            if member && self.is_here(loaded, from)? {
+            if is_member && by != me && self.is_here(loaded, from)? {
                 self.hears_of_another(loaded, &by)?;
             }
             return Ok(());
         }
-        if members.iter().any(|member| member.account == by) {
+        if is_member {
             if !self.is_here(loaded, from)? {
                 return self.look_later(row);
             }

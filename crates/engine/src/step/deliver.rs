@@ -25,8 +25,9 @@ use crate::view::Standing;
 /// Numbers of the wire format beyond it fit no database; only a broken server uses them.
 const LARGEST_NUMBER: u64 = i64::MAX as u64;
 
-/// A commit that is none, or that MLS does not take.
+/// A commit by the own leaf, of which this device has none under way.
 const UNKNOWN_CHANGE: &str = "a change that this device had made is not known to it";
+/// A commit that is none, or that MLS does not take.
 const UNREADABLE: &str = "a change of the group can't be read";
 
 impl Step<'_> {

@@ -28,9 +28,14 @@ const CUT_OFF: &str = "nothing came to this device there";
 impl Step<'_> {
     /// Looks in a while who has not come in, for the how-manyth time.
     pub(super) fn reinvite_later(&mut self, row: Row, round: u8) -> Result<(), Fault> {
+        self.wish_round(row, round, &Wish::Reinvite(round))
+    }
+
+    /// After the last round there is none.
+    fn wish_round(&mut self, row: Row, round: u8, wish: &Wish) -> Result<(), Fault> {
         if round <= REINVITE_ROUNDS {
             let when = self.now.after(REINVITE_AFTER);
-            self.intend(row, &Wish::Reinvite(round), Progress::Ready, when)?;
+            self.intend(row, wish, Progress::Ready, when)?;
             self.wake(when);
         }
         Ok(())
@@ -183,12 +188,7 @@ impl Step<'_> {
     }
 
     fn bring_again(&mut self, row: Row, round: u8) -> Result<(), Fault> {
-        if round <= REINVITE_ROUNDS {
-            let when = self.now.after(REINVITE_AFTER);
-            self.intend(row, &Wish::Bring(round), Progress::Ready, when)?;
-            self.wake(when);
-        }
-        Ok(())
+        self.wish_round(row, round, &Wish::Bring(round))
     }
 
     /// It is time: brings in own devices that are not in yet.

@@ -182,9 +182,11 @@ impl Step<'_> {
     /// Own keys were renewed in a conversation: the next time is a whole interval away, and key packages are replaced too.
     pub(super) fn updated(&mut self, loaded: &mut Loaded, wish: &Wish) -> Result<(), Fault> {
         // Where the address is of no use any more, and this commit has not replaced it, the next one does.
-        let flooded = loaded.row.rejected > MAX_REJECTED;
-        let interval = (!flooded).then(|| Self::update_interval(loaded));
-        let next = self.now.after(interval.unwrap_or_default());
+        let next = if loaded.row.rejected > MAX_REJECTED {
+            self.now
+        } else {
+            self.now.after(Self::update_interval(loaded))
+        };
         let row = loaded.change();
         row.since_update = 0;
         row.update_due = Some(next);
