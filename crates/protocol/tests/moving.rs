@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use keyfold_protocol::limits::MAX_MOVES_MISSED;
 use keyfold_protocol::rules::{GroupView, LeafIndex, LeafView, Violation};
-use keyfold_protocol::state::{AddPolicy, Name, Place, Role};
+use keyfold_protocol::state::{AddPolicy, Name, Origin, Place, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationHandle, Epoch};
 use people::town::*;
@@ -47,20 +47,37 @@ fn any_member_may_let_the_conversation_go_on_as_it_was() {
     }
 }
 
-/// `(moves, epoch moved from)` of a group that somebody has made, against one in epoch 7 that has moved twice.
-#[test]
-fn whoever_made_it_later_knows_more() {
+/// A group in epoch 7 of a conversation that has moved twice, at handle 5.
+fn seventh() -> Town {
     let mut town = Town::new();
     (town.group.state.moves, town.group.epoch) = (2, Epoch(7));
+    town.group.state.handle = ConversationHandle::new([5; 32]);
+    town
+}
+
+const fn origin(handle: u8, epoch: u64) -> Option<Origin> {
+    Some(Origin {
+        handle: ConversationHandle::new([handle; 32]),
+        epoch: Epoch(epoch),
+    })
+}
+
+/// `(moves, handle and epoch moved from)` of a group that somebody has made: of places with as many moves the one with the smaller
+/// handle is followed, in whatever epoch it is.
+#[test]
+fn whoever_made_it_later_knows_more() {
+    let town = seventh();
     let mut to = moved(&town, &ALL);
     for (made, knows_more) in [
-        ((3, 7), false),
-        ((3, 8), true),
-        ((3, 6), false),
-        ((4, 1), true),
-        ((2, 9), false),
+        ((3, 5, 7), false),
+        ((3, 5, 8), true),
+        ((3, 5, 6), false),
+        ((3, 4, 1), true),
+        ((3, 6, 8), false),
+        ((4, 9, 1), true),
+        ((2, 1, 9), false),
     ] {
-        (to.state.moves, to.state.moved_from) = (made.0, Epoch(made.1));
+        (to.state.moves, to.state.moved_from) = (made.0, origin(made.1, made.2));
         assert_eq!(town.group.knows_less_than(&to), knows_more, "{made:?}");
     }
 }
@@ -160,27 +177,36 @@ fn nobody_can_have_missed_more_moves_than_that() {
 /// An admin who has missed a commit by which somebody came or went does not undo it with a move from before that.
 #[test]
 fn who_knows_less_than_those_who_judge_brings_nobody_back_and_leaves_nobody_out() {
-    let mut town = Town::new();
-    town.group.epoch = Epoch(7);
-    let earlier = |to: &mut GroupView| to.state.moved_from = Epoch(6);
-    let mut same = moved(&town, &ALL);
-    earlier(&mut same);
-    assert_eq!(judge(&town, &same, &town.bo), Ok(()));
-
-    let mut more = moved(&town, &ALL);
+    let mut town = seventh();
+    let same = moved(&town, &ALL);
+    let mut more = same.clone();
     let fays = town.fay.device(7, BOTH, &mut town.rng).leaf;
     more.leaves.push(fays);
-    assert_eq!(judge(&town, &more, &town.bo), Ok(()));
-    earlier(&mut more);
-    assert_eq!(judge(&town, &more, &town.bo), Err(Violation::MayNotAdd));
-
-    let mut fewer = moved(&town, &[ADA, ADAS_LAPTOP, BO, EVE, CY]);
-    assert_eq!(judge(&town, &fewer, &town.bo), Ok(()));
-    earlier(&mut fewer);
-    assert_eq!(judge(&town, &fewer, &town.bo), Err(Violation::MayNotRemove));
+    let fewer = moved(&town, &[ADA, ADAS_LAPTOP, BO, EVE, CY]);
     let gone = BTreeSet::from([town.dee.account()]);
-    let judged = town.group.judge_move(&fewer, town.bo.account(), &gone);
-    assert_eq!(judged, Ok(()), "she is gone here as well");
+    let from = |to: &GroupView, handle, epoch| {
+        let mut to = to.clone();
+        to.state.moved_from = origin(handle, epoch);
+        to
+    };
+    // From an earlier epoch of this group, and from a later one of a group that nobody here follows.
+    for (handle, epoch) in [(5, 6), (6, 8)] {
+        let same = from(&same, handle, epoch);
+        assert_eq!(judge(&town, &same, &town.bo), Ok(()));
+        let more = from(&more, handle, epoch);
+        assert_eq!(judge(&town, &more, &town.bo), Err(Violation::MayNotAdd));
+        let fewer = from(&fewer, handle, epoch);
+        let judged = judge(&town, &fewer, &town.bo);
+        assert_eq!(judged, Err(Violation::MayNotRemove));
+        let judged = town.group.judge_move(&fewer, town.bo.account(), &gone);
+        assert_eq!(judged, Ok(()), "she is gone here as well");
+    }
+    for (handle, epoch) in [(5, 7), (4, 1)] {
+        let more = from(&more, handle, epoch);
+        assert_eq!(judge(&town, &more, &town.bo), Ok(()));
+        let fewer = from(&fewer, handle, epoch);
+        assert_eq!(judge(&town, &fewer, &town.bo), Ok(()));
+    }
 }
 
 /// Where nobody is called owner the lowest leaf acts as one, and the maker has the lowest leaf of the new group.

@@ -14,7 +14,8 @@ use keyfold_protocol::limits::{
     MAX_UNKNOWN_ENTRIES,
 };
 use keyfold_protocol::state::{
-    AddPolicy, ConversationState, Errand, Name, NameError, Place, Role, SameAccount, StateError,
+    AddPolicy, ConversationState, Errand, Name, NameError, Origin, Place, Role, SameAccount,
+    StateError,
 };
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch};
 use keyfold_wire::limits::MAX_ROSTER;
@@ -61,11 +62,17 @@ fn a_state_has_the_documented_encoding() {
     );
 }
 
+fn from(epoch: u64) -> Option<Origin> {
+    let handle = HANDLE;
+    let epoch = Epoch(epoch);
+    Some(Origin { handle, epoch })
+}
+
 #[test]
 fn a_state_reads_what_it_writes() {
     let mut state = climbing();
     state.add_policy = AddPolicy::Everyone;
-    (state.moves, state.moved_from) = (70_000, Epoch(9));
+    (state.moves, state.moved_from) = (70_000, from(9));
     assert_eq!(
         ConversationState::decode(&state.encode()),
         Ok(state.clone())
@@ -84,15 +91,15 @@ fn a_state_reads_what_it_writes() {
 #[test]
 fn numbers_that_no_conversation_comes_to_are_refused() {
     let mut state = climbing();
-    (state.moves, state.moved_from) = (MAX_MOVES, Epoch(MAX_EPOCH));
+    (state.moves, state.moved_from) = (MAX_MOVES, from(MAX_EPOCH));
     assert_eq!(
         ConversationState::decode(&state.encode()),
         Ok(state.clone())
     );
-    for (moves, from) in [(MAX_MOVES + 1, 1), (u64::MAX, 1), (1, MAX_EPOCH + 1)] {
-        (state.moves, state.moved_from) = (moves, Epoch(from));
+    for (moves, epoch) in [(MAX_MOVES + 1, 1), (u64::MAX, 1), (1, MAX_EPOCH + 1)] {
+        (state.moves, state.moved_from) = (moves, from(epoch));
         let read = ConversationState::decode(&state.encode());
-        assert_eq!(read, Err(StateError::TooLarge), "{moves} {from}");
+        assert_eq!(read, Err(StateError::TooLarge), "{moves} {epoch}");
     }
     for (moves, reads) in [(MAX_MOVES, true), (MAX_MOVES + 1, false), (1 << 63, false)] {
         let place = Place {
@@ -125,7 +132,7 @@ fn what_a_later_version_wrote_is_kept_byte_for_byte() {
 }
 
 /// The first key that this version does not know. One that it knows is judged by its value alone.
-const LATER: u8 = 11;
+const LATER: u8 = 12;
 
 /// Two more entries at the end.
 fn with_entries(state: &ConversationState, first: &[u8], second: &[u8]) -> Vec<u8> {
@@ -214,8 +221,8 @@ fn limits_hold_at_them_and_one_past() {
         value.resize(3 + length, 7);
         value
     };
-    let at = with_entry(&state, &[0x0b], &value(MAX_EXTENSION_VALUE - 4));
-    let past = with_entry(&state, &[0x0b], &value(MAX_EXTENSION_VALUE - 3));
+    let at = with_entry(&state, &[LATER], &value(MAX_EXTENSION_VALUE - 4));
+    let past = with_entry(&state, &[LATER], &value(MAX_EXTENSION_VALUE - 3));
     assert!(ConversationState::decode(&at).is_ok());
     assert_eq!(ConversationState::decode(&past), Err(StateError::TooLarge));
 

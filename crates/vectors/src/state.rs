@@ -1,6 +1,8 @@
 //! `state.json`: what a conversation agrees on, in its one encoding.
 
-use keyfold_protocol::state::{AddPolicy, ConversationState, Errand, Kind, Name, Place, Role};
+use keyfold_protocol::state::{
+    AddPolicy, ConversationState, Errand, Kind, Name, Origin, Place, Role,
+};
 use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use serde::{Deserialize, Serialize};
 
@@ -25,9 +27,9 @@ struct Valid {
     roles: Vec<(Hex, String)>,
     who_may_add: String,
     moves: u64,
-    /// Where it has moved: in which epoch the group before was.
+    /// Where it has moved: the handle of the group before, and in which epoch that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    moved_from: Option<u64>,
+    moved_from: Option<(Hex, u64)>,
     /// Errands: what it is, and the key package or the account ids that it carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     errand: Option<(String, Hex)>,
@@ -115,7 +117,10 @@ fn states() -> [ConversationState; 8] {
     later.set_role(account(5), Role::Admin);
     later.add_policy = AddPolicy::Everyone;
     later.moves = 300;
-    later.moved_from = Epoch(70_000);
+    later.moved_from = Some(Origin {
+        handle: ConversationHandle::new([0x4b; 32]),
+        epoch: Epoch(70_000),
+    });
     let place = Place { moves: 2, handle };
     let [let_me_in, not_a_member, not_followed, ask_these, stands_at] = [
         Errand::LetMeIn(b"an encoded key package".to_vec()),
@@ -160,7 +165,9 @@ fn valid(state: &ConversationState) -> Valid {
             .collect(),
         who_may_add: format!("{:?}", state.add_policy).to_lowercase(),
         moves: state.moves,
-        moved_from: (state.moves > 0).then_some(state.moved_from.0),
+        moved_from: state
+            .moved_from
+            .map(|from| (from.handle.as_bytes().into(), from.epoch.0)),
         errand: state.as_errand().map(|errand| match errand {
             Errand::LetMeIn(package) => ("let_me_in".to_owned(), package.as_slice().into()),
             Errand::NotAMember => ("not_a_member".to_owned(), [].as_slice().into()),
@@ -211,7 +218,11 @@ impl Valid {
         };
         state.name = Name::new(&self.name).unwrap();
         state.moves = self.moves;
-        state.moved_from = Epoch(self.moved_from.unwrap_or_default());
+        let from = self.moved_from.as_ref();
+        state.moved_from = from.map(|(handle, epoch)| Origin {
+            handle: ConversationHandle::new(handle.array()),
+            epoch: Epoch(*epoch),
+        });
         state.add_policy = match self.who_may_add.as_str() {
             "admins" => AddPolicy::Admins,
             "everyone" => AddPolicy::Everyone,
@@ -264,7 +275,7 @@ fn without(key: usize) -> Vec<u8> {
 
 fn later() -> Vec<Later> {
     let mut many = entries();
-    many.push((uint(11), array(&[uint(1), map(&[(text("x"), uint(2))])])));
+    many.push((uint(12), array(&[uint(1), map(&[(text("x"), uint(2))])])));
     many.push((uint(1_000), bytes(&[1, 2, 3])));
     // -1
     many.push((vec![0x20], text("negative")));
@@ -418,18 +429,47 @@ fn fields() -> Vec<Refused> {
     refused
 }
 
-/// A move counter without the epoch that the conversation has moved from, and the other way round.
-fn moves() -> [Refused; 2] {
+/// A move counter without the group that the conversation has moved from, and the other way round.
+fn moves() -> [Refused; 6] {
+    let from = |moves: u64, epoch: Option<u64>, handle: Option<&[u8]>| {
+        let mut entries = entries();
+        entries[7].1 = uint(moves);
+        entries.extend(epoch.map(|epoch| (uint(10), uint(epoch))));
+        entries.extend(handle.map(|handle| (uint(11), bytes(handle))));
+        map(&entries)
+    };
+    let handle = Some([0x4b; 32].as_slice());
+    assert!(ConversationState::decode(&from(1, Some(3), handle)).is_ok());
     [
         case(
             "an epoch moved from, of a conversation that has not moved",
             "malformed",
-            and(uint(10), uint(3)),
+            from(0, Some(3), None),
         ),
         case(
-            "no epoch moved from, of a conversation that has moved",
+            "a group moved from, of a conversation that has not moved",
             "malformed",
-            with(7, uint(1)),
+            from(0, Some(3), handle),
+        ),
+        case(
+            "nothing moved from, of a conversation that has moved",
+            "malformed",
+            from(1, None, None),
+        ),
+        case(
+            "an epoch moved from and no handle",
+            "malformed",
+            from(1, Some(3), None),
+        ),
+        case(
+            "a handle moved from and no epoch",
+            "malformed",
+            from(1, None, handle),
+        ),
+        case(
+            "a handle moved from, of 31 bytes",
+            "malformed",
+            from(1, Some(3), Some(&[0x4b; 31])),
         ),
     ]
 }
@@ -484,7 +524,7 @@ fn errands() -> Vec<Refused> {
 
 fn sizes() -> Vec<Refused> {
     let mut many = entries();
-    many.extend((11..76).map(|key| (uint(key), uint(0))));
+    many.extend((12..77).map(|key| (uint(key), uint(0))));
     let deep = [vec![0x81; 16], vec![0]].concat();
     vec![
         case(
@@ -497,12 +537,12 @@ fn sizes() -> Vec<Refused> {
         case(
             "a later entry of 4,097 bytes",
             "too_large",
-            and(uint(11), bytes(&[0; 4_093])),
+            and(uint(12), bytes(&[0; 4_093])),
         ),
         case(
             "a later entry nested more than 16 levels",
             "malformed",
-            and(uint(11), deep),
+            and(uint(12), deep),
         ),
         case("over 131,072 bytes", "too_large", vec![0; 131_073]),
     ]

@@ -245,8 +245,8 @@ impl Step<'_> {
             let begins = view.epoch <= FIRST_EPOCH;
             let has_left = begins && finding::has(self.tx, row, &me, Finding::HasLeft)?;
             // What it was moved from comes behind the removal: its maker had heard of that, and the server has lost that this device was added again.
-            let is_later = (view.state.moves, view.state.moved_from)
-                > (loaded.row.moves.saturating_add(1), loaded.row.epoch.next());
+            let after = |place| (place, loaded.row.epoch.next());
+            let is_later = view.state.origin() > loaded.row.place().map(after);
             let removed = loaded.row.standing == Standing::Left && !has_left;
             let is_astray = begins && view.state.moves > 0 && removed && !is_later;
             // What failed here may have been begun by a copy of this device.

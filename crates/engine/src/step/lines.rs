@@ -388,8 +388,8 @@ impl Step<'_> {
     /// while: the server may have fallen back to it, and takes that still.
     fn unsend_unread(&mut self, line: &mut Loaded, view: &GroupView) -> Result<(), Fault> {
         let (row, epoch) = (line.row.row, line.row.epoch);
-        let next = line.row.moves.saturating_add(1);
-        let elsewhere = (next, epoch) != (view.state.moves, view.state.moved_from);
+        let stood = line.row.place().map(|place| (place, epoch));
+        let elsewhere = stood != view.state.origin();
         let mut said = self.memory.outbox.values();
         if elsewhere || said.any(|waiting| is_said_in(row, waiting) && waiting.epoch < epoch) {
             self.unsend_all(line)?;

@@ -223,7 +223,10 @@ fn a_move_that_cant_be_judged_takes_nobody_out_of_where_they_are() {
     town.passes(MINUTE * 10);
     town.goes_offline(eve);
     let mut eve = Copied::of(&town.people[eve.0]);
-    let lies = |state: &mut ConversationState| state.moved_from = Epoch(99);
+    let lies = |state: &mut ConversationState| {
+        let from = state.moved_from.as_mut().unwrap();
+        from.epoch = Epoch(99);
+    };
     let with = [ada, bo, cy, dee, finn, dan];
     let shortly = Duration::from_secs(1);
     // Each of the five has five others, and tells four.

@@ -163,7 +163,7 @@ fn check_immutable(old: &ConversationState, new: &ConversationState) -> Result<(
     } else if old.moves != new.moves {
         "move counter"
     } else if old.moved_from != new.moved_from {
-        "epoch that it has moved from"
+        "group that it has moved from"
     } else if matches!(old.kind, Kind::Direct(_)) && old != new {
         "settings"
     } else {

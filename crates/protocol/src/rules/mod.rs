@@ -17,7 +17,7 @@ pub use leaf::{ADDRESS_EXTENSION_TYPE, LeafIndex, LeafView};
 pub use violation::Violation;
 
 use crate::leave::LeaveProof;
-use crate::state::{AddPolicy, ConversationState, Kind, Role};
+use crate::state::{AddPolicy, ConversationState, Kind, Place, Role};
 use crate::suite::Suite;
 
 /// A group in one epoch.
@@ -201,18 +201,25 @@ impl GroupView {
         moving::check(self, to, maker, gone)
     }
 
-    /// Whether a move was made from an earlier epoch of this group than this one.
+    /// Whether the next move was made from an earlier epoch of this group than this one, or from a group that members of this one do not
+    /// follow.
     pub(super) fn knows_more_than(&self, to: &Self) -> bool {
         let next = self.state.moves.saturating_add(1);
-        to.state.moves == next && to.state.moved_from < self.epoch
+        let from = to.state.origin();
+        to.state.moves == next && from.is_some_and(|from| from < self.stand())
     }
 
-    /// Whether the maker of a move says that it was made from a later epoch than this one, or after a move that is not known here: then
-    /// it can't be judged from here.
+    /// Whether the maker of a move says that it was made from a later epoch than this one, or from a group that members of this one will
+    /// follow, or that is not known here: then it can't be judged from here.
     #[must_use]
     pub fn knows_less_than(&self, to: &Self) -> bool {
-        let next = self.state.moves.saturating_add(1);
-        (to.state.moves, to.state.moved_from) > (next, self.epoch)
+        let from = to.state.origin();
+        from.is_some_and(|from| from > self.stand())
+    }
+
+    /// Where the conversation is, and in which epoch: of two that a conversation was in, the greater one is the later.
+    fn stand(&self) -> (Place, Epoch) {
+        (self.state.place(), self.epoch)
     }
 
     /// Judges a whole group: one that a device creates, or is invited to.

@@ -8,7 +8,7 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 use minicbor::encode::Error;
 
-use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Place, Role};
+use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Origin, Place, Role};
 use crate::cbor::{self, Malformed};
 use crate::limits::{
     MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_MOVES, MAX_NAMED, MAX_STATE, MAX_UNKNOWN_ENTRIES,
@@ -27,6 +27,7 @@ const KEY_MOVES: u64 = 7;
 const KEY_ACCOUNTS: u64 = 8;
 const KEY_ERRAND: u64 = 9;
 const KEY_MOVED_FROM: u64 = 10;
+const KEY_FROM_HANDLE: u64 = 11;
 
 const KIND_DIRECT: u8 = 0;
 const KIND_GROUP: u8 = 1;
@@ -103,8 +104,9 @@ impl ConversationState {
             entry(KEY_ADD_POLICY, |e| e.u8(self.add_policy.number())?.ok()),
             entry(KEY_MOVES, |e| e.u64(self.moves)?.ok()),
         ];
-        if self.moves > 0 {
-            entries.push(entry(KEY_MOVED_FROM, |e| e.u64(self.moved_from.0)?.ok()));
+        if let Some(Origin { handle, epoch }) = &self.moved_from {
+            entries.push(entry(KEY_MOVED_FROM, |e| e.u64(epoch.0)?.ok()));
+            entries.push(entry(KEY_FROM_HANDLE, |e| e.bytes(handle.as_bytes())?.ok()));
         }
         if let Kind::Direct([one, other]) = &self.kind {
             entries.push(entry(KEY_ACCOUNTS, |e| {
@@ -175,6 +177,7 @@ struct Fields {
     accounts: Option<[AccountId; 2]>,
     errand: Option<Errand>,
     moved_from: Option<u64>,
+    from_handle: Option<[u8; 32]>,
     unknown: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -193,6 +196,7 @@ impl Fields {
             Some(KEY_ACCOUNTS) => self.accounts = Some(accounts(d)?),
             Some(KEY_ERRAND) => self.errand = Some(errand(d)?),
             Some(KEY_MOVED_FROM) => self.moved_from = Some(at_most(d.u64()?, MAX_EPOCH)?),
+            Some(KEY_FROM_HANDLE) => self.from_handle = Some(cbor::fixed(d)?),
             _ => self.keep(key, cbor::any(d)?)?,
         }
         Ok(())
@@ -223,9 +227,14 @@ impl Fields {
             (KIND_DIRECT | KIND_GROUP | KIND_ERRAND, ..) => return Err(StateError::Malformed),
             _ => return Err(StateError::NewerVersion),
         };
-        if self.moved_from.is_some() != (self.moves > 0) {
-            return Err(StateError::Malformed);
-        }
+        let moved_from = match (self.moves, self.moved_from, self.from_handle) {
+            (0, None, None) => None,
+            (1.., Some(epoch), Some(handle)) => Some(Origin {
+                handle: ConversationHandle::new(handle),
+                epoch: Epoch(epoch),
+            }),
+            _ => return Err(StateError::Malformed),
+        };
         Ok(ConversationState {
             id: ConversationId::new(self.id.ok_or(StateError::Malformed)?),
             kind,
@@ -233,7 +242,7 @@ impl Fields {
             handle: ConversationHandle::new(self.handle.ok_or(StateError::Malformed)?),
             add_policy: self.add_policy.ok_or(StateError::Malformed)?,
             moves: self.moves,
-            moved_from: Epoch(self.moved_from.unwrap_or_default()),
+            moved_from,
             errand: self.errand,
             roles: self.roles,
             unknown: sorted(self.unknown),

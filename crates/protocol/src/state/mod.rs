@@ -68,6 +68,15 @@ impl PartialOrd for Place {
     }
 }
 
+/// The group that a conversation has moved from, as its maker had it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Where it was at the server.
+    pub handle: ConversationHandle,
+    /// In which epoch it was.
+    pub epoch: Epoch,
+}
+
 /// What an account may do in a group. Ordered: who is more may more.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -108,8 +117,8 @@ pub struct ConversationState {
     pub add_policy: AddPolicy,
     /// How often it has moved to another handle and group.
     pub moves: u64,
-    /// In which epoch the group was that it has moved from; 0 where it has not moved.
-    pub moved_from: Epoch,
+    /// The group that it has moved from, exactly where `moves` is not 0.
+    pub moved_from: Option<Origin>,
     /// What an errand says; nothing in a conversation.
     errand: Option<Errand>,
     roles: BTreeMap<AccountId, Role>,
@@ -175,9 +184,19 @@ impl ConversationState {
         Self {
             handle,
             moves: self.moves.saturating_add(1),
-            moved_from: from,
+            moved_from: Some(Origin {
+                handle: self.handle,
+                epoch: from,
+            }),
             ..self.clone()
         }
+    }
+
+    /// Where the conversation was before, and in which epoch its maker left it. `None` where it has not moved.
+    pub fn origin(&self) -> Option<(Place, Epoch)> {
+        let Origin { handle, epoch } = self.moved_from?;
+        let moves = self.moves.saturating_sub(1);
+        Some((Place { moves, handle }, epoch))
     }
 
     /// Where it is. Of two states of one conversation members follow the one with the greater place.
@@ -196,7 +215,7 @@ impl ConversationState {
             handle,
             add_policy: AddPolicy::default(),
             moves: 0,
-            moved_from: Epoch(0),
+            moved_from: None,
             errand: None,
             roles: BTreeMap::new(),
             unknown: Vec::new(),
