@@ -175,6 +175,9 @@ pub const INVITED_TWICE_AGAIN: Duration = Duration::from_hours(24);
 /// what waits for it. So it is looked for after twice as long each time, up to so many times [`REINVITE_AFTER`]: eight hours and a half.
 pub const REINVITE_ROUNDS: u8 = 128;
 
+/// A linked device asks the directory for the other devices of its account when it is greeted, at most so often.
+pub const OTHERS_AGAIN: Duration = Duration::from_hours(1);
+
 /// For so long a device that the server does not know keeps what waits on it, and, when it was never greeted, says nothing of having been
 /// removed: the request that adds it, or adds it again to a server that was put back, is mostly there sooner.
 pub const UNKNOWN_PATIENCE: Duration = Duration::from_mins(30);

@@ -84,6 +84,8 @@ pub(crate) struct Session {
     pub(crate) strange: BTreeMap<Serial, Timestamp>,
     /// Since when a move has waited for a key package of an account.
     pub(crate) missing: HashMap<(Row, AccountId), Timestamp>,
+    /// When this device, which has linked none, last asked which others its account has.
+    pub(crate) looked_up_others: Option<Timestamp>,
     /// Own requests that the server had accepted before the present connection, and that had not come back.
     pub(crate) accepted_before: Vec<i64>,
     /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.

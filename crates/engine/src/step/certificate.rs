@@ -136,12 +136,13 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// What the directory has of the own account: the primary device may have renewed this one's certificate; or, on that, devices that it
-    /// had linked before it was put back.
+    /// What the directory has of the own account: the primary device may have renewed this one's certificate, and other devices may be out of
+    /// a conversation; or, on that, devices that it had linked before it was put back.
     pub(super) fn found_own_account(&mut self, account: &v1::Account) -> Result<(), Fault> {
         if self.me()?.account_key.is_some() {
             return self.know_again(account);
         }
+        self.know_listed(account)?;
         let own = &self.me()?.certificate;
         let mut newest: Option<(Certificate, &bytes::Bytes)> = None;
         for encoded in &account.device_certificates {

@@ -5,6 +5,7 @@ use keyfold_protocol::rules::GroupView;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::certificate::Certificate;
 use keyfold_wire::ids::DeviceId;
+use keyfold_wire::limits::MAX_DEVICES;
 use keyfold_wire::{Message as _, v1};
 
 use super::Step;
@@ -131,21 +132,38 @@ impl Step<'_> {
     }
 
     /// A conversation has begun here, or goes on elsewhere: own devices that are not in it come in, e.g. one that had published no
-    /// key package yet; and those that were removed, and had come in meanwhile, go.
+    /// key package yet; and those that were removed, and had come in meanwhile, go. A linked device gives the one that has linked the others
+    /// time to do that.
     pub(super) fn bring_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
         self.put_removed_out(row, view)?;
+        if self.me()?.account_key.is_some() {
+            return self.wish_own_devices(row, view);
+        }
+        if self.own_devices_out_of(view)?.is_empty() {
+            return Ok(());
+        }
+        self.bring_later(row)
+    }
+
+    pub(super) fn wish_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
         for device in self.own_devices_out_of(view)? {
             self.wish_device(row, &device)?;
         }
         Ok(())
     }
 
-    /// Devices that this one has linked and that are not in a group.
+    /// Devices that this one has linked, or that the directory has listed beside it, and that are not in a group.
     pub(super) fn own_devices_out_of(&self, view: &GroupView) -> Result<Vec<DeviceId>, Fault> {
-        let me = self.me()?.account();
-        let linked = linked::all(self.tx)?.into_iter().map(|(device, _)| device);
-        Ok(linked
-            .filter(|device| leaf_of(view, me, *device).is_none())
+        let me = self.me()?;
+        let others = if me.account_key.is_some() {
+            let linked = linked::all(self.tx)?.into_iter();
+            linked.map(|(device, _)| device).collect()
+        } else {
+            self.ids(Setting::ListedDevices)?
+        };
+        Ok(others
+            .into_iter()
+            .filter(|device| leaf_of(view, me.account(), *device).is_none())
             .collect())
     }
 
@@ -164,29 +182,48 @@ impl Step<'_> {
     /// The directory has these devices of the account, whose primary device was put back: it may have linked some in the time that is lost.
     /// It knows of them again, without their tokens, and brings them in.
     pub(super) fn know_again(&mut self, account: &v1::Account) -> Result<(), Fault> {
-        let (own, account_key) = (self.me()?.device(), self.me()?.certificate.account_key);
         let removed = self.removed_devices()?;
         let mut any = false;
-        for encoded in &account.device_certificates {
-            let Ok(found) = Certificate::verify(encoded) else {
-                continue;
-            };
-            let is_ours = found.account_key == account_key && found.is_valid_at(self.now);
-            let is_known = found.device == own
-                || removed.contains(&found.device)
-                || linked::has(self.tx, &found.device)?;
-            if is_ours && !is_known {
+        for (device, encoded) in self.listed_beside(account)? {
+            if !removed.contains(&device) && !linked::has(self.tx, &device)? {
                 let added = v1::AddDevice {
                     device_certificate: encoded.clone(),
                     token_hash: bytes::Bytes::new(),
                 };
-                linked::add(self.tx, &found.device, &added.encode_to_vec())?;
+                linked::add(self.tx, &device, &added.encode_to_vec())?;
                 any = true;
             }
         }
-        if !any {
-            return Ok(());
+        if any {
+            self.bring_everywhere()?;
         }
+        Ok(())
+    }
+
+    /// The directory has these devices of the account beside this one, which has linked none: it brings them in where that which has linked
+    /// them can't, since it is not in itself.
+    pub(super) fn know_listed(&mut self, account: &v1::Account) -> Result<(), Fault> {
+        let listed = self.listed_beside(account)?.into_iter();
+        let listed: Vec<DeviceId> = listed.map(|(device, _)| device).collect();
+        self.put_ids(Setting::ListedDevices, &listed)?;
+        self.bring_everywhere()
+    }
+
+    /// Which other devices of this account the directory lists, each with its certificate.
+    fn listed_beside<'a>(
+        &self,
+        account: &'a v1::Account,
+    ) -> Result<Vec<(DeviceId, &'a bytes::Bytes)>, Fault> {
+        let own = &self.me()?.certificate;
+        let listed = account.device_certificates.iter().filter_map(|encoded| {
+            let found = Certificate::verify(encoded).ok()?;
+            let is_ours = found.account_key == own.account_key && found.is_valid_at(self.now);
+            (is_ours && found.device != own.device).then_some((found.device, encoded))
+        });
+        Ok(listed.take(MAX_DEVICES).collect())
+    }
+
+    fn bring_everywhere(&mut self) -> Result<(), Fault> {
         for row in conversation::active(self.tx)? {
             let mut loaded = self.expect(row)?;
             if self.load_group(&mut loaded)? {
@@ -243,12 +280,18 @@ impl Step<'_> {
 
     /// Devices that this one has removed: a conversation that it comes into only now may have them.
     fn removed_devices(&self) -> Result<Vec<DeviceId>, Fault> {
-        let removed = setting::get(self.tx, Setting::RemovedDevices)?;
-        let (ids, _) = removed
-            .as_deref()
-            .map_or(&[][..], Vec::as_slice)
-            .as_chunks();
+        self.ids(Setting::RemovedDevices)
+    }
+
+    fn ids(&self, of: Setting) -> Result<Vec<DeviceId>, Fault> {
+        let stored = setting::get(self.tx, of)?;
+        let (ids, _) = stored.as_deref().map_or(&[][..], Vec::as_slice).as_chunks();
         Ok(ids.iter().copied().map(DeviceId::new).collect())
+    }
+
+    fn put_ids(&self, of: Setting, devices: &[DeviceId]) -> Result<(), Fault> {
+        let ids = devices.iter().flat_map(|one| *one.as_bytes());
+        setting::put(self.tx, of, &ids.collect::<Vec<u8>>())
     }
 
     fn remember_removed(&self, device: DeviceId) -> Result<(), Fault> {
@@ -256,12 +299,8 @@ impl Step<'_> {
         removed.retain(|one| *one != device);
         removed.push(device);
         let surplus = removed.len().saturating_sub(MAX_REMOVED);
-        let ids: Vec<u8> = removed
-            .iter()
-            .skip(surplus)
-            .flat_map(|one| *one.as_bytes())
-            .collect();
-        setting::put(self.tx, Setting::RemovedDevices, &ids)
+        let newest = removed.get(surplus..).unwrap_or_default();
+        self.put_ids(Setting::RemovedDevices, newest)
     }
 
     fn wish_without(&mut self, row: Row, device: DeviceId) -> Result<(), Fault> {

@@ -267,7 +267,7 @@ impl Step<'_> {
             self.move_later(found.id)?;
         } else {
             self.intent_over(&mut loaded, &found, Err(failure))?;
-            self.bring_later(loaded.row.row, &found.wish)?;
+            self.was_to_bring(loaded.row.row, &found.wish)?;
         }
         self.put(loaded);
         Ok(())

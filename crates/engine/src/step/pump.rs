@@ -76,7 +76,7 @@ impl Step<'_> {
                     self.intent_over(loaded, &intent, outcome)?;
                     self.reinvite_again(loaded.row.row, &intent.wish, false)?;
                     if failed {
-                        self.bring_later(loaded.row.row, &intent.wish)?;
+                        self.was_to_bring(loaded.row.row, &intent.wish)?;
                     }
                 }
             }

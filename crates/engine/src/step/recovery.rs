@@ -9,7 +9,7 @@ use super::reply::{epoch_in, words};
 use super::{Notice, Step};
 use crate::Fault;
 use crate::identity::Identity;
-use crate::limits::PROBE_INTERVAL;
+use crate::limits::{OTHERS_AGAIN, PROBE_INTERVAL};
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::conversation::{self, Row};
@@ -56,7 +56,20 @@ impl Step<'_> {
         let accepted = self.memory.outbox.iter();
         let accepted = accepted.filter(|(_, waiting)| waiting.accepted);
         self.session.accepted_before = accepted.map(|(id, _)| *id).collect();
+        self.look_up_others()?;
         self.wake_up()
+    }
+
+    /// On a linked device: which other devices its account has.
+    fn look_up_others(&mut self) -> Result<(), Fault> {
+        let (last, now) = (self.session.looked_up_others, self.now);
+        let is_due = last.is_none_or(|last| now >= last.after(OTHERS_AGAIN) || last > now);
+        let asks = self.memory.has_request(outbox::Kind::OwnCertificate);
+        if !is_due || asks || self.me()?.account_key.is_some() {
+            return Ok(());
+        }
+        self.session.looked_up_others = Some(now);
+        self.look_up_own()
     }
 
     /// What the server calls this device's mailbox. `true`: another than before, since it has forgotten that one.

@@ -177,14 +177,20 @@ impl Step<'_> {
 
     /// A device of this account could not be brought in: the directory had nothing usable of it. It is tried again, as often as others are
     /// looked for who have not come in.
-    pub(super) fn bring_later(&mut self, row: Row, wish: &Wish) -> Result<(), Fault> {
-        let waits = |intent: &IntentRow| matches!(intent.wish, Wish::Bring(_));
+    pub(super) fn was_to_bring(&mut self, row: Row, wish: &Wish) -> Result<(), Fault> {
         match wish {
-            Wish::AddDevice(_) if !intent::of(self.tx, row)?.iter().any(waits) => {
-                self.bring_again(row, 0)
-            }
+            Wish::AddDevice(_) => self.bring_later(row),
             _ => Ok(()),
         }
+    }
+
+    /// Looks in a while which own devices are not in.
+    pub(super) fn bring_later(&mut self, row: Row) -> Result<(), Fault> {
+        let waits = |intent: &IntentRow| matches!(intent.wish, Wish::Bring(_));
+        if intent::of(self.tx, row)?.iter().any(waits) {
+            return Ok(());
+        }
+        self.bring_again(row, 0)
     }
 
     fn bring_again(&mut self, row: Row, round: u8) -> Result<(), Fault> {
@@ -211,7 +217,7 @@ impl Step<'_> {
         }
         // After the last try there is a wait still, so that its failure begins nothing anew.
         if is_turn(round) && round < REINVITE_ROUNDS {
-            self.bring_own_devices(loaded.row.row, &view)?;
+            self.wish_own_devices(loaded.row.row, &view)?;
         }
         self.bring_again(loaded.row.row, round.saturating_add(1))
     }

@@ -209,7 +209,7 @@ impl Step<'_> {
         let failure = Failure::Server(words(code).to_owned());
         self.intent_over(loaded, &found, Err(failure))?;
         self.reinvite_again(loaded.row.row, &found.wish, false)?;
-        self.bring_later(loaded.row.row, &found.wish)
+        self.was_to_bring(loaded.row.row, &found.wish)
     }
 
     /// In a line that is left behind: what was said is said again where the conversation goes on.

@@ -29,6 +29,8 @@ pub(crate) enum Setting {
     UnknownSince,
     /// The devices of this account that this one has removed, the newest last, 16 bytes each.
     RemovedDevices,
+    /// The devices of this account that the directory has listed last beside this one, which has linked none, 16 bytes each.
+    ListedDevices,
     /// When certificates that come to their end were last seen to (Unix time in milliseconds, u64 big endian).
     CertificatesSeen,
     /// When all key packages are to be replaced (Unix time in milliseconds, u64 big endian).
@@ -52,6 +54,7 @@ impl Setting {
             Self::CertificatesSeen => "certificates_seen",
             Self::UnknownSince => "unknown_since",
             Self::RemovedDevices => "removed_devices",
+            Self::ListedDevices => "listed_devices",
             Self::Registration => "registration",
             Self::RegisteringAgain => "registering_again",
             Self::Registered => "registered",

@@ -8,7 +8,7 @@ use keyfold_engine::limits::{HEED_AGAIN, LAST_RESORT_AGAIN};
 use keyfold_engine::view::{Standing, What};
 use keyfold_protocol::group::Change;
 use keyfold_protocol::limits::{MAX_EPOCH, MAX_MOVES};
-use keyfold_protocol::state::{ConversationState, Errand, Place, Role};
+use keyfold_protocol::state::{ConversationState, Errand, Origin, Place, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{ConversationHandle, ConversationId, Epoch};
 use keyfold_wire::v1;
@@ -73,7 +73,10 @@ fn the_largest_numbers_that_are_read_stop_nobody() {
     let others = [ada, bo, cy];
     let mut here = by.group(group).state().clone();
     (here.moves, here.handle) = (MAX_MOVES, by.handle());
-    here.moved_from = Epoch(MAX_EPOCH);
+    here.moved_from = Some(Origin {
+        handle: by.handle(),
+        epoch: Epoch(MAX_EPOCH),
+    });
     sends(&mut town, &mut by, group, &others, here.clone());
     // A conversation that nobody knows.
     here.id = ConversationId::new([7; 16]);
@@ -284,4 +287,35 @@ fn noise_for_a_last_resort_key_package_has_it_replaced_now_and_then() {
     town.settles();
     assert_eq!(replaced(&town), before + 2);
     goes_on(&mut town, &[ada, bo, cy], group);
+}
+
+/// Eve begins a conversation with one device of bo's account alone. Whichever it is brings in the other.
+#[test]
+fn who_is_invited_by_one_device_alone_comes_with_the_others() {
+    for with_the_linked_one in [true, false] {
+        let (mut town, [ada, bo, _, eve], group) = town(["ada", "bo", "cy", "eve"]);
+        let laptop = town.links(bo, &Suite::ALL);
+        town.goes_offline(eve);
+        let mut by = Copied::of(&town.people[eve.0]);
+        let (one, other) = if with_the_linked_one {
+            (laptop, bo)
+        } else {
+            (bo, laptop)
+        };
+        let alone = town.people[one.0].engine.me().unwrap().unwrap().device;
+        let mut added = packages(&mut town, &by, &[bo]);
+        added.retain(|package| package.certificate().device == alone);
+        let from = by.group(group);
+        let mut state = from.state().clone();
+        (state.id, state.handle) = (ConversationId::new([7; 16]), by.handle());
+        state.set_role(account(&town, ada), Role::Member);
+        let begun = state.id;
+        let create = by.creates(&from, state, added, |_| ());
+        town.asks(Body::Create(create)).unwrap();
+        town.settles();
+        assert_eq!(town.members(one, begun), ["bo", "eve"]);
+        town.passes(MINUTE * 5);
+        assert_eq!(town.members(other, begun), ["bo", "eve"]);
+        goes_on(&mut town, &[one, other], begun);
+    }
 }
