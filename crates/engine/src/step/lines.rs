@@ -8,6 +8,7 @@ use keyfold_protocol::group::Group;
 use keyfold_protocol::rules::GroupView;
 use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 
+use super::astray::is_given_up;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::{END_JITTER, LINE_RETENTION, MAX_GONE, MAX_LINES};
@@ -88,6 +89,9 @@ impl Step<'_> {
                 self.remember_gone(host.row.row, &had, &has, at)?;
                 // The end of the line tells those who stay behind, where this device can commit to it.
                 if let Some(place) = line.row.place().filter(|_| !usable) {
+                    if is_given_up(place, &view.state) {
+                        self.say_again_astray(host)?;
+                    }
                     let astray: Vec<AccountId> = had.difference(&has).copied().collect();
                     self.tell_astray(host, place, &astray)?;
                 }

@@ -299,3 +299,60 @@ fn a_change_of_its_own_that_a_device_does_not_know_shows_that_it_was_put_back() 
     }
     talks_on(&mut town, &everybody, club);
 }
+
+/// Bo is put back to before dee was removed. Nobody is there to tell him, so he moves the conversation, with dee. Nobody follows to there, and
+/// what he says there is said again where the others are, before what he says then.
+#[test]
+fn what_was_said_where_nobody_follows_is_said_again_where_the_others_are() {
+    let (mut town, everybody, club) = town(5);
+    let [ada, bo, cy] = everybody;
+    let [dee] = town.people(["dee"]);
+    town.adds(ada, club, &[dee]);
+    town.passes(MINUTE * 5);
+    town.goes_offline(bo);
+    town.goes_offline(dee);
+    let copy = copy(&town, bo, "copy.db");
+    town.comes_back(bo);
+    town.removes(ada, club, &[dee]);
+    town.says(ada, club, "without dee");
+    town.passes(MINUTE * 5);
+    town.goes_offline(ada);
+    town.goes_offline(cy);
+    puts_back(&mut town, bo, &copy);
+    for _ in 0..60 {
+        town.passes(MINUTE);
+    }
+    assert!(town.events(bo).contains(&Event::Moved(club)));
+    for number in ["first", "second"] {
+        town.says(bo, club, &format!("{number} word alone"));
+    }
+    town.passes(MINUTE);
+    assert_eq!(town.people[bo.0].engine.waiting().unwrap(), 0);
+    town.goes_offline(bo);
+    town.says(bo, club, "third word");
+    for who in [ada, cy, dee, bo] {
+        town.comes_back(who);
+        town.passes(MINUTE * 5);
+    }
+    town.passes(MINUTE * 5);
+    let words = ["first word alone", "second word alone", "third word"];
+    for who in everybody {
+        let read = town.reads(who, club);
+        assert!(
+            read.ends_with(&words.map(str::to_owned)),
+            "{who:?} {read:?}"
+        );
+        assert_eq!(town.members(who, club), ["ada", "bo", "cy"]);
+        let gaps = tells(&town, who, club, |what| matches!(what, What::Gap(_)));
+        assert_eq!(gaps, 0, "{who:?}");
+    }
+    assert_eq!(
+        town.reads(bo, club)
+            .iter()
+            .filter(|one| **one == words[0])
+            .count(),
+        1
+    );
+    assert_eq!(town.reads(dee, club), [""; 0]);
+    talks_on(&mut town, &everybody, club);
+}
