@@ -13,7 +13,7 @@ mod town;
 use std::time::Duration;
 
 use keyfold_engine::limits::{
-    KEY_PACKAGES, LAST_RESORT_INTERVAL, UPDATE_AFTER_JOIN, UPDATE_INTERVAL, UPDATE_MESSAGES,
+    LAST_RESORT_INTERVAL, UPDATE_AFTER_JOIN, UPDATE_INTERVAL, UPDATE_MESSAGES,
 };
 use keyfold_engine::view::{Standing, What};
 use keyfold_engine::{Command, Complaint, Event};
@@ -204,27 +204,12 @@ fn only_a_primary_device_adds_another_and_a_link_code_is_for_one_device() {
     assert_eq!(account(&town, tablet), account(&town, ada));
 }
 
-/// Uses up the one-time key packages of somebody who is offline, so that the last-resort one is handed out.
-fn uses_up_key_packages(town: &mut Town, who: Who) {
-    let account = account(town, who);
-    for _ in 0..KEY_PACKAGES {
-        let fetch = v1::FetchKeyPackages {
-            account: account.to_wire(),
-            suite: u32::from(Suite::Hybrid.number()),
-        };
-        let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(fetch)) else {
-            panic!("no key packages");
-        };
-        assert_eq!(found.devices.len(), 1);
-    }
-}
-
 #[test]
 fn a_last_resort_key_package_serves_several_conversations_and_each_gets_its_own_address() {
     let mut town = Town::new(5);
     let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
     town.goes_offline(bo);
-    uses_up_key_packages(&mut town, bo);
+    town.uses_up_key_packages(bo);
     let first = town.creates_group(ada, "first", &[bo]);
     let second = town.creates_group(cy, "second", &[bo, ada]);
     town.says(ada, first, "in the first");
@@ -256,12 +241,42 @@ fn a_last_resort_key_package_serves_several_conversations_and_each_gets_its_own_
     town.passes(DAY);
     // The directory's last-resort package works on.
     town.goes_offline(bo);
-    uses_up_key_packages(&mut town, bo);
+    town.uses_up_key_packages(bo);
     let third = town.creates_group(cy, "third", &[bo]);
     town.says(cy, third, "again");
     town.settles();
     town.comes_back(bo);
     assert_eq!(town.reads(bo, third), ["again"]);
+}
+
+/// Bo's first change there is none of his keys, and so leaves him the address of the last-resort key package.
+#[test]
+fn who_came_in_by_a_last_resort_key_package_gets_an_own_address_whatever_they_change_first() {
+    let mut town = Town::new(23);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    town.goes_offline(bo);
+    town.uses_up_key_packages(bo);
+    let first = town.creates_group(ada, "first", &[bo]);
+    let promotion = Command::ChangeRole {
+        conversation: first,
+        account: account(&town, bo),
+        role: Role::Admin,
+    };
+    town.does(ada, promotion).unwrap();
+    town.settles();
+    town.comes_back(bo);
+    town.adds(bo, first, &[cy]);
+    town.settles();
+    assert_eq!(town.members(ada, first), ["ada", "bo", "cy"]);
+    assert_eq!(asked(&town, bo, 0, is_commit), 1);
+    for _ in 0..2 {
+        town.passes(UPDATE_AFTER_JOIN * 4);
+        assert_eq!(
+            asked(&town, bo, 0, is_commit),
+            2,
+            "his keys are renewed, once"
+        );
+    }
 }
 
 #[test]
@@ -428,7 +443,7 @@ fn key_packages_are_restocked_when_they_run_low() {
     let mut town = Town::new(10);
     let [ada] = town.people(["ada"]);
     for _ in 0..4 {
-        uses_up_key_packages(&mut town, ada);
+        town.uses_up_key_packages(ada);
         town.settles();
     }
     let [bo] = town.people(["bo"]);

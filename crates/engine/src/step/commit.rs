@@ -283,11 +283,7 @@ impl Step<'_> {
         if loaded.leaving {
             return Ok(Err(Attempt::Over(Ok(()))));
         }
-        let shared = match loaded.row.serial {
-            Some(serial) => key_package::is_last_resort(self.tx, serial)?,
-            None => true,
-        };
-        let wanted = shared || loaded.row.rejected > MAX_REJECTED;
+        let wanted = self.has_shared_address(loaded)? || loaded.row.rejected > MAX_REJECTED;
         let mut update = Update::default();
         if wanted {
             let Some((serial, bytes)) = address::free(self.tx)? else {
@@ -306,6 +302,14 @@ impl Step<'_> {
             update: Some(update),
             ..Change::default()
         }))
+    }
+
+    /// Whether a conversation's address is still that of a last-resort key package, by which others may be begun.
+    pub(super) fn has_shared_address(&self, loaded: &Loaded) -> Result<bool, Fault> {
+        match loaded.row.serial {
+            Some(serial) => key_package::is_last_resort(self.tx, serial),
+            None => Ok(true),
+        }
     }
 
     /// The serial of the own leaf's address.

@@ -181,9 +181,14 @@ impl Step<'_> {
 
     /// Own keys were renewed in a conversation: the next time is a whole interval away, and key packages are replaced too.
     pub(super) fn updated(&mut self, loaded: &mut Loaded, wish: &Wish) -> Result<(), Fault> {
-        // Where the address is of no use any more, and this commit has not replaced it, the next one does.
-        let next = if loaded.row.rejected > MAX_REJECTED {
+        // Where the address is of no use any more, or that of a last-resort key package, and this commit has not replaced it, another does. A line
+        // that was left gets none.
+        let next = if loaded.row.line_of.is_some() {
+            self.now.after(Self::update_interval(loaded))
+        } else if loaded.row.rejected > MAX_REJECTED {
             self.now
+        } else if self.has_shared_address(loaded)? {
+            self.now.after(self.renewal_after_join(loaded))
         } else {
             self.now.after(Self::update_interval(loaded))
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use keyfold_engine::limits::{REACH_AFTER, REACH_AGAIN, UPDATE_AFTER_JOIN};
 use keyfold_engine::view::Standing;
 use keyfold_engine::{Command, Event};
+use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1::RefusalCode;
@@ -65,6 +66,46 @@ fn what_only_a_copy_of_a_device_has_come_into_comes_to_the_other_when_somebody_s
     town.comes_back(twin);
     town.passes(MINUTE * 5);
     assert!(town.events(twin).contains(&Event::RolledBack));
+    assert!(!knows(&town, twin, club));
+    speaks_twice(&mut town, cy, club);
+    talks_on(&mut town, &[ada, twin, cy], club);
+}
+
+/// Bo's copy comes into a conversation by the key package of last resort by which only the other had come into another one, and its first change there
+/// is none of its keys.
+#[test]
+fn what_only_a_copy_came_into_comes_though_another_conversation_came_by_the_same_key_package() {
+    let mut town = Town::on_disk(46);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let copy = copy(&town, bo, "copy.db");
+    town.goes_offline(bo);
+    town.uses_up_key_packages(bo);
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.comes_back(bo);
+    town.passes(Duration::from_secs(1));
+    town.goes_offline(bo);
+    town.uses_up_key_packages(bo);
+    let second = town.creates_group(cy, "second", &[bo]);
+    let promotion = Command::ChangeRole {
+        conversation: second,
+        account: town.people[bo.0].engine.me().unwrap().unwrap().account,
+        role: Role::Admin,
+    };
+    town.does(cy, promotion).unwrap();
+    town.settles();
+    let twin = town.newcomer();
+    puts_back(&mut town, twin, &copy);
+    town.comes_back(twin);
+    town.settles();
+    assert!(town.events(twin).contains(&Event::RolledBack));
+    assert!(knows(&town, twin, second));
+    let rename = Command::Rename {
+        conversation: second,
+        name: "the second".to_owned(),
+    };
+    town.does(twin, rename).unwrap();
+    town.passes(MINUTE * 5);
+    assert_eq!(town.shows(cy, second).name, "the second");
     assert!(!knows(&town, twin, club));
     speaks_twice(&mut town, cy, club);
     talks_on(&mut town, &[ada, twin, cy], club);

@@ -18,6 +18,7 @@ pub mod person;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyfold_engine::limits::KEY_PACKAGES;
 use keyfold_engine::store::{Durability, Place};
 use keyfold_engine::view::{Entry, State, What};
 use keyfold_engine::{Answer, Command, Complaint, Engine, Event};
@@ -28,6 +29,7 @@ use keyfold_server::seal::AddressKey;
 use keyfold_server::store::memory::MemoryStore;
 use keyfold_server::{Core, Refusal, Settings};
 use keyfold_wire::ids::{ConversationId, Timestamp};
+use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use person::Person;
@@ -146,6 +148,21 @@ impl Town {
         self.settles();
         self.passes(Duration::from_secs(5));
         who
+    }
+
+    /// Uses up the one-time key packages of somebody who is offline, so that the last-resort one is handed out.
+    pub fn uses_up_key_packages(&mut self, who: Who) {
+        let account = self.people[who.0].engine.me().unwrap().unwrap().account;
+        for _ in 0..KEY_PACKAGES {
+            let fetch = v1::FetchKeyPackages {
+                account: account.to_wire(),
+                suite: u32::from(Suite::Hybrid.number()),
+            };
+            let Ok(Content::KeyPackages(found)) = self.asks(Body::FetchKeyPackages(fetch)) else {
+                panic!("no key packages");
+            };
+            assert_eq!(found.devices.len(), 1);
+        }
     }
 
     /// The server is put back to a backup, and starts: all connections end.

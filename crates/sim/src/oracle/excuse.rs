@@ -192,7 +192,7 @@ impl Oracle {
     }
 
     /// Whether this was said in a group that the device never followed to, and the next that its sender heard was that nobody does.
-    fn was_said_astray(&self, said: &Said, placed: &Placed, device: usize) -> bool {
+    pub(super) fn was_said_astray(&self, said: &Said, placed: &Placed, device: usize) -> bool {
         let about = self.moved_about.get(&(said.device, said.conversation));
         let mut about = about.into_iter().flatten();
         let next = about.find(|(at, _)| *at >= placed.at);

@@ -15,6 +15,8 @@ pub(super) struct LeftBehind {
     from: u64,
     /// When it was in another one.
     left: Option<u64>,
+    /// When it was in this one again: it may have gone on alone in the other.
+    back: Option<u64>,
 }
 
 impl Oracle {
@@ -23,8 +25,12 @@ impl Oracle {
         let from = self.last_up_to_date(device.number, now);
         if let Some(handle) = handle_of(device, conversation) {
             let key = (device.number, conversation);
-            let left = None;
-            let lost = LeftBehind { handle, from, left };
+            let lost = LeftBehind {
+                handle,
+                from,
+                left: None,
+                back: None,
+            };
             self.left_behind.entry(key).or_default().push(lost);
         }
     }
@@ -36,9 +42,14 @@ impl Oracle {
             return;
         };
         let here = handle_of(device, conversation);
-        groups.retain(|one| here.as_ref() != Some(&one.handle));
+        let is_here = |one: &LeftBehind| here.as_ref() == Some(&one.handle);
+        groups.retain(|one| !is_here(one) || one.left.is_some());
         for one in groups {
-            one.left = one.left.or(Some(now));
+            if is_here(one) {
+                one.back = one.back.or(Some(now));
+            } else {
+                one.left = one.left.or(Some(now));
+            }
         }
     }
 
@@ -57,6 +68,7 @@ impl Oracle {
                         handle,
                         from: now,
                         left: Some(now),
+                        back: None,
                     };
                     self.left_behind.entry(key).or_default().push(left);
                 }
@@ -75,7 +87,7 @@ impl Oracle {
         let mut groups = groups.into_iter().flatten();
         groups.any(|one| {
             one.handle == placed.handle
-                && placed.at >= one.from
+                && (one.from..=one.back.unwrap_or(u64::MAX)).contains(&placed.at)
                 && one.left.is_some_and(|left| !knew(left))
         })
     }

@@ -18,6 +18,7 @@ mod past;
 mod rest;
 mod screen;
 mod texts;
+mod told;
 mod turned_away;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -33,6 +34,7 @@ pub(crate) use past::{Carried, Moved, reads};
 use past::{Entered, Past};
 use rest::{at_rest, given_up};
 use screen::Screen;
+use told::Missing;
 use turned_away::Clones;
 
 /// What is checked.
@@ -48,6 +50,8 @@ pub enum Check {
     Order,
     /// Each gap that is shown is right.
     Gaps,
+    /// Where something is missing rightly, its device says that something may be.
+    Told,
     /// All members end in the same epoch with the same roster, name and roles.
     Ends,
     /// Nothing is refused, held or waiting in the end.
@@ -257,10 +261,10 @@ impl Oracle {
                 note(Check::Rest, words);
             }
         }
-        let mut excused = Vec::new();
+        let mut missing = Missing::default();
         let last = self.before_last.unwrap_or(usize::MAX);
         for id in self.order_said.iter().take(last) {
-            let (check, words) = self.judge_text(*id, devices, &screens, &mut excused);
+            let (check, words) = self.judge_text(*id, devices, &screens, &mut missing);
             note(check, words);
         }
         for (screen, device) in screens.iter().zip(devices) {
@@ -274,7 +278,8 @@ impl Oracle {
         note(Check::Ends, self.judge_ends(devices, &screens));
         note(Check::Shown, self.judge_last_words(devices, &screens));
         note(Check::Ends, self.judge_members(devices, &screens));
-        for excuse in excused {
+        note(Check::Told, missing.untold);
+        for excuse in missing.by {
             *self.excused.entry(excuse).or_default() += 1;
         }
         for (check, words) in found {

@@ -35,6 +35,8 @@ pub(super) struct Screen {
     pub(super) refused: Vec<String>,
     /// Lines that say that a conversation or a device had come apart from the others.
     pub(super) apart: Vec<String>,
+    /// Conversations with a line that says that something may be missing, or that the device was out of it for a while.
+    pub(super) says_why: BTreeSet<ConversationId>,
 }
 
 /// A line that says that something is missing.
@@ -64,6 +66,7 @@ impl Screen {
             gaps: Vec::new(),
             refused: Vec::new(),
             apart: Vec::new(),
+            says_why: BTreeSet::new(),
         };
         for conversation in engine.conversations().unwrap() {
             for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
@@ -130,6 +133,7 @@ impl Screen {
                 }
             }
             What::Gap(missing) if missing > 0 => {
+                self.says_why.insert(conversation);
                 let from = entry.from.map(|from| from.handle).unwrap_or_default();
                 let words = format!("a gap of {missing} from {from}");
                 self.gaps.push(Gap {
@@ -142,6 +146,9 @@ impl Screen {
             }
             What::Refused(why) => self.refused.push(why),
             What::Moved | What::Back(_) | What::Returned(_) | What::MayBeMissing(_) => {
+                if matches!(entry.what, What::Back(_) | What::MayBeMissing(_)) {
+                    self.says_why.insert(conversation);
+                }
                 self.apart.push(format!("{:?}", entry.what));
             }
             _ => {}

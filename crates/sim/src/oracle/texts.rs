@@ -4,6 +4,7 @@ use keyfold_engine::view::State;
 use keyfold_protocol::content::ContentId;
 
 use super::screen::Screen;
+use super::told::Missing;
 use super::{Check, Excuse, Oracle, Placed, Said};
 use crate::device::Device;
 
@@ -13,14 +14,14 @@ impl Oracle {
         id: ContentId,
         devices: &[Device],
         screens: &[Screen],
-        excused: &mut Vec<Excuse>,
+        missing: &mut Missing,
     ) -> (Check, Vec<String>) {
         let said = &self.said[&id];
         let sender = &screens[said.device];
         let state = sender.states.get(&id);
         let places: Vec<&Placed> = self.places_of(said).collect();
         let Some(placed) = places.first() else {
-            let words = self.judge_unsent(said, state.copied(), devices, screens, excused);
+            let words = self.judge_unsent(said, state.copied(), devices, screens, missing);
             return (Check::Unsent, words);
         };
         let mut found = Vec::new();
@@ -39,14 +40,27 @@ impl Oracle {
                 times.find_map(|at| self.excuse_of_sender(said.device, at))
             };
             let why = |placed: &&Placed| self.excuse(said, placed, device, devices);
+            let mut told = true;
             let excuse = if shown < wanted {
                 let all: Option<Vec<Excuse>> = here.iter().map(why).collect();
-                all.and_then(|all| all.first().copied()).or_else(doubled)
+                let own = all.and_then(|all| all.first().copied());
+                told = own.is_none_or(|excuse| self.is_told(said, placed, device, screen, excuse));
+                own.or_else(doubled)
             } else {
                 None
             };
             if let Some(excuse) = excuse {
-                excused.push(excuse);
+                missing.by.push(excuse);
+                if !told {
+                    missing.untold.push(format!(
+                        "{:?} of epoch {} is missing on device {} without a word ({excuse:?}, sent by device {}){}",
+                        said.short(),
+                        placed.epoch,
+                        screen.device,
+                        said.device,
+                        self.history(said, &places, device)
+                    ));
+                }
             } else {
                 found.push(format!(
                     "{:?} of epoch {} is shown {shown} times instead of {wanted} on device {} (sent by device {}){}",
@@ -101,7 +115,7 @@ impl Oracle {
         state: Option<State>,
         devices: &[Device],
         screens: &[Screen],
-        excused: &mut Vec<Excuse>,
+        missing: &mut Missing,
     ) -> Vec<String> {
         let elsewhere: usize = screens
             .iter()
@@ -120,7 +134,7 @@ impl Oracle {
             return Vec::new();
         }
         if let Some(excuse) = self.excuse_unsent(said, devices) {
-            excused.push(excuse);
+            missing.by.push(excuse);
             return Vec::new();
         }
         vec![format!(

@@ -16,8 +16,16 @@ const SKEW: i64 = 3_600_000;
 const HYBRID: u64 = 8;
 /// One in so many worlds loses a device's whole state to somebody.
 const STOLEN: u32 = 2;
-/// The longest absence that leaves no way but the ways back: items are kept for 30 days.
-const LONG_AWAY: u64 = 90 * 24 * 60;
+/// Minutes of the longest absence, which leaves no way but the ways back: items are kept for 30 days.
+const LONG_AWAY: u64 = 90 * DAY;
+const DAY: u64 = 24 * 60;
+/// Of so many worlds one lives to see the end of such absences: a season passes in it.
+const SEASON: u64 = 10;
+const SEASON_AT: u64 = 5;
+/// Minutes of the shortest such absence.
+const SHORTEST: u64 = 25 * DAY;
+/// How many devices are away for most of a season, at most.
+const AWAY: usize = 4;
 
 /// What somebody may do, with how often.
 const HABITS: [(u32, Habit); 15] = [
@@ -71,6 +79,10 @@ impl Script {
             draw.fate();
         }
         draw.theft();
+        if options.ways_back && options.faults == Faults::All && options.seed % SEASON == SEASON_AT
+        {
+            draw.season();
+        }
         Self {
             seed: options.seed,
             people: options.people,
@@ -305,6 +317,22 @@ impl Draw {
             what: what(rng),
             after,
         });
+    }
+
+    /// Somebody is away for weeks or months. The others go on for a while, and then most of that time passes; those who were away come back,
+    /// and the world goes on.
+    fn season(&mut self) {
+        let scenes = self.scenes.len();
+        let leaves = self.rng.random_range(0..=scenes / 2);
+        let passes = self.rng.random_range(leaves..=scenes * 3 / 4);
+        if let Some(scene) = self.scenes.get_mut(passes) {
+            scene.wait += (LONG_AWAY + DAY) * 60_000;
+        }
+        for _ in 0..self.rng.random_range(1..=AWAY) {
+            let who = self.any();
+            let act = Act::Away(self.rng.random_range(SHORTEST..=LONG_AWAY));
+            self.scenes.insert(leaves, Scene { wait: 0, who, act });
+        }
     }
 
     /// At some moment a thief copies a device.

@@ -1,0 +1,44 @@
+//! Where something is missing for a good reason, its device says that something may be missing.
+
+use super::screen::Screen;
+use super::{Excuse, Oracle, Placed, Said};
+use crate::device::Device;
+
+/// What is missing rightly, by why; and of that, what is missing without a word.
+#[derive(Default)]
+pub(super) struct Missing {
+    pub(super) by: Vec<Excuse>,
+    pub(super) untold: Vec<String>,
+}
+
+impl Oracle {
+    /// Whether the conversation that this is missing in has a line that says so, or the device is not in it, or says that it came in or back
+    /// later.
+    pub(super) fn is_told(
+        &self,
+        said: &Said,
+        placed: &Placed,
+        device: &Device,
+        screen: &Screen,
+        excuse: Excuse,
+    ) -> bool {
+        match excuse {
+            Excuse::RetentionPassed
+            | Excuse::DeviceRestored
+            | Excuse::DeviceCloned
+            | Excuse::PlaceLost
+            | Excuse::ServerRestored => {
+                let entered = self.entered.get(&(device.number, said.conversation));
+                let mut entered = entered.into_iter().flatten();
+                device.unlinked
+                    || self.is_turned_away(device.number)
+                    || !screen.is_active(said.conversation)
+                    || screen.says_why.contains(&said.conversation)
+                    || self.was_said_astray(said, placed, device.number)
+                    || entered.any(|at| *at >= placed.at)
+            }
+            // Its person has left, or is told what its sender was told; a lie of the server is looked at elsewhere.
+            _ => true,
+        }
+    }
+}
