@@ -26,6 +26,8 @@ pub enum Sabotage {
     InventsGap,
     /// A timeline says nothing of a gap.
     HidesGap,
+    /// A timeline says nothing of why something may be missing.
+    HidesReason,
     /// A device calls a group otherwise than the others do.
     EditsName,
     /// A device knows a member in another role than the others do.

@@ -185,3 +185,23 @@ fn what_is_withheld_and_not_noticed() {
     let found = report.violations.iter().map(|one| one.check);
     assert_eq!(found.collect::<Vec<_>>(), [Check::Noticed]);
 }
+
+/// What a device lost with its state is missing rightly, and its timeline says why, or the oracle says that it does not.
+#[test]
+fn what_is_missing_without_a_word() {
+    let ends_as = |setup: Setup| {
+        let town = Town::new(1);
+        let [ada, bo, cy] = town.people();
+        let group = ada.creates_group("climbing", [bo, cy]);
+        town.waits(120_000);
+        bo.is_backed_up();
+        ada.says(group, "meet at six");
+        town.waits(120_000);
+        bo.is_restored();
+        town.waits(600_000);
+        let violations = town.ends_as(setup).violations.into_iter();
+        violations.map(|one| one.check).collect::<Vec<_>>()
+    };
+    assert_eq!(ends_as(Setup::default()), []);
+    assert_eq!(ends_as(broken(Sabotage::HidesReason)), [Check::Told]);
+}

@@ -232,12 +232,14 @@ impl Oracle {
 
     /// Something befell the world after which conversations move and devices are let in again, with a line that says why.
     pub(crate) fn came_apart(&self) -> bool {
+        let mut absences = self.absences.values().flatten();
         !(self.restored.is_empty()
             && self.clones.is_empty()
             && self.server_restored.is_empty()
             && self.rogues.is_empty()
             && self.withheld.is_empty()
             && self.slipped_in == 0)
+            || absences.any(|span| span.length() >= RETENTION)
     }
 
     /// How often the state of this device or of the server was put back.

@@ -33,12 +33,16 @@ const REPLACED: usize = 12;
 
 /// The kind of request that asks the server whether the grace of an epoch is over.
 const BARRIER: i64 = 11;
+/// Days that key packages are kept after they were replaced, which happens once a day at most.
+const KEPT_DAYS: usize = 30;
 
 /// How large a world is.
 pub(crate) struct Size {
     pub(crate) people: usize,
     pub(crate) devices: usize,
     pub(crate) suites: usize,
+    /// How many days it lasted.
+    pub(crate) days: usize,
 }
 
 fn count(database: &Connection, what: &str) -> usize {
@@ -99,7 +103,8 @@ impl Oracle {
         let groups = rows("conversation WHERE group_id IS NOT NULL");
         let packages = rows("key_package");
         let renewed = self.renewed.get(&device.number).copied().unwrap_or(0);
-        let anew = REPLACED + renewed + self.put_back(device.number);
+        let daily = size.days.min(KEPT_DAYS);
+        let anew = REPLACED + daily + renewed + self.put_back(device.number);
         let id = device.id.map(|id| id.as_bytes().to_vec());
         let handed_out = id.and_then(|id| self.handed_out.get(&id).copied());
         let replaced = PACKAGES * size.suites * anew + handed_out.unwrap_or(0);

@@ -37,6 +37,8 @@ pub(super) struct Screen {
     pub(super) apart: Vec<String>,
     /// Conversations with a line that says that something may be missing, or that the device was out of it for a while.
     pub(super) says_why: BTreeSet<ConversationId>,
+    /// When each conversation last began here, as its timeline says.
+    pub(super) began: HashMap<ConversationId, u64>,
 }
 
 /// A line that says that something is missing.
@@ -67,6 +69,7 @@ impl Screen {
             refused: Vec::new(),
             apart: Vec::new(),
             says_why: BTreeSet::new(),
+            began: HashMap::new(),
         };
         for conversation in engine.conversations().unwrap() {
             for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
@@ -145,6 +148,9 @@ impl Screen {
                 });
             }
             What::Refused(why) => self.refused.push(why),
+            What::Began => {
+                self.began.insert(conversation, entry.at.0);
+            }
             What::Moved | What::Back(_) | What::Returned(_) | What::MayBeMissing(_) => {
                 if matches!(entry.what, What::Back(_) | What::MayBeMissing(_)) {
                     self.says_why.insert(conversation);

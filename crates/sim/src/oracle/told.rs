@@ -12,8 +12,7 @@ pub(super) struct Missing {
 }
 
 impl Oracle {
-    /// Whether the conversation that this is missing in has a line that says so, or the device is not in it, or says that it came in or back
-    /// later.
+    /// Whether the conversation that this is missing in has a line that says so, or the device is not in it, or says that it came in later.
     pub(super) fn is_told(
         &self,
         said: &Said,
@@ -28,14 +27,13 @@ impl Oracle {
             | Excuse::DeviceCloned
             | Excuse::PlaceLost
             | Excuse::ServerRestored => {
-                let entered = self.entered.get(&(device.number, said.conversation));
-                let mut entered = entered.into_iter().flatten();
+                let began = screen.began.get(&said.conversation);
                 device.unlinked
                     || self.is_turned_away(device.number)
                     || !screen.is_active(said.conversation)
                     || screen.says_why.contains(&said.conversation)
                     || self.was_said_astray(said, placed, device.number)
-                    || entered.any(|at| *at >= placed.at)
+                    || began.is_some_and(|at| *at >= placed.at)
             }
             // Its person has left, or is told what its sender was told; a lie of the server is looked at elsewhere.
             _ => true,

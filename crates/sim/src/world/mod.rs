@@ -51,6 +51,8 @@ const LAST_MOMENTS: u64 = 60;
 const BEGINNING: u64 = 60_000;
 /// How often the server looks for what it need not keep.
 const SWEEP: u64 = 3_600_000;
+/// Milliseconds of a day.
+const DAY: u64 = 24 * 3_600_000;
 /// Ticks of one device at one moment beyond which it goes round in circles.
 const MAX_TICKS: u32 = 20;
 /// Violations after which a world is not worth playing on.
@@ -204,6 +206,7 @@ impl World {
             people: self.script.people,
             devices: self.devices.len(),
             suites: self.suites().len(),
+            days: usize::try_from((self.now() - START) / DAY).unwrap(),
         };
         for words in self.oracle.judge_growth(&self.devices, &self.server, &size) {
             self.oracle.violated(Check::Growth, &words);

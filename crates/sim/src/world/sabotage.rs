@@ -211,6 +211,9 @@ impl World {
                  INSERT INTO timeline SELECT id, origin, NULL, sender, 0, 1, x'0000000000000001', at, 3 FROM one;"
             ),
             Sabotage::HidesGap => "DELETE FROM timeline WHERE kind = 1".to_owned(),
+            Sabotage::HidesReason => "DELETE FROM timeline WHERE kind = 1 OR kind = 2 AND (
+                 instr(body, CAST('Back' AS BLOB)) OR instr(body, CAST('MayBeMissing' AS BLOB)))"
+                .to_owned(),
             Sabotage::EditsName => "UPDATE conversation SET title = 'another name'".to_owned(),
             Sabotage::EditsRole => "UPDATE member SET role = 1 - (role > 0)".to_owned(),
             Sabotage::EditsEpoch => "UPDATE conversation SET epoch = epoch - 1".to_owned(),
