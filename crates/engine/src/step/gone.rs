@@ -77,7 +77,7 @@ impl Step<'_> {
     }
 
     /// Who has to hear that nobody follows to the group that this device is about to leave: if it has made that group all who are in it,
-    /// else those who are not among `others`, for they may be there because of it.
+    /// else those who are not among `others`, for they may be there because of it. Whom it was about to add may be in it as well.
     pub(super) fn astray(
         &mut self,
         host: &mut Loaded,
@@ -91,10 +91,27 @@ impl Step<'_> {
             .as_ref()
             .is_some_and(|current| current.group.own_index() == LeafIndex(0));
         let members = member::all(self.tx, host.row.row)?.into_iter();
+        let members: Vec<AccountId> = members.map(|one| one.account).collect();
+        let mut added = self.being_added(host.row.row)?;
+        added.retain(|account| !members.contains(account));
         let astray = members
-            .map(|one| one.account)
+            .into_iter()
+            .chain(added)
             .filter(|account| *account != me && (made || !others.contains(account)));
         Ok(astray.take(MAX_GONE as usize).collect())
+    }
+
+    /// Whom this device is about to add to a conversation, by key packages that it has: the server may have taken that already.
+    fn being_added(&self, row: Row) -> Result<BTreeSet<AccountId>, Fault> {
+        let mut added = BTreeSet::new();
+        for intent in intent::of(self.tx, row)? {
+            if intent.wish.adds() {
+                let people = intent::gathered(self.tx, intent.id)?.into_iter();
+                let ready = people.filter(|person| person.packages.is_some());
+                added.extend(ready.filter_map(|person| person.account));
+            }
+        }
+        Ok(added)
     }
 
     /// They hear it.

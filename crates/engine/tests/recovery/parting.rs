@@ -9,6 +9,7 @@ use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::v1::client_frame::Request as Body;
+use keyfold_wire::v1::item::Content;
 
 use super::town::Town;
 use super::{MINUTE, copy, is_active, puts_back, refusal, talks_on, town};
@@ -296,4 +297,40 @@ fn who_was_removed_unknown_to_the_others_and_is_away_for_long_comes_in_where_the
     assert_eq!(town.shows(cy, club).standing, Standing::Left);
     town.passes(MINUTE * 120);
     talks_on(&mut town, &[bo, cy], club);
+}
+
+/// Ada was put back to before she began the club and left it, begins it again and adds bo; before that comes back to her she hears that she is out.
+#[test]
+fn who_was_being_added_where_nobody_follows_is_told() {
+    let mut town = Town::on_disk(34);
+    let [ada, bo, eve] = town.people(["ada", "bo", "eve"]);
+    town.meets(ada, eve);
+    town.goes_offline(ada);
+    let club = town.creates_group(ada, "club", &[eve]);
+    let copy = copy(&town, ada, "copy.db");
+    town.comes_back(ada);
+    town.does(ada, Command::Leave { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    assert_eq!(town.members(eve, club), ["eve"]);
+    town.goes_offline(ada);
+    town.goes_offline(bo);
+    puts_back(&mut town, ada, &copy);
+    town.adds(ada, club, &[bo]);
+    // Her change is taken, and does not come back to her before eve's word.
+    town.people[ada.0].bends_item = Some(Box::new(|item| {
+        if matches!(item.content, Some(Content::Message(_))) {
+            item.content = None;
+        }
+    }));
+    town.comes_back(ada);
+    town.passes(MINUTE * 5);
+    assert_eq!(town.shows(ada, club).standing, Standing::Left);
+    town.people[ada.0].bends_item = None;
+    town.comes_back(bo);
+    town.passes(MINUTE * 15);
+    for who in [ada, bo] {
+        assert_eq!(town.shows(who, club).standing, Standing::Left, "{who:?}");
+    }
+    assert_eq!(town.members(eve, club), ["eve"]);
 }
