@@ -59,6 +59,9 @@ impl Oracle {
             match event {
                 Event::RolledBack => self.notices_restoring(device, now),
                 Event::CaughtUp => self.catches_up(device, now),
+                Event::ServerRolledBack => {
+                    self.noticed_server.entry(device).or_default().push(now);
+                }
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);
                     self.loses_group(&devices[device], *conversation, now);

@@ -221,6 +221,8 @@ pub(crate) struct Oracle {
     /// Items that a malicious server made up.
     slipped_in: usize,
     server_restored: Vec<PutBack>,
+    /// When each device noticed that.
+    noticed_server: BTreeMap<usize, Vec<u64>>,
     past: Past,
     /// What people were told was refused, with the device that told them.
     pub(crate) told: Vec<(usize, String)>,

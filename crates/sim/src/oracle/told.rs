@@ -34,9 +34,16 @@ impl Oracle {
                     || screen.says_why.contains(&said.conversation)
                     || self.was_said_astray(said, placed, device.number)
                     || began.is_some_and(|at| *at >= placed.at)
+                    || excuse == Excuse::ServerRestored
+                        && !self.noticed_server_since(device, placed)
             }
             // Its person has left, or is told what its sender was told; a lie of the server is looked at elsewhere.
             _ => true,
         }
+    }
+    /// A device that had got nothing which a server that was put back has lost cannot know of it: it sees a gap, once the sender says something again.
+    fn noticed_server_since(&self, device: &Device, placed: &Placed) -> bool {
+        let noticed = self.noticed_server.get(&device.number);
+        noticed.into_iter().flatten().any(|at| *at >= placed.at)
     }
 }
