@@ -10,7 +10,6 @@ use keyfold_protocol::rules::{GroupView, LeafView};
 use keyfold_protocol::state::{Errand, Place};
 use keyfold_wire::ids::{AccountId, Serial, Timestamp};
 
-use super::astray::is_given_up;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::{
@@ -328,9 +327,6 @@ impl Step<'_> {
         self.replace_line(loaded, &view)?;
         self.drop_former_group(loaded, &view)?;
         self.all_wait_again(loaded)?;
-        if place.is_some_and(|place| is_given_up(place, &view.state)) {
-            self.say_again_astray(loaded)?;
-        }
         let why = match &loaded.row.standing {
             Standing::Rejoining(why) | Standing::Held(why) => why.clone(),
             _ => ELSEWHERE.to_owned(),
@@ -350,6 +346,9 @@ impl Step<'_> {
         }
         let had = member::all(self.tx, loaded.row.row)?.into_iter();
         let had: BTreeSet<AccountId> = had.map(|one| one.account).collect();
+        if let Some(place) = place {
+            self.say_again_astray(loaded, place, &had, &view)?;
+        }
         self.mirror(loaded, &view)?;
         self.leavers_of(loaded.row.row, &view)?;
         self.bring_own_devices(loaded.row.row, &view)?;

@@ -1,10 +1,10 @@
 //! Devices of the own account: linking a new one, removing one, in the directory and in every conversation.
 
 use keyfold_protocol::identity::{DeviceKeys, DeviceToken, LinkRequest};
-use keyfold_protocol::rules::GroupView;
+use keyfold_protocol::rules::{GroupView, LeafView};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::certificate::Certificate;
-use keyfold_wire::ids::DeviceId;
+use keyfold_wire::ids::{AccountId, DeviceId};
 use keyfold_wire::limits::MAX_DEVICES;
 use keyfold_wire::{Message as _, v1};
 
@@ -19,9 +19,9 @@ use crate::limits::{CERTIFICATE_LIFETIME, MAX_REMOVED};
 use crate::outcome::Event;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
-use crate::table::linked;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
+use crate::table::{linked, member};
 
 impl Step<'_> {
     /// On a new device: makes its keys, and says what a primary device is to certify.
@@ -152,14 +152,27 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Devices that this one has linked, or that the directory has listed beside it, and that are not in a group.
+    /// Devices that this one has linked and that are not in a group; or, where it has linked none and is the only one of its account there, those
+    /// that the directory has listed beside it. (Where another one is in, that may be the one that has removed them.)
     pub(super) fn own_devices_out_of(&self, view: &GroupView) -> Result<Vec<DeviceId>, Fault> {
         let me = self.me()?;
-        let others = if me.account_key.is_some() {
+        let others: Vec<DeviceId> = if me.account_key.is_some() {
             let linked = linked::all(self.tx)?.into_iter();
             linked.map(|(device, _)| device).collect()
         } else {
-            self.ids(Setting::ListedDevices)?
+            let own = view
+                .leaves
+                .iter()
+                .filter(|leaf| leaf.account() == me.account());
+            let alone = own.count() == 1;
+            let listed = if alone {
+                self.ids(Setting::ListedDevices)?
+            } else {
+                Vec::new()
+            };
+            let removed = self.removed_devices()?;
+            let stays = |device: &DeviceId| !removed.contains(device);
+            listed.into_iter().filter(stays).collect()
         };
         Ok(others
             .into_iter()
@@ -167,9 +180,37 @@ impl Step<'_> {
             .collect())
     }
 
+    /// A device of this account was taken out of a conversation by another one: a linked device brings it into no other.
+    pub(super) fn note_removed(
+        &mut self,
+        before: &GroupView,
+        after: &GroupView,
+        committer: Option<AccountId>,
+    ) -> Result<(), Fault> {
+        let me = self.me()?;
+        if committer != Some(me.account()) || me.account_key.is_some() {
+            return Ok(());
+        }
+        let own = before
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.account() == me.account());
+        let gone: Vec<DeviceId> = own
+            .map(LeafView::device)
+            .filter(|device| leaf_of(after, me.account(), *device).is_none())
+            .collect();
+        for device in gone {
+            self.remember_removed(device)?;
+        }
+        Ok(())
+    }
+
     /// Devices that this one has removed go out of a conversation that they have come into all the same: the directory may have handed out a
     /// key package of theirs before it knew.
     pub(super) fn put_removed_out(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
+        if self.me()?.account_key.is_none() {
+            return Ok(());
+        }
         let me = self.me()?.account();
         for device in self.removed_devices()? {
             if leaf_of(view, me, device).is_some() {
@@ -206,6 +247,9 @@ impl Step<'_> {
         let listed = self.listed_beside(account)?.into_iter();
         let listed: Vec<DeviceId> = listed.map(|(device, _)| device).collect();
         self.put_ids(Setting::ListedDevices, &listed)?;
+        if listed.is_empty() {
+            return Ok(());
+        }
         self.bring_everywhere()
     }
 
@@ -224,7 +268,15 @@ impl Step<'_> {
     }
 
     fn bring_everywhere(&mut self) -> Result<(), Fault> {
+        let (me, linked) = (self.me()?.account(), self.me()?.account_key.is_none());
         for row in conversation::active(self.tx)? {
+            let members = member::all(self.tx, row)?;
+            let others = members
+                .iter()
+                .any(|one| one.account == me && one.devices > 1);
+            if linked && others {
+                continue;
+            }
             let mut loaded = self.expect(row)?;
             if self.load_group(&mut loaded)? {
                 let view = loaded.group.as_ref().map(|current| current.group.view());
@@ -278,7 +330,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Devices that this one has removed: a conversation that it comes into only now may have them.
+    /// Devices that this one has removed, or, where it can't, has seen taken out by another one of its account: a conversation that it comes into only
+    /// now may have them.
     fn removed_devices(&self) -> Result<Vec<DeviceId>, Fault> {
         self.ids(Setting::RemovedDevices)
     }

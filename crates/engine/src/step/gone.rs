@@ -94,9 +94,9 @@ impl Step<'_> {
         let members: Vec<AccountId> = members.map(|one| one.account).collect();
         let mut added = self.being_added(host.row.row)?;
         added.retain(|account| !members.contains(account));
-        let astray = members
+        let astray = added
             .into_iter()
-            .chain(added)
+            .chain(members)
             .filter(|account| *account != me && (made || !others.contains(account)));
         Ok(astray.take(MAX_GONE as usize).collect())
     }

@@ -8,7 +8,6 @@ use keyfold_protocol::group::Group;
 use keyfold_protocol::rules::GroupView;
 use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 
-use super::astray::is_given_up;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::{END_JITTER, LINE_RETENTION, MAX_GONE, MAX_LINES};
@@ -84,14 +83,12 @@ impl Step<'_> {
             .map(|current| current.group.view().clone());
         if let Some(view) = view {
             let left_behind = line.group.as_ref();
-            if let Some(had) = left_behind.map(|former| former.group.view().accounts()) {
+            let had = left_behind.map(|former| former.group.view().accounts());
+            if let Some(had) = &had {
                 let has = view.accounts();
-                self.remember_gone(host.row.row, &had, &has, at)?;
+                self.remember_gone(host.row.row, had, &has, at)?;
                 // The end of the line tells those who stay behind, where this device can commit to it.
                 if let Some(place) = line.row.place().filter(|_| !usable) {
-                    if is_given_up(place, &view.state) {
-                        self.say_again_astray(host)?;
-                    }
                     let astray: Vec<AccountId> = had.difference(&has).copied().collect();
                     self.tell_astray(host, place, &astray)?;
                 }
@@ -100,6 +97,9 @@ impl Step<'_> {
             self.leavers_of(host.row.row, &view)?;
             self.bring_own_devices(host.row.row, &view)?;
             self.unsend_unread(line, &view)?;
+            if let (Some(place), Some(had)) = (line.row.place(), had) {
+                self.say_again_astray(host, place, &had, &view)?;
+            }
         }
         if let Some(place) = host.row.place() {
             given_up::remove(self.tx, host.row.row, place)?;

@@ -201,6 +201,7 @@ impl Step<'_> {
         self.mirror(loaded, &after)?;
         if loaded.row.line_of.is_none() {
             let committer = committer.map(|leaf| leaf.account());
+            self.note_removed(before, &after, committer)?;
             self.show_changes(loaded, before, &after, committer, arrival.at)?;
             let me = self.me()?.account();
             let came = |leaf: &LeafView| leaf.account() == me && !has_device(before, leaf.device());

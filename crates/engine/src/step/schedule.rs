@@ -188,7 +188,8 @@ impl Step<'_> {
         } else if loaded.row.rejected > MAX_REJECTED {
             self.now
         } else if self.has_shared_address(loaded)? {
-            self.now.after(self.renewal_after_join(loaded))
+            let soon = self.now.after(self.renewal_after_join(loaded));
+            loaded.row.update_due.map_or(soon, |due| due.min(soon))
         } else {
             self.now.after(Self::update_interval(loaded))
         };

@@ -27,7 +27,7 @@ pub(crate) enum Setting {
     Registered,
     /// Since when the server has not known this device (Unix time in milliseconds, u64 big endian); nothing while it does.
     UnknownSince,
-    /// The devices of this account that this one has removed, the newest last, 16 bytes each.
+    /// The devices of this account that this one has removed, or, where it can't, has seen taken out by another one, the newest last, 16 bytes each.
     RemovedDevices,
     /// The devices of this account that the directory has listed last beside this one, which has linked none, 16 bytes each.
     ListedDevices,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use keyfold_engine::Command;
-use keyfold_engine::limits::{HEED_AGAIN, LAST_RESORT_AGAIN};
+use keyfold_engine::limits::{HEED_AGAIN, LAST_RESORT_AGAIN, OTHERS_AGAIN};
 use keyfold_engine::view::{Standing, What};
 use keyfold_protocol::group::Change;
 use keyfold_protocol::limits::{MAX_EPOCH, MAX_MOVES};
@@ -289,33 +289,109 @@ fn noise_for_a_last_resort_key_package_has_it_replaced_now_and_then() {
     goes_on(&mut town, &[ada, bo, cy], group);
 }
 
-/// Eve begins a conversation with one device of bo's account alone. Whichever it is brings in the other.
+/// Eve begins a conversation with these devices of bo's account alone.
+fn begins_with(
+    town: &mut Town,
+    group: ConversationId,
+    [ada, bo, eve]: [Who; 3],
+    with: &[Who],
+) -> ConversationId {
+    town.goes_offline(eve);
+    let mut by = Copied::of(&town.people[eve.0]);
+    let device = |who: &Who| town.people[who.0].engine.me().unwrap().unwrap().device;
+    let with: Vec<_> = with.iter().map(device).collect();
+    let mut added = packages(town, &by, &[bo]);
+    added.retain(|package| with.contains(&package.certificate().device));
+    let from = by.group(group);
+    let mut state = from.state().clone();
+    (state.id, state.handle) = (ConversationId::new([7; 16]), by.handle());
+    state.set_role(account(town, ada), Role::Member);
+    let begun = state.id;
+    let create = by.creates(&from, state, added, |_| ());
+    town.asks(Body::Create(create)).unwrap();
+    town.settles();
+    begun
+}
+
+/// How many of their devices somebody shows in a conversation.
+fn own_devices(town: &Town, who: Who, conversation: ConversationId) -> usize {
+    let members = town.shows(who, conversation).members;
+    members.iter().find(|member| member.me).unwrap().devices
+}
+
+/// Whichever device it is that is invited alone brings in the other.
 #[test]
 fn who_is_invited_by_one_device_alone_comes_with_the_others() {
     for with_the_linked_one in [true, false] {
         let (mut town, [ada, bo, _, eve], group) = town(["ada", "bo", "cy", "eve"]);
         let laptop = town.links(bo, &Suite::ALL);
-        town.goes_offline(eve);
-        let mut by = Copied::of(&town.people[eve.0]);
         let (one, other) = if with_the_linked_one {
             (laptop, bo)
         } else {
             (bo, laptop)
         };
-        let alone = town.people[one.0].engine.me().unwrap().unwrap().device;
-        let mut added = packages(&mut town, &by, &[bo]);
-        added.retain(|package| package.certificate().device == alone);
-        let from = by.group(group);
-        let mut state = from.state().clone();
-        (state.id, state.handle) = (ConversationId::new([7; 16]), by.handle());
-        state.set_role(account(&town, ada), Role::Member);
-        let begun = state.id;
-        let create = by.creates(&from, state, added, |_| ());
-        town.asks(Body::Create(create)).unwrap();
-        town.settles();
-        assert_eq!(town.members(one, begun), ["bo", "eve"]);
+        let begun = begins_with(&mut town, group, [ada, bo, eve], &[one]);
+        // A primary device does so at once.
+        let at_first = if with_the_linked_one { 1 } else { 2 };
+        assert_eq!(own_devices(&town, one, begun), at_first);
         town.passes(MINUTE * 5);
         assert_eq!(town.members(other, begun), ["bo", "eve"]);
         goes_on(&mut town, &[one, other], begun);
     }
+}
+
+/// Bo's phone may have removed the tablet: where it is in, his laptop leaves that to it.
+#[test]
+fn a_linked_device_leaves_the_others_to_the_one_that_has_linked_them() {
+    let (mut town, [ada, bo, _, eve], group) = town(["ada", "bo", "cy", "eve"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let tablet = town.links(bo, &Suite::ALL);
+    town.goes_offline(bo);
+    let begun = begins_with(&mut town, group, [ada, bo, eve], &[bo, laptop]);
+    town.passes(OTHERS_AGAIN * 2);
+    assert_eq!(own_devices(&town, laptop, begun), 2);
+    town.comes_back(bo);
+    town.passes(MINUTE);
+    assert_eq!(own_devices(&town, tablet, begun), 3);
+}
+
+/// The server goes on listing a tablet that bo has removed. His laptop has seen that in one conversation, and brings it into no other.
+#[test]
+fn a_linked_device_brings_nobody_in_whom_it_has_seen_removed() {
+    let (mut town, [ada, bo, _, eve], group) = town(["ada", "bo", "cy", "eve"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let tablet = town.links(bo, &Suite::ALL);
+    let (me, gone) = (
+        account(&town, bo),
+        town.people[tablet.0].engine.me().unwrap().unwrap().device,
+    );
+    let by = Some(v1::lookup::By::Account(me.to_wire()));
+    let Ok(Content::Account(listed)) = town.asks(Body::Lookup(v1::Lookup { by })) else {
+        panic!("no account");
+    };
+    town.does(bo, Command::RemoveDevice { device: gone })
+        .unwrap();
+    town.settles();
+    town.goes_offline(bo);
+    town.goes_offline(laptop);
+    town.people[laptop.0].bends_reply = Some(Box::new(move |_, reply| {
+        if let Content::Account(account) = reply {
+            *account = listed.clone();
+        }
+    }));
+    town.passes(OTHERS_AGAIN);
+    town.comes_back(laptop);
+    town.settles();
+    let asks = |town: &Town| {
+        let asked = town.people[laptop.0].asked.iter();
+        asked
+            .filter(|body| matches!(body, Body::FetchKeyPackages(_)))
+            .count()
+    };
+    let begun = begins_with(&mut town, group, [ada, bo, eve], &[laptop]);
+    assert_eq!(asks(&town), 0);
+    town.passes(MINUTE * 5);
+    // For the sake of his phone alone.
+    assert_eq!(asks(&town), 1);
+    assert_eq!(own_devices(&town, laptop, begun), 2);
 }

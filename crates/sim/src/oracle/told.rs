@@ -34,14 +34,19 @@ impl Oracle {
                     || screen.says_why.contains(&said.conversation)
                     || self.was_said_astray(said, placed, device.number)
                     || began.is_some_and(|at| *at >= placed.at)
-                    || excuse == Excuse::ServerRestored
-                        && !self.noticed_server_since(device, placed)
+                    || self.is_unknowable(said, placed, device)
             }
             // Its person has left, or is told what its sender was told; a lie of the server is looked at elsewhere.
             _ => true,
         }
     }
     /// A device that had got nothing which a server that was put back has lost cannot know of it: it sees a gap, once the sender says something again.
+    fn is_unknowable(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
+        let parties = [device.number, said.device];
+        let of_server = self.excuse_of_server(parties, said.conversation, placed);
+        of_server.is_some() && !self.noticed_server_since(device, placed)
+    }
+
     fn noticed_server_since(&self, device: &Device, placed: &Placed) -> bool {
         let noticed = self.noticed_server.get(&device.number);
         noticed.into_iter().flatten().any(|at| *at >= placed.at)
