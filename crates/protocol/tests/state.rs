@@ -62,17 +62,17 @@ fn a_state_has_the_documented_encoding() {
     );
 }
 
-fn from(epoch: u64) -> Option<Origin> {
+const fn from(epoch: u64) -> Origin {
     let handle = HANDLE;
     let epoch = Epoch(epoch);
-    Some(Origin { handle, epoch })
+    Origin { handle, epoch }
 }
 
 #[test]
 fn a_state_reads_what_it_writes() {
     let mut state = climbing();
     state.add_policy = AddPolicy::Everyone;
-    (state.moves, state.moved_from) = (70_000, from(9));
+    (state.moves, state.moved_from) = (70_000, Some(from(9)));
     assert_eq!(
         ConversationState::decode(&state.encode()),
         Ok(state.clone())
@@ -91,13 +91,13 @@ fn a_state_reads_what_it_writes() {
 #[test]
 fn numbers_that_no_conversation_comes_to_are_refused() {
     let mut state = climbing();
-    (state.moves, state.moved_from) = (MAX_MOVES, from(MAX_EPOCH));
+    (state.moves, state.moved_from) = (MAX_MOVES, Some(from(MAX_EPOCH)));
     assert_eq!(
         ConversationState::decode(&state.encode()),
         Ok(state.clone())
     );
     for (moves, epoch) in [(MAX_MOVES + 1, 1), (u64::MAX, 1), (1, MAX_EPOCH + 1)] {
-        (state.moves, state.moved_from) = (moves, from(epoch));
+        (state.moves, state.moved_from) = (moves, Some(from(epoch)));
         let read = ConversationState::decode(&state.encode());
         assert_eq!(read, Err(StateError::TooLarge), "{moves} {epoch}");
     }

@@ -55,6 +55,8 @@ pub(crate) struct Device {
     pub(crate) last_frame: u64,
     /// No connection is tried before then.
     pub(crate) retry_at: u64,
+    /// Milliseconds that it has waited last since the server would not greet it.
+    pub(crate) turned_away: u64,
     pub(crate) reachable: bool,
     /// When it looks at its clock next.
     pub(crate) wakes_at: Option<u64>,
@@ -91,6 +93,7 @@ impl Device {
             asked: BTreeMap::new(),
             last_frame: 0,
             retry_at: 0,
+            turned_away: 0,
             reachable: true,
             wakes_at: None,
             skew,

@@ -15,6 +15,7 @@ use crate::memory::Loaded;
 use crate::outcome::Failure;
 use crate::table::conversation::Row;
 use crate::table::intent;
+use crate::table::key_package;
 use crate::table::outbox::{self, Kind, Waiting};
 use crate::table::timeline::Place;
 use crate::view::Standing;
@@ -121,6 +122,9 @@ impl Step<'_> {
             }
             (Body::AddDevice(added), Reply::Done(_)) => self.device_added(&added),
             (Body::ReplaceToken(_), Reply::Done(_)) => self.change_token().map(drop),
+            (Body::PublishKeyPackages(publish), Reply::Done(_)) if publish.replace => {
+                key_package::retire_last_again(self.tx, self.now)
+            }
             (_, Reply::Done(done)) if waiting.kind == Kind::Barrier => {
                 self.passed(Row(waiting.reference), Timestamp(done.now_ms))
             }

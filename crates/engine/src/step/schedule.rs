@@ -1,5 +1,7 @@
 //! What time brings: updates of own keys, the end of a grace, key packages that are old, and when to look again.
 
+use std::time::Duration;
+
 use keyfold_wire::ids::Timestamp;
 use keyfold_wire::limits::EPOCH_GRACE;
 
@@ -205,7 +207,13 @@ impl Step<'_> {
     }
 
     fn sweep_key_packages(&mut self) -> Result<(), Fault> {
-        let old = self.now.before(KEY_PACKAGE_RETENTION);
+        let mut old = self.now.before(KEY_PACKAGE_RETENTION);
+        // The directory hands the last ones out until it has those that take their place.
+        if self.memory.has_request(Kind::PublishKeyPackages)
+            && let Some(last) = key_package::last_retired(self.tx)?
+        {
+            old = old.min(last.before(Duration::from_millis(1)));
+        }
         let mut serials = Vec::new();
         for (reference, serial) in key_package::retired_before(self.tx, old)? {
             keyfold_protocol::group::delete(&self.mls(), &reference).map_err(Fault::from_mls)?;
@@ -255,7 +263,7 @@ impl Step<'_> {
             address::next_retired(self.tx)?,
             self.session.erase_due,
             renewal.filter(|_| can_publish),
-            sweep,
+            sweep.filter(|_| can_publish),
             retry,
             Some(self.certificates_due()?),
         ];

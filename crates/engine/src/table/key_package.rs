@@ -60,6 +60,15 @@ pub(crate) fn retire_all(tx: &Connection, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Those that were replaced last were, in truth, only now: the directory has handed them out until then.
+pub(crate) fn retire_last_again(tx: &Connection, now: Timestamp) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE key_package SET retired = ?1 WHERE retired = (SELECT max(retired) FROM key_package)",
+    )?
+    .execute([instant(now)])?;
+    Ok(())
+}
+
 /// When the oldest last-resort one in use was made.
 pub(crate) fn oldest_last_resort(tx: &Connection) -> Result<Option<Timestamp>, Fault> {
     let made: Option<i64> = tx
@@ -89,6 +98,14 @@ pub(crate) fn retired_before(
 pub(crate) fn first_retired(tx: &Connection) -> Result<Option<Timestamp>, Fault> {
     let retired: Option<i64> = tx
         .prepare_cached("SELECT min(retired) FROM key_package")?
+        .query_row([], |row| row.get(0))?;
+    Ok(retired.map(|retired| Timestamp(from_sql(retired))))
+}
+
+/// When the last of those that were replaced was.
+pub(crate) fn last_retired(tx: &Connection) -> Result<Option<Timestamp>, Fault> {
+    let retired: Option<i64> = tx
+        .prepare_cached("SELECT max(retired) FROM key_package")?
         .query_row([], |row| row.get(0))?;
     Ok(retired.map(|retired| Timestamp(from_sql(retired))))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyfold_engine::limits::{REACH_AFTER, REACH_AGAIN, UPDATE_AFTER_JOIN};
 use keyfold_engine::view::Standing;
-use keyfold_engine::{Command, Event};
+use keyfold_engine::{Command, Event, Input};
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
@@ -13,6 +13,8 @@ use keyfold_wire::v1::client_frame::Request as Body;
 
 use super::town::{Town, Who};
 use super::{MINUTE, copy, is_active, puts_back, refusal, talks_on};
+
+const DAY: Duration = Duration::from_hours(24);
 
 fn knows(town: &Town, who: Who, conversation: ConversationId) -> bool {
     let engine = &town.people[who.0].engine;
@@ -216,4 +218,59 @@ fn who_has_not_come_since_the_server_was_put_back_is_invited_all_the_same() {
     town.passes(MINUTE);
     assert_eq!(town.reads(ada, second), ["come in"]);
     talks_on(&mut town, &[ada, cy], second);
+}
+
+/// Bo is invited while he is away, and comes back when the server has not kept that.
+#[test]
+fn who_was_invited_and_away_for_too_long_comes_in_when_somebody_speaks() {
+    let mut town = Town::on_disk(47);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    town.goes_offline(bo);
+    let club = town.creates_group(ada, "club", &[bo, cy]);
+    town.says(ada, club, "welcome");
+    town.passes(DAY * 31);
+    town.runtime.block_on(town.core.sweep()).unwrap();
+    town.comes_back(bo);
+    town.passes(MINUTE * 5);
+    assert!(!knows(&town, bo, club));
+    speaks_twice(&mut town, ada, club);
+    assert!(town.reads(bo, club).is_empty());
+    talks_on(&mut town, &[ada, bo, cy], club);
+}
+
+/// While bo is away his device replaces its key packages, and the directory does not hear of that: it hands the former ones out.
+#[test]
+fn who_is_away_for_long_is_invited_by_key_packages_that_still_open() {
+    let mut town = Town::on_disk(48);
+    let [ada, bo] = town.people_speaking(["ada", "bo"], &[Suite::Classic]);
+    town.goes_offline(bo);
+    let ticks = |town: &mut Town| {
+        let now = town.now();
+        town.people[bo.0].apply(Input::Tick, now);
+    };
+    for days in [8, 31, 1] {
+        town.passes(DAY * days);
+        ticks(&mut town);
+    }
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.says(ada, club, "welcome");
+    town.settles();
+    ticks(&mut town);
+    // Another invitation by such a one comes after the directory has others.
+    town.people[ada.0].refuses = Some(Box::new(|body| {
+        matches!(body, Body::Create(_)).then(|| refusal(RefusalCode::Busy))
+    }));
+    let second = town.creates_group(ada, "second", &[bo]);
+    town.comes_back(bo);
+    assert_eq!(town.reads(bo, club), ["welcome"]);
+    for _ in 0..2 {
+        ticks(&mut town);
+        town.passes(MINUTE);
+    }
+    assert!(!knows(&town, bo, second));
+    town.people[ada.0].refuses = None;
+    town.passes(MINUTE * 10);
+    for conversation in [club, second] {
+        talks_on(&mut town, &[ada, bo], conversation);
+    }
 }

@@ -270,7 +270,9 @@ impl Oracle {
             Some(Excuse::Withheld)
         } else if self.rogues.contains(&person) {
             Some(Excuse::SenderTurned)
-        } else if self.was_away(device.number, placed.at) {
+        } else if self.was_away(device.number, placed.at)
+            || self.was_invited_unheard(device.number, said.conversation, placed)
+        {
             Some(Excuse::RetentionPassed)
         } else {
             let talk = said.conversation;
@@ -318,9 +320,25 @@ impl Oracle {
     }
 
     fn was_away(&self, device: usize, at: u64) -> bool {
-        let absences = self.absences.get(&device).into_iter().flatten();
-        let mut absences = absences.copied();
-        absences.any(|span| span.from <= at + RETENTION && span.to >= at + RETENTION)
+        let spans = self.out_of_touch.get(&device).into_iter().flatten();
+        let mut spans = spans.filter(|span| span.from <= at.saturating_add(DELAY));
+        spans.any(|span| span.to >= at.saturating_add(RETENTION))
+    }
+
+    /// Whether a device was invited to this place by a welcome that the server did not keep until it came, and has not come in since.
+    fn was_invited_unheard(
+        &self,
+        device: usize,
+        conversation: ConversationId,
+        placed: &Placed,
+    ) -> bool {
+        let entered = self.entered.get(&(device, conversation));
+        let mut entered = entered.into_iter().flatten();
+        self.first_in(device, &placed.handle)
+            .is_some_and(|invited| {
+                self.was_away(device, invited)
+                    && !entered.any(|at| (invited..=placed.at).contains(at))
+            })
     }
 
     /// Why a text may be gone, at the server more than once, or under keys that another copy of its device has used.
@@ -399,7 +417,7 @@ impl Oracle {
     }
 
     /// Whether a device was invited to this place by a key package that a server which was put back had handed out before, or that the device
-    /// had made after the copy that it went on from, and has not come in since.
+    /// had replaced long before, or had made after the copy that it went on from, and has not come in since.
     fn was_invited_in_vain(
         &self,
         device: &Device,
@@ -426,7 +444,12 @@ impl Oracle {
         };
         let lost = restored
             .any(|one| (one.copied..=replaced(one).saturating_add(DELAY)).contains(&invited));
-        (used || lost) && !entered.any(|at| (invited..=placed.at).contains(at))
+        // It has those that the device had replaced long before.
+        let stale = self.server_restored.iter().any(|one| {
+            let back = self.in_touch_after(device.number, one.at);
+            one.at.saturating_sub(one.copied) >= RETENTION && (one.at..=back).contains(&invited)
+        });
+        (used || lost || stale) && !entered.any(|at| (invited..=placed.at).contains(at))
     }
 
     /// Whose commit was taken at this place then.

@@ -9,6 +9,10 @@ use super::World;
 use crate::network::Wire;
 use crate::oracle::Check;
 
+/// Milliseconds after which a device that the server would not greet asks again: at first, and at most.
+const TRIES_AGAIN: u64 = 10_000;
+const TRIES_AGAIN_MOST: u64 = 600_000;
+
 impl World {
     pub(super) fn at_device(&mut self, wire: Wire, frame: u64, content: Content) {
         let device = wire.device;
@@ -48,6 +52,7 @@ impl World {
         match content {
             Content::Greeting(greeting) => {
                 self.devices[device].greeted = true;
+                self.devices[device].turned_away = 0;
                 self.fates[device].greeted = Some(now);
                 self.steps(device, Input::Connected(greeting), |_, _| ());
             }
@@ -55,7 +60,12 @@ impl World {
                 self.steps(device, Input::TurnedAway(refused), |_, _| ());
                 let one = &mut self.devices[device];
                 one.mailbox.open = false;
-                one.retry_at = now + 10_000;
+                // Whoever is turned away asks again after twice as long each time.
+                one.turned_away = one
+                    .turned_away
+                    .saturating_mul(2)
+                    .clamp(TRIES_AGAIN, TRIES_AGAIN_MOST);
+                one.retry_at = now + one.turned_away;
                 if one.unlinked {
                     one.reachable = false;
                 }
