@@ -12,7 +12,7 @@ use super::ground::Ground;
 use crate::workspace::{Workspace, answer};
 
 /// One change of the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Mutant {
     /// What cargo-mutants calls it: file, line, column, mutation.
     pub(crate) name: String,
@@ -22,6 +22,21 @@ pub(crate) struct Mutant {
     pub(crate) file: String,
     /// The package that it belongs to.
     pub(crate) package: String,
+    /// What it replaces.
+    pub(crate) place: Place,
+    /// What kind of change cargo-mutants calls it: `FnValue`, `BinaryOperator`, ...
+    pub(crate) genre: String,
+    /// What stands there instead.
+    pub(crate) replacement: String,
+    /// The function that it is in; none in a constant.
+    pub(crate) function: Option<Place>,
+}
+
+/// A piece of a source file: lines and columns from 1, columns in characters. The end is not part of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) start: (usize, usize),
+    pub(crate) end: (usize, usize),
 }
 
 /// A source file and its mutants.
@@ -84,9 +99,24 @@ fn grouped(listed: &Value) -> Result<BTreeMap<String, Vec<Mutant>>> {
             mutation,
             file: file.to_owned(),
             package: text("package")?.to_owned(),
+            place: place(mutant).with_context(|| format!("`{name}` has no span"))?,
+            genre: text("genre")?.to_owned(),
+            replacement: text("replacement")?.to_owned(),
+            function: mutant.get("function").and_then(place),
         });
     }
     Ok(files)
+}
+
+fn point(of: &Value, end: &str) -> Option<(usize, usize)> {
+    let number = |key| usize::try_from(of.pointer(&format!("/span/{end}/{key}"))?.as_u64()?).ok();
+    Some((number("line")?, number("column")?))
+}
+
+/// The span of a mutant, or of its function.
+fn place(of: &Value) -> Option<Place> {
+    let (start, end) = (point(of, "start")?, point(of, "end")?);
+    Some(Place { start, end })
 }
 
 /// `file:line:column: mutation` without what is in front of the mutation, on one line.
@@ -130,8 +160,17 @@ mod tests {
 
     #[test]
     fn mutants_are_named_without_their_place_and_numbered_when_alike() -> Result<()> {
-        let mutant =
-            |name: &str| serde_json::json!({ "name": name, "file": "a.rs", "package": "p" });
+        let span = serde_json::json!({
+            "start": { "line": 1, "column": 5 },
+            "end": { "line": 1, "column": 6 },
+        });
+        let mutant = |name: &str| {
+            serde_json::json!({
+                "name": name, "file": "a.rs", "package": "p", "span": span,
+                "genre": "BinaryOperator", "replacement": "==",
+                "function": { "span": span },
+            })
+        };
         let listed = Value::Array(vec![
             mutant("a.rs:1:5: replace < with == in f"),
             mutant("a.rs:9:5: replace < with == in f"),

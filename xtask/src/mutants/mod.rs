@@ -7,10 +7,11 @@
 pub(crate) mod ground;
 mod list;
 mod score;
+mod switched;
 mod tree;
 mod verdicts;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use clap::Args;
 use self::ground::{GROUNDS, Ground, Round};
 use self::list::{Mutant, Source};
 use self::score::Score;
+use self::switched::Switched;
 use self::tree::Tree;
 use self::verdicts::{Verdict, Verdicts};
 use crate::tools::Tool;
@@ -33,6 +35,8 @@ const CARGO_MUTANTS: Tool = Tool {
 /// How many mutants are judged between two writings: what a run that is cut off loses.
 const BATCH: usize = 8;
 
+// Each is a word on the command line, and they go together in any way.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Args)]
 pub(crate) struct Options {
     /// Judge one part of the files: `2/4` is the second of four machines.
@@ -53,6 +57,9 @@ pub(crate) struct Options {
     /// Ask only the first, cheapest tests. Who else may judge does so in a later run, with `--missed`.
     #[arg(long)]
     quick: bool,
+    /// Judge only what can be switched on in a running program: what must be compiled one by one is left for another run.
+    #[arg(long)]
+    switched_only: bool,
     /// Run nothing: print what is known of each file, and the survivors.
     #[arg(long)]
     list: bool,
@@ -129,6 +136,33 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// A file that has mutants to judge.
+struct Open {
+    source: Source,
+    verdicts: Verdicts,
+    path: PathBuf,
+    unwritten: usize,
+}
+
+impl Open {
+    fn record(&mut self, mutant: &Mutant, verdict: Verdict) -> Result<()> {
+        self.verdicts.record(&mutant.mutation, verdict);
+        self.unwritten += 1;
+        if self.unwritten >= BATCH {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        if self.unwritten > 0 {
+            self.verdicts.write(&self.path)?;
+            self.unwritten = 0;
+        }
+        Ok(())
+    }
+}
+
 /// One ground's run.
 struct Run<'a> {
     workspace: &'a Workspace,
@@ -154,10 +188,19 @@ impl Run<'_> {
     fn judge(&self, sources: Vec<Source>) -> Result<()> {
         let mut open = Vec::new();
         for source in sources {
+            let path = verdicts::path(&self.workspace.root, &source.file);
             let verdicts = self.verdicts(&source)?;
-            let waiting = |mutant: &&Mutant| self.waits(&verdicts, mutant);
-            if source.mutants.iter().any(|mutant| waiting(&mutant)) {
-                open.push((source, verdicts));
+            if source
+                .mutants
+                .iter()
+                .any(|mutant| self.waits(&verdicts, mutant))
+            {
+                open.push(Open {
+                    source,
+                    verdicts,
+                    path,
+                    unwritten: 0,
+                });
             }
         }
         if open.is_empty() || self.over() {
@@ -165,12 +208,65 @@ impl Run<'_> {
         }
         println!("preparing the tests that judge {}", self.ground.package);
         let tree = Tree::ready(self.workspace, self.program)?;
+        self.judge_switched(&tree, &mut open)?;
+        if self.options.switched_only || self.over() {
+            return Ok(());
+        }
+        self.judge_singly(&tree, open)
+    }
+
+    /// The fast way, for all mutants that can go it. Of the others it finds those that do not compile.
+    fn judge_switched(&self, tree: &Tree, open: &mut [Open]) -> Result<()> {
+        // Which mutants are compiled does not depend on which are asked for: so it need not be done twice.
+        let all = list::sources(self.workspace, self.program, self.ground, None)?;
+        let rounds = self.rounds().len();
+        let switched = Switched::ready(self.workspace, tree, self.ground, &all, rounds)?;
+        let mut waiting = Vec::new();
+        for file in &*open {
+            let mutants = file.source.mutants.iter();
+            waiting.extend(
+                mutants
+                    .filter(|mutant| self.waits(&file.verdicts, mutant))
+                    .cloned(),
+            );
+        }
+        let (able, others): (Vec<_>, Vec<_>) =
+            waiting.iter().partition(|mutant| switched.has(mutant));
+        let mut tell = |mutant: &Mutant, verdict| {
+            println!("{verdict:<8} {}", mutant.name);
+            let file = open.iter_mut().find(|open| open.source.file == mutant.file);
+            file.map_or(Ok(()), |file| file.record(mutant, verdict))
+        };
+        let mut judged = switched.judge(&able, self.end, &mut tell);
+        if judged.is_ok() && !others.is_empty() && !self.over() {
+            println!("    {} others: do they compile at all?", others.len());
+            let bad = switched::unviable(self.workspace, tree, self.ground, &others)?;
+            judged = bad
+                .into_iter()
+                .try_for_each(|mutant| tell(mutant, Verdict::Unviable));
+        }
+        for file in open {
+            file.write()?;
+        }
+        judged
+    }
+
+    /// The slow way: one build for each mutant.
+    fn judge_singly(&self, tree: &Tree, open: Vec<Open>) -> Result<()> {
+        let left = |file: &Open| {
+            let mut mutants = file.source.mutants.iter();
+            mutants.any(|mutant| self.waits(&file.verdicts, mutant))
+        };
+        let mut open = open.into_iter().filter(left).peekable();
+        if open.peek().is_none() {
+            return Ok(());
+        }
         let mut patience = Vec::new();
         for round in self.rounds() {
             patience.push(tree.patience(self.workspace, round)?);
         }
-        for (source, mut verdicts) in open {
-            self.judge_file(&tree, &patience, &source, &mut verdicts)?;
+        for mut file in open {
+            self.judge_file(tree, &patience, &file.source, &mut file.verdicts)?;
         }
         Ok(())
     }
@@ -273,10 +369,8 @@ mod tests {
 
     fn source(file: &str, mutants: usize) -> Source {
         let mutant = Mutant {
-            name: String::new(),
-            mutation: String::new(),
             file: file.to_owned(),
-            package: String::new(),
+            ..Mutant::default()
         };
         Source {
             file: file.to_owned(),

@@ -83,7 +83,7 @@ mod tests {
             name: mutation.to_owned(),
             mutation: mutation.to_owned(),
             file: "a.rs".to_owned(),
-            package: "p".to_owned(),
+            ..Mutant::default()
         };
         Source {
             file: "a.rs".to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Copy and build folder stay below `target/mutants`, so that a mutant costs one crate's build and one run of tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -23,9 +23,14 @@ const LEAST_PATIENCE: Duration = Duration::from_mins(2);
 /// How long a build may take before something is wrong that is not the mutant's.
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
 
-/// The copy, up to date with the checkout.
+/// The copies, up to date with the checkout.
 pub(crate) struct Tree {
-    root: PathBuf,
+    /// The copy that one mutant after the other is written into.
+    pub(crate) root: PathBuf,
+    /// The copy that all mutants are written into at once.
+    pub(crate) switched: PathBuf,
+    /// What is worth keeping beside the copies.
+    pub(crate) home: PathBuf,
     build: PathBuf,
     output: PathBuf,
     program: PathBuf,
@@ -34,7 +39,7 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Brings the copy up to date: writes what differs, removes what is gone, leaves all else with its time.
+    /// Takes the place for itself, and brings the copy for single mutants up to date.
     pub(crate) fn ready(workspace: &Workspace, program: &Path) -> Result<Self> {
         let home = workspace.target.join("mutants");
         std::fs::create_dir_all(&home)?;
@@ -42,23 +47,26 @@ impl Tree {
         lock.try_lock().context("another run is at work here")?;
         let tree = Self {
             root: home.join("tree"),
+            switched: home.join("switched"),
             build: home.join("build"),
             output: home.join("run"),
             program: std::path::absolute(workspace.root.join(program))?,
+            home,
             _lock: lock,
         };
-        let files = checkout(workspace)?;
-        for file in &files {
-            update(&workspace.root.join(file), &tree.root.join(file))?;
-        }
-        prune(&tree.root, &tree.root, &files)?;
+        lay(workspace, &tree.root, &BTreeMap::new())?;
         std::fs::create_dir_all(&tree.output)?;
         Ok(tree)
     }
 
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        self.command_in(&self.root, program)
+    }
+
+    /// A program that runs in one of the copies and builds where all do: what both need is built once.
+    pub(crate) fn command_in(&self, root: &Path, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(&self.root);
+        command.current_dir(root);
         command.env("CARGO_TARGET_DIR", &self.build);
         // Line tables are for people who read a backtrace. Nobody does here, and they cost time on every mutant.
         command.env("CARGO_PROFILE_DEV_DEBUG", "0");
@@ -127,6 +135,24 @@ impl Tree {
     }
 }
 
+/// Brings a copy up to date: writes what differs, removes what is gone, leaves all else with its time. Some files get
+/// another text than they have in the checkout.
+pub(crate) fn lay(
+    workspace: &Workspace,
+    root: &Path,
+    changed: &BTreeMap<PathBuf, String>,
+) -> Result<()> {
+    let files = checkout(workspace)?;
+    for file in &files {
+        let to = root.join(file);
+        match changed.get(file) {
+            Some(text) => write(text.as_bytes(), &to)?,
+            None => update(&workspace.root.join(file), &to)?,
+        }
+    }
+    prune(root, root, &files)
+}
+
 /// The files that git knows or would take, relative to the root.
 fn checkout(workspace: &Workspace) -> Result<BTreeSet<PathBuf>> {
     let mut git = workspace.command("git");
@@ -140,7 +166,11 @@ fn checkout(workspace: &Workspace) -> Result<BTreeSet<PathBuf>> {
 }
 
 fn update(from: &Path, to: &Path) -> Result<()> {
-    let wanted = std::fs::read(from)?;
+    write(&std::fs::read(from)?, to)
+}
+
+/// Writes a file that has another content, or is not there.
+pub(crate) fn write(wanted: &[u8], to: &Path) -> Result<()> {
     if std::fs::read(to).is_ok_and(|there| there == wanted) {
         return Ok(());
     }
