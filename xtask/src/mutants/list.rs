@@ -40,6 +40,7 @@ pub(crate) struct Place {
 }
 
 /// A source file and its mutants.
+#[derive(Clone)]
 pub(crate) struct Source {
     /// Relative to the root.
     pub(crate) file: String,
@@ -49,12 +50,11 @@ pub(crate) struct Source {
     pub(crate) mutants: Vec<Mutant>,
 }
 
-/// Lists a ground's mutants. `only`: the end of a path, or nothing for all.
+/// Lists a ground's mutants.
 pub(crate) fn sources(
     workspace: &Workspace,
     program: &Path,
     ground: &Ground,
-    only: Option<&str>,
 ) -> Result<Vec<Source>> {
     let mut list = workspace.command(program);
     list.args(["mutants", "--list", "--json", "--no-config"]);
@@ -66,8 +66,7 @@ pub(crate) fn sources(
         list.args(["--exclude", suite]);
     }
     let listed = answer(&mut list).context("cargo-mutants cannot list the mutants")?;
-    let mut files = grouped(&serde_json::from_str(&listed)?)?;
-    files.retain(|file, _| only.is_none_or(|end| file.ends_with(end)));
+    let files = grouped(&serde_json::from_str(&listed)?)?;
     let hashes = hashes(workspace, files.keys())?;
     let sources = files.into_iter().zip(hashes);
     Ok(sources

@@ -111,7 +111,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         .minutes
         .map(|minutes| Instant::now() + Duration::from_mins(minutes));
     for ground in &grounds {
-        let sources = list::sources(workspace, &program, ground, options.file.as_deref())?;
+        let all = list::sources(workspace, &program, ground)?;
+        let asked = |source: &&Source| {
+            let end = options.file.as_deref();
+            end.is_none_or(|end| source.file.ends_with(end))
+        };
+        let sources: Vec<_> = all.iter().filter(asked).cloned().collect();
         if options.list {
             print_known(workspace, &sources)?;
         } else {
@@ -119,6 +124,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
                 workspace,
                 program: &program,
                 ground,
+                all: &all,
                 options,
                 end,
             };
@@ -126,7 +132,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     }
     for ground in &grounds {
-        let sources = list::sources(workspace, &program, ground, None)?;
+        let sources = list::sources(workspace, &program, ground)?;
         println!(
             "{:<17} {}",
             ground.package,
@@ -168,6 +174,8 @@ struct Run<'a> {
     workspace: &'a Workspace,
     program: &'a Path,
     ground: &'a Ground,
+    /// Every file of the ground, whichever are asked for.
+    all: &'a [Source],
     options: &'a Options,
     end: Option<Instant>,
 }
@@ -218,9 +226,8 @@ impl Run<'_> {
     /// The fast way, for all mutants that can go it. Of the others it finds those that do not compile.
     fn judge_switched(&self, tree: &Tree, open: &mut [Open]) -> Result<()> {
         // Which mutants are compiled does not depend on which are asked for: so it need not be done twice.
-        let all = list::sources(self.workspace, self.program, self.ground, None)?;
         let rounds = self.rounds().len();
-        let switched = Switched::ready(self.workspace, tree, self.ground, &all, rounds)?;
+        let switched = Switched::ready(self.workspace, tree, self.ground, self.all, rounds)?;
         let mut waiting = Vec::new();
         for file in &*open {
             let mutants = file.source.mutants.iter();

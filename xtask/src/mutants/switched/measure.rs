@@ -1,21 +1,29 @@
 //! Runs every test once as the code is: how long it takes, and which mutants it reaches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
 
 use super::build::Build;
-use super::process::{self, Ended, Starter, Switch, Test};
+use super::process::{self, Ended, Limit, Starter, Switch, Test};
 use super::sites::Number;
 
-/// What a test may take on a mutant beyond what it takes without one: this often, and at least this long.
+/// What a test may take on a mutant beyond what it takes without one: this often, and at least this long of a
+/// processor's time, and of everybody's. A machine that does other work as well is no reason to call a mutant endless.
 const PATIENCE: u32 = 6;
-const LEAST_PATIENCE: Duration = Duration::from_secs(20);
+const LEAST_WORK: Duration = Duration::from_secs(20);
+const LEAST_WAIT: Duration = Duration::from_mins(2);
 /// What it may take without one, before something is wrong that is not a mutant's.
-const LONGEST: Duration = Duration::from_mins(10);
+const LONGEST: Limit = Limit {
+    work: Duration::from_mins(20),
+    wait: Duration::from_hours(1),
+};
 
 /// A test, measured.
 #[derive(Debug, Clone)]
@@ -29,28 +37,44 @@ pub(super) struct Judge {
 
 impl Judge {
     /// How long it may take on a mutant.
-    pub(super) fn patience(&self) -> Duration {
-        (self.took * PATIENCE).max(LEAST_PATIENCE)
+    pub(super) fn patience(&self) -> Limit {
+        let often = self.took * PATIENCE;
+        Limit {
+            work: often.max(LEAST_WORK),
+            wait: often.max(LEAST_WAIT),
+        }
     }
 }
 
-/// Measures all tests, some at a time.
+/// Measures all tests, some at a time. What was measured of the very same programs is read from `known`, and the rest
+/// is added there.
 ///
 /// # Errors
 /// When one fails: then it would fail on every mutant, too.
-pub(super) fn measure(build: &Build, starters: &[Starter]) -> Result<Vec<Judge>> {
-    let mut tests = Vec::new();
+pub(super) fn measure(build: &Build, starters: &[Starter], known: &Path) -> Result<Vec<Judge>> {
+    let earlier = Earlier::read(known);
+    let (mut tests, mut judges) = (Vec::new(), Vec::new());
     for (round, binaries) in build.tests.iter().enumerate() {
         for binary in binaries {
-            let found = process::tests(&binary.program, &binary.folder)?;
-            tests.extend(found.into_iter().map(|test| (round, test)));
+            for test in process::tests(&binary.program, &binary.folder)? {
+                match earlier.find(&test, round) {
+                    Some(judge) => judges.push(judge),
+                    None => tests.push((round, test)),
+                }
+            }
         }
     }
+    println!("    {} tests to measure", tests.len());
+    let file = OpenOptions::new().create(true).append(true).open(known)?;
     let next = AtomicUsize::new(0);
     let work = |starter| -> Result<Vec<(Judge, Ended)>> {
         let mut done = Vec::new();
         while let Some((round, test)) = tests.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push(one(starter, *round, test)?);
+            let (judge, ended) = one(starter, *round, test)?;
+            if ended == Ended::Passed {
+                write(&file, &judge)?;
+            }
+            done.push((judge, ended));
         }
         Ok(done)
     };
@@ -77,7 +101,8 @@ pub(super) fn measure(build: &Build, starters: &[Starter]) -> Result<Vec<Judge>>
         let names = names.collect::<Vec<_>>().join("\n");
         bail!("these tests must pass before they can judge mutants:\n{names}");
     }
-    Ok(good.into_iter().map(|(judge, _)| judge).collect())
+    judges.extend(good.into_iter().map(|(judge, _)| judge));
+    Ok(judges)
 }
 
 fn one(starter: &Starter, round: usize, test: &Test) -> Result<(Judge, Ended)> {
@@ -101,4 +126,51 @@ fn read(file: &Path) -> Result<BTreeSet<Number>> {
     numbers
         .collect::<Result<_, _>>()
         .context("what was reached cannot be read")
+}
+
+/// When a program was written: another build of it is another program.
+fn written(program: &Path) -> Option<String> {
+    let time = program.metadata().ok()?.modified().ok()?;
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    Some(since.as_nanos().to_string())
+}
+
+fn write(mut file: &File, judge: &Judge) -> Result<()> {
+    let line = json!({
+        "program": judge.test.program,
+        "written": written(&judge.test.program),
+        "name": judge.test.name,
+        "seconds": judge.took.as_secs_f64(),
+        "reached": judge.reached,
+    });
+    Ok(file.write_all(format!("{line}\n").as_bytes())?)
+}
+
+/// What an earlier run measured, by test. Only a shortcut: it may be missing.
+struct Earlier(HashMap<(String, String), Value>);
+
+impl Earlier {
+    fn read(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let key = |key| Some(line.get(key)?.as_str()?.to_owned());
+            Some(((key("program")?, key("name")?), line))
+        });
+        Self(lines.collect())
+    }
+
+    fn find(&self, test: &Test, round: usize) -> Option<Judge> {
+        let program = test.program.to_str()?.to_owned();
+        let line = self.0.get(&(program, test.name.clone()))?;
+        if line.get("written")?.as_str() != Some(&written(&test.program)?) {
+            return None;
+        }
+        Some(Judge {
+            test: test.clone(),
+            round,
+            took: Duration::try_from_secs_f64(line.get("seconds")?.as_f64()?).ok()?,
+            reached: serde_json::from_value(line.get("reached")?.clone()).ok()?,
+        })
+    }
 }

@@ -61,10 +61,11 @@ impl Switched {
                 temporary: folder.join(worker.to_string()),
             })
             .collect();
+        let known = tree.home.join(format!("measured-{}", ground.package));
         let started = Instant::now();
-        let judges = measure::measure(&build, &starters)?;
+        let judges = measure::measure(&build, &starters, &known)?;
         println!(
-            "    {} tests ran in {} s; {} mutants can be switched",
+            "    {} tests, measured in {} s; {} mutants can be switched",
             judges.len(),
             started.elapsed().as_secs(),
             build.numbers.len()

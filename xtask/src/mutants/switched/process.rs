@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -21,6 +21,15 @@ pub(super) struct Test {
     pub(super) program: PathBuf,
     pub(super) folder: PathBuf,
     pub(super) name: String,
+}
+
+/// How long a test may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    /// Of a processor's time, for each process.
+    pub(super) work: Duration,
+    /// Of everybody's.
+    pub(super) wait: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +59,7 @@ pub(super) struct Starter {
 
 impl Starter {
     /// Runs a test to its end.
-    pub(super) fn run(&self, test: &Test, switch: Switch<'_>, limit: Duration) -> Result<Ended> {
+    pub(super) fn run(&self, test: &Test, switch: Switch<'_>, limit: Limit) -> Result<Ended> {
         std::fs::create_dir_all(&self.temporary)?;
         let mut command = limited(&test.program, limit);
         command.args(["--exact", &test.name, "--nocapture"]);
@@ -58,6 +67,9 @@ impl Starter {
         command.env("CARGO_MANIFEST_DIR", &test.folder);
         command.env("TMPDIR", &self.temporary);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        // That a test fails is all that is asked: neither for which smallest input, nor from where it was called.
+        command.env("PROPTEST_MAX_SHRINK_ITERS", "0");
+        command.env("RUST_BACKTRACE", "0");
         command.env_remove("KEYFOLD_MUTANT_REACHED");
         match switch {
             Switch::On(number) => command.env("KEYFOLD_MUTANT", number.to_string()),
@@ -70,13 +82,9 @@ impl Starter {
         let mut child = command.spawn().context("a test cannot be started")?;
         let ended = loop {
             if let Some(status) = child.try_wait()? {
-                break if status.success() {
-                    Ended::Passed
-                } else {
-                    Ended::Failed
-                };
+                break ended_with(status);
             }
-            if started.elapsed() > limit {
+            if started.elapsed() > limit.wait {
                 break Ended::OverTime;
             }
             std::thread::sleep(GLANCE);
@@ -89,22 +97,43 @@ impl Starter {
     }
 }
 
-/// The program, so that it stops by itself even when nobody waits for it any more.
+/// The program, so that it stops by itself after its work, also when nobody waits for it any more.
 #[cfg(unix)]
-fn limited(program: &Path, limit: Duration) -> Command {
-    let seconds = limit.as_secs() * 2 + 1;
+fn limited(program: &Path, limit: Limit) -> Command {
+    let seconds = limit.work.as_secs() + 1;
     let mut command = Command::new("sh");
     command.arg("-c");
     command.arg(format!(
-        "ulimit -v {MEMORY}; ulimit -t {seconds}; exec \"$0\" \"$@\""
+        "ulimit -v {MEMORY}; ulimit -S -t {seconds}; exec \"$0\" \"$@\""
     ));
     command.arg(program);
     command
 }
 
 #[cfg(not(unix))]
-fn limited(program: &Path, _: Duration) -> Command {
+fn limited(program: &Path, _: Limit) -> Command {
     Command::new(program)
+}
+
+#[cfg(unix)]
+fn ended_with(status: ExitStatus) -> Ended {
+    use std::os::unix::process::ExitStatusExt as _;
+    /// What the system says to a process that has worked too long.
+    const OUT_OF_TIME: i32 = 24;
+    match status.signal() {
+        _ if status.success() => Ended::Passed,
+        Some(OUT_OF_TIME) => Ended::OverTime,
+        _ => Ended::Failed,
+    }
+}
+
+#[cfg(not(unix))]
+fn ended_with(status: ExitStatus) -> Ended {
+    if status.success() {
+        Ended::Passed
+    } else {
+        Ended::Failed
+    }
 }
 
 /// Lets it be the first of a group, so that what it starts can be ended together with it.
@@ -174,10 +203,17 @@ mod tests {
             folder: folder.path().to_owned(),
             name: "any".to_owned(),
         };
-        let limit = Duration::from_millis(500);
+        let mut limit = Limit {
+            work: Duration::from_mins(1),
+            wait: Duration::from_millis(500),
+        };
         let ended = starter.run(&test, Switch::On(1), limit)?;
         assert_eq!(ended, Ended::OverTime);
         assert!(folder.path().join("begun").exists());
+        std::fs::write(&test.program, "#!/bin/sh\nwhile :; do :; done\n")?;
+        (limit.work, limit.wait) = (Duration::ZERO, Duration::from_mins(10));
+        let ended = starter.run(&test, Switch::On(1), limit)?;
+        assert_eq!(ended, Ended::OverTime);
         Ok(())
     }
 
