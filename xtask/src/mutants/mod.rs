@@ -226,7 +226,7 @@ impl Run<'_> {
     /// The fast way, for all mutants that can go it. Of the others it finds those that do not compile.
     fn judge_switched(&self, tree: &Tree, open: &mut [Open]) -> Result<()> {
         // Which mutants are compiled does not depend on which are asked for: so it need not be done twice.
-        let rounds = self.rounds().len();
+        let rounds = self.rounds();
         let switched = Switched::ready(self.workspace, tree, self.ground, self.all, rounds)?;
         let mut waiting = Vec::new();
         for file in &*open {

@@ -35,17 +35,20 @@ struct Builder<'a> {
     workspace: &'a Workspace,
     tree: &'a Tree,
     ground: &'a Ground,
+    /// Those whose tests are compiled.
+    rounds: &'a [Round],
     mutants: BTreeMap<String, Vec<(Number, &'a Mutant)>>,
     left_out: BTreeSet<Number>,
     rendered: BTreeMap<String, Rendered>,
 }
 
-/// Compiles the tests of a ground's rounds with all of its mutants. `sources`: every one of the ground.
+/// Compiles the tests of some of a ground's rounds with all of its mutants. `sources`: every one of the ground.
 pub(super) fn build(
     workspace: &Workspace,
     tree: &Tree,
     ground: &Ground,
     sources: &[Source],
+    rounds: &[Round],
 ) -> Result<Build> {
     let mut numbers = 1..;
     let mut mutants = BTreeMap::new();
@@ -57,6 +60,7 @@ pub(super) fn build(
         workspace,
         tree,
         ground,
+        rounds,
         mutants,
         left_out: BTreeSet::new(),
         rendered: BTreeMap::new(),
@@ -93,7 +97,7 @@ impl Builder<'_> {
             tests: Vec::new(),
             programs: Vec::new(),
         };
-        for round in self.ground.rounds {
+        for round in self.rounds {
             let compiled = compile(self.tests(round))?;
             if !self.accepted(&compiled)? {
                 return Ok(None);

@@ -21,7 +21,7 @@ use anyhow::Result;
 use self::judging::{Case, Court};
 use self::process::Starter;
 use self::sites::Number;
-use super::ground::Ground;
+use super::ground::{Ground, Round};
 use super::list::{Mutant, Source};
 use super::tree::Tree;
 use super::verdicts::Verdict;
@@ -35,8 +35,8 @@ pub(crate) struct Switched {
 }
 
 impl Switched {
-    /// Compiles all mutants of a ground and runs its tests once without any. `sources`: all of the ground; `rounds`: how
-    /// many of its rounds judge.
+    /// Compiles all mutants of a ground and runs its tests once without any. `sources`: all of the ground; `rounds`:
+    /// those of its rounds that judge.
     ///
     /// # Errors
     /// When it does not compile whatever is left out, or a test fails without a mutant.
@@ -45,9 +45,9 @@ impl Switched {
         tree: &Tree,
         ground: &Ground,
         sources: &[Source],
-        rounds: usize,
+        rounds: &[Round],
     ) -> Result<Self> {
-        let build = build::build(workspace, tree, ground, sources)?;
+        let build = build::build(workspace, tree, ground, sources, rounds)?;
         let variables: Vec<_> = build
             .programs
             .iter()
@@ -72,7 +72,7 @@ impl Switched {
         );
         Ok(Self {
             numbers: build.numbers,
-            court: Court::new(judges, rounds),
+            court: Court::new(judges, rounds.len()),
             starters,
         })
     }
