@@ -169,6 +169,16 @@ impl Open {
     }
 }
 
+fn record(open: &mut [Open], mutant: &Mutant, verdict: Verdict) -> Result<()> {
+    println!("{verdict:<8} {}", mutant.name);
+    let file = open.iter_mut().find(|open| open.source.file == mutant.file);
+    file.map_or(Ok(()), |file| file.record(mutant, verdict))
+}
+
+fn write(open: &mut [Open]) -> Result<()> {
+    open.iter_mut().try_for_each(Open::write)
+}
+
 /// One ground's run.
 struct Run<'a> {
     workspace: &'a Workspace,
@@ -239,23 +249,20 @@ impl Run<'_> {
         }
         let (able, others): (Vec<_>, Vec<_>) =
             waiting.iter().partition(|mutant| switched.has(mutant));
-        let mut tell = |mutant: &Mutant, verdict| {
-            println!("{verdict:<8} {}", mutant.name);
-            let file = open.iter_mut().find(|open| open.source.file == mutant.file);
-            file.map_or(Ok(()), |file| file.record(mutant, verdict))
-        };
-        let mut judged = switched.judge(&able, self.end, &mut tell);
-        if judged.is_ok() && !others.is_empty() && !self.over() {
-            println!("    {} others: do they compile at all?", others.len());
-            let bad = switched::unviable(self.workspace, tree, self.ground, &others)?;
-            judged = bad
-                .into_iter()
-                .try_for_each(|mutant| tell(mutant, Verdict::Unviable));
+        let judged = switched.judge(&able, self.end, |mutant, verdict| {
+            record(open, mutant, verdict)
+        });
+        // Also what was found before something failed, and before anything that takes long.
+        write(open)?;
+        judged?;
+        if others.is_empty() || self.over() {
+            return Ok(());
         }
-        for file in open {
-            file.write()?;
+        println!("    {} others: do they compile at all?", others.len());
+        for mutant in switched::unviable(self.workspace, tree, self.ground, &others)? {
+            record(open, mutant, Verdict::Unviable)?;
         }
-        judged
+        write(open)
     }
 
     /// The slow way: one build for each mutant.
