@@ -55,11 +55,11 @@ fn seventh() -> Town {
     town
 }
 
-const fn origin(handle: u8, epoch: u64) -> Option<Origin> {
-    Some(Origin {
+const fn origin(handle: u8, epoch: u64) -> Origin {
+    Origin {
         handle: ConversationHandle::new([handle; 32]),
         epoch: Epoch(epoch),
-    })
+    }
 }
 
 /// `(moves, handle and epoch moved from)` of a group that somebody has made: of places with as many moves the one with the smaller
@@ -77,7 +77,7 @@ fn whoever_made_it_later_knows_more() {
         ((4, 9, 1), true),
         ((2, 1, 9), false),
     ] {
-        (to.state.moves, to.state.moved_from) = (made.0, origin(made.1, made.2));
+        (to.state.moves, to.state.moved_from) = (made.0, Some(origin(made.1, made.2)));
         assert_eq!(town.group.knows_less_than(&to), knows_more, "{made:?}");
     }
 }
@@ -186,7 +186,7 @@ fn who_knows_less_than_those_who_judge_brings_nobody_back_and_leaves_nobody_out(
     let gone = BTreeSet::from([town.dee.account()]);
     let from = |to: &GroupView, handle, epoch| {
         let mut to = to.clone();
-        to.state.moved_from = origin(handle, epoch);
+        to.state.moved_from = Some(origin(handle, epoch));
         to
     };
     // From an earlier epoch of this group, and from a later one of a group that nobody here follows.
