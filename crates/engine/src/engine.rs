@@ -217,7 +217,12 @@ impl Engine {
             let channel = waiting.kind.channel();
             let count = flying.entry(channel == Channel::Mailbox).or_default();
             let turn = match waiting.conversation {
-                Some(row) => queues.entry(row).or_default().takes(*id, waiting),
+                Some(row) => {
+                    let doubtful = self.session.accepted_before.binary_search(id).is_ok();
+                    let queue = queues.entry(row).or_default();
+                    queue.closed |= doubtful;
+                    queue.takes(*id, waiting)
+                }
                 None => true,
             };
             if self.session.in_flight.contains_key(id) {
@@ -247,7 +252,7 @@ impl Engine {
 struct Queue {
     /// The first message that is not accepted.
     first: Option<i64>,
-    /// Nothing goes before something that is not accepted was.
+    /// Nothing goes before something that is not accepted was, or that the server may have lost since.
     closed: bool,
 }
 

@@ -86,7 +86,7 @@ pub(crate) struct Session {
     pub(crate) missing: HashMap<(Row, AccountId), Timestamp>,
     /// When this device, which has linked none, last asked which others its account has.
     pub(crate) looked_up_others: Option<Timestamp>,
-    /// Own requests that the server had accepted before the present connection, and that had not come back.
+    /// Own requests that the server had accepted before the present connection, and that had not come back, in order: it may have lost them.
     pub(crate) accepted_before: Vec<i64>,
     /// The mailbox socket has been greeted, and nothing has waited behind the last delivery since.
     pub(crate) caught_up: bool,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use keyfold_engine::limits::MAX_OVERTAKING;
 use keyfold_engine::view::{Standing, State};
-use keyfold_engine::{Command, Complaint, Event, Input, Request};
+use keyfold_engine::{Channel, Command, Complaint, Event, Input, Request};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
@@ -41,6 +41,47 @@ fn answers(town: &mut Town, who: Who, requests: Vec<Request>) {
         let now = town.now();
         town.people[who.0].apply(Input::Reply(request.id, answer), now);
     }
+}
+
+/// The server has lost what it had accepted. That goes again before anything new, which would else overtake it by more than members keep keys for.
+#[test]
+fn what_the_server_may_have_lost_is_overtaken_by_nothing() {
+    let mut town = Town::new(51);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.says(ada, talk, "kept");
+    town.passes(Duration::from_mins(5));
+    let backup = town.store.backup();
+    for who in [ada, bo] {
+        town.goes_offline(who);
+    }
+    town.says(ada, talk, "lost");
+    let requests = under_way(&mut town, ada);
+    answers(&mut town, ada, requests);
+    town.puts_server_back(&backup);
+    let new: Vec<String> = (0..MAX_OVERTAKING)
+        .map(|number| format!("number {number}"))
+        .collect();
+    for text in &new {
+        town.says(ada, talk, text);
+    }
+    let (core, now) = (town.core.clone(), town.now());
+    town.runtime
+        .block_on(town.people[ada.0].connect(&core, now));
+    let (early, late): (Vec<Request>, Vec<Request>) = under_way(&mut town, ada)
+        .into_iter()
+        .partition(|request| request.channel == Channel::Anonymous);
+    answers(&mut town, ada, early);
+    for request in late {
+        let now = town.now();
+        town.people[ada.0].apply(Input::Lost(request.id), now);
+    }
+    for who in [ada, bo] {
+        town.comes_back(who);
+    }
+    town.passes(Duration::from_mins(10));
+    let all = ["kept", "lost"].map(str::to_owned).into_iter().chain(new);
+    assert_eq!(town.reads(bo, talk), all.collect::<Vec<_>>());
 }
 
 #[test]

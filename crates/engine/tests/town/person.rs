@@ -196,7 +196,8 @@ impl Person {
         busy | self.ask(core, now).await
     }
 
-    async fn connect(&mut self, core: &Arc<TownCore>, now: Timestamp) -> bool {
+    /// Is greeted, and takes nothing in yet.
+    pub async fn connect(&mut self, core: &Arc<TownCore>, now: Timestamp) -> bool {
         let Some(hello) = self.engine.hello().expect("no fault") else {
             return false;
         };

@@ -193,11 +193,20 @@ impl Oracle {
 
     /// Whether this was said in a group that the device never followed to, and the next that its sender heard was that nobody does.
     pub(super) fn was_said_astray(&self, said: &Said, placed: &Placed, device: usize) -> bool {
-        let about = self.moved_about.get(&(said.device, said.conversation));
-        let mut about = about.into_iter().flatten();
-        let next = about.find(|(at, _)| *at >= placed.at);
+        let lost_next = |sender: usize| {
+            let about = self.moved_about.get(&(sender, said.conversation));
+            let mut about = about.into_iter().flatten();
+            let next = about.find(|(at, _)| *at >= placed.at);
+            next.is_some_and(|(_, lost)| *lost)
+        };
+        // What was typed before a copy was made either may say.
+        let copies = self
+            .clones
+            .iter()
+            .filter(|one| one.pair.contains(&said.device));
+        let mut senders = copies.flat_map(|one| one.pair).chain([said.device]);
         let never = !self.shows.contains(&(device, placed.handle.clone()));
-        self.came_apart() && never && next.is_some_and(|(_, lost)| *lost)
+        self.came_apart() && never && senders.any(lost_next)
     }
 
     pub(super) fn had_lost_its_place(

@@ -35,16 +35,28 @@ impl Oracle {
                     || self.was_said_astray(said, placed, device.number)
                     || began.is_some_and(|at| *at >= placed.at)
                     || self.is_unknowable(said, placed, device)
+                    || self.was_of_the_other(said, placed, device.number)
             }
             // Its person has left, or is told what its sender was told; a lie of the server is looked at elsewhere.
             _ => true,
         }
     }
+
     /// A device that had got nothing which a server that was put back has lost cannot know of it: it sees a gap, once the sender says something again.
     fn is_unknowable(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
         let parties = [device.number, said.device];
         let of_server = self.excuse_of_server(parties, said.conversation, placed);
         of_server.is_some() && !self.noticed_server_since(device, placed)
+    }
+
+    /// What the other copy of a device has said does not open on this one, which has come in since by what waited for both: it never lost its place.
+    fn was_of_the_other(&self, said: &Said, placed: &Placed, device: usize) -> bool {
+        let mut pairs = self.clones.iter().map(|one| one.pair);
+        let entered = self.entered.get(&(device, said.conversation));
+        let last = entered.and_then(|entered| entered.last());
+        device != said.device
+            && pairs.any(|pair| pair.contains(&device) && pair.contains(&said.device))
+            && last.is_some_and(|at| *at >= placed.at)
     }
 
     fn noticed_server_since(&self, device: &Device, placed: &Placed) -> bool {
