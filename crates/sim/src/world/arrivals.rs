@@ -11,7 +11,7 @@ use crate::oracle::Check;
 
 /// Milliseconds after which a device that the server would not greet asks again: at first, and at most.
 const TRIES_AGAIN: u64 = 10_000;
-const TRIES_AGAIN_MOST: u64 = 600_000;
+const TRIES_AGAIN_MOST: u64 = 60_000;
 
 impl World {
     pub(super) fn at_device(&mut self, wire: Wire, frame: u64, content: Content) {

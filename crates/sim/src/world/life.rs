@@ -222,10 +222,17 @@ impl World {
     /// What was removed on a primary device since then, and the server has not had, stays: that device knows nothing of it any more, or
     /// is heard by nobody.
     pub(super) fn forgets_unlinking(&mut self, primary: usize, since: u64) {
-        let lost = |one: &&mut Device| one.unlinked_on == Some(primary) && one.unlinked_at >= since;
-        for device in self.devices.iter_mut().filter(lost) {
-            (device.unlinked, device.unlinked_at) = (false, u64::MAX);
-            device.unlinked_on = None;
+        let lost = |one: &Device| one.unlinked_on == Some(primary) && one.unlinked_at >= since;
+        let soon = self.now() + 1;
+        for number in 0..self.devices.len() {
+            if lost(&self.devices[number]) {
+                let device = &mut self.devices[number];
+                (device.unlinked, device.unlinked_at) = (false, u64::MAX);
+                device.unlinked_on = None;
+                // It had given up asking.
+                device.reachable = true;
+                self.wakes(number, soon);
+            }
         }
     }
 }
