@@ -175,16 +175,6 @@ pub const INVITED_TWICE_AGAIN: Duration = Duration::from_hours(24);
 /// what waits for it. So it is looked for after twice as long each time, up to so many times [`REINVITE_AFTER`]: eight hours and a half.
 pub const REINVITE_ROUNDS: u8 = 128;
 
-/// So many texts at most, the newest, are said again that were said at a place that nobody follows to: whoever can lead a device astray again and
-/// again makes it send so many.
-pub const SAY_AGAIN_MOST: usize = 100;
-
-/// No older ones: what waits for anybody else is kept no longer.
-pub const SAY_AGAIN_WITHIN: Duration = keyfold_wire::limits::ITEM_RETENTION;
-
-/// And not again before this has passed.
-pub const SAY_AGAIN_PAUSE: Duration = Duration::from_hours(1);
-
 /// A linked device asks the directory for the other devices of its account when it is greeted, at most so often.
 pub const OTHERS_AGAIN: Duration = Duration::from_hours(1);
 

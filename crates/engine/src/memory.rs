@@ -114,8 +114,6 @@ pub(crate) enum Word {
     Place,
     /// By it, that nobody follows to where this device is.
     Objection,
-    /// What was said at a place that nobody follows to; under the own account.
-    SaidAgain,
     /// By somebody, an invitation to the address of a conversation; under the own account.
     Invited,
 }

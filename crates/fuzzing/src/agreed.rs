@@ -2,9 +2,9 @@
 
 use keyfold_protocol::content::{self, Body, Unverified};
 use keyfold_protocol::leave::LeaveProof;
-use keyfold_protocol::limits::{MAX_LEAVE_PROOFS, MAX_NAME, MAX_STATE};
+use keyfold_protocol::limits::{MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_STATE};
 use keyfold_protocol::state::{ConversationState, Name, Role};
-use keyfold_wire::ids::{AccountId, ConversationId};
+use keyfold_wire::ids::{AccountId, ConversationId, Epoch};
 use keyfold_wire::limits::MAX_TEXT;
 
 use crate::papers::Papers;
@@ -18,10 +18,10 @@ pub fn state(data: &[u8]) {
     assert_eq!(state.encode(), data);
     let account = AccountId::new([7; 32]);
     state.set_role(account, Role::Admin);
-    state.moves = state.moves.wrapping_add(1);
-    let encoded = state.encode();
-    if encoded.len() <= MAX_STATE {
-        assert_eq!(ConversationState::decode(&encoded), Ok(state));
+    let moved = state.moved_to(state.handle, Epoch(9));
+    let encoded = moved.encode();
+    if encoded.len() <= MAX_STATE && moved.moves <= MAX_MOVES {
+        assert_eq!(ConversationState::decode(&encoded), Ok(moved));
     }
 }
 

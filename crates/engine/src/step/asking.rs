@@ -346,9 +346,6 @@ impl Step<'_> {
         }
         let had = member::all(self.tx, loaded.row.row)?.into_iter();
         let had: BTreeSet<AccountId> = had.map(|one| one.account).collect();
-        if let Some(place) = place {
-            self.say_again_astray(loaded, place, &had, &view)?;
-        }
         self.mirror(loaded, &view)?;
         self.leavers_of(loaded.row.row, &view)?;
         self.bring_own_devices(loaded.row.row, &view)?;

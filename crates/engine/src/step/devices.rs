@@ -132,14 +132,16 @@ impl Step<'_> {
     }
 
     /// A conversation has begun here, or goes on elsewhere: own devices that are not in it come in, e.g. one that had published no
-    /// key package yet; and those that were removed, and had come in meanwhile, go. A linked device gives the one that has linked the others
-    /// time to do that.
+    /// key package yet; and those that were removed, and had come in meanwhile, go. A linked device begins with that only where it is the only one
+    /// of its account, and after a while: where another one is in, that may be the one that has removed them.
     pub(super) fn bring_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
         self.put_removed_out(row, view)?;
         if self.me()?.account_key.is_some() {
             return self.wish_own_devices(row, view);
         }
-        if self.own_devices_out_of(view)?.is_empty() {
+        let me = self.me()?.account();
+        let own = view.leaves.iter().filter(|leaf| leaf.account() == me);
+        if own.count() > 1 || self.own_devices_out_of(view)?.is_empty() {
             return Ok(());
         }
         self.bring_later(row)
@@ -152,27 +154,16 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Devices that this one has linked and that are not in a group; or, where it has linked none and is the only one of its account there, those
-    /// that the directory has listed beside it. (Where another one is in, that may be the one that has removed them.)
+    /// Devices that this one has linked, or that the directory has listed beside it, and that are not in a group.
     pub(super) fn own_devices_out_of(&self, view: &GroupView) -> Result<Vec<DeviceId>, Fault> {
         let me = self.me()?;
         let others: Vec<DeviceId> = if me.account_key.is_some() {
             let linked = linked::all(self.tx)?.into_iter();
             linked.map(|(device, _)| device).collect()
         } else {
-            let own = view
-                .leaves
-                .iter()
-                .filter(|leaf| leaf.account() == me.account());
-            let alone = own.count() == 1;
-            let listed = if alone {
-                self.ids(Setting::ListedDevices)?
-            } else {
-                Vec::new()
-            };
+            let listed = self.ids(Setting::ListedDevices)?.into_iter();
             let removed = self.removed_devices()?;
-            let stays = |device: &DeviceId| !removed.contains(device);
-            listed.into_iter().filter(stays).collect()
+            listed.filter(|device| !removed.contains(device)).collect()
         };
         Ok(others
             .into_iter()
@@ -201,6 +192,7 @@ impl Step<'_> {
             .collect();
         for device in gone {
             self.remember_removed(device)?;
+            self.stop_adding(&device)?;
         }
         Ok(())
     }

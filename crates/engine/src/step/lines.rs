@@ -83,10 +83,9 @@ impl Step<'_> {
             .map(|current| current.group.view().clone());
         if let Some(view) = view {
             let left_behind = line.group.as_ref();
-            let had = left_behind.map(|former| former.group.view().accounts());
-            if let Some(had) = &had {
+            if let Some(had) = left_behind.map(|former| former.group.view().accounts()) {
                 let has = view.accounts();
-                self.remember_gone(host.row.row, had, &has, at)?;
+                self.remember_gone(host.row.row, &had, &has, at)?;
                 // The end of the line tells those who stay behind, where this device can commit to it.
                 if let Some(place) = line.row.place().filter(|_| !usable) {
                     let astray: Vec<AccountId> = had.difference(&has).copied().collect();
@@ -97,9 +96,6 @@ impl Step<'_> {
             self.leavers_of(host.row.row, &view)?;
             self.bring_own_devices(host.row.row, &view)?;
             self.unsend_unread(line, &view)?;
-            if let (Some(place), Some(had)) = (line.row.place(), had) {
-                self.say_again_astray(host, place, &had, &view)?;
-            }
         }
         if let Some(place) = host.row.place() {
             given_up::remove(self.tx, host.row.row, place)?;

@@ -4,7 +4,6 @@
 //! transaction is rolled back and the caches are read anew.
 
 mod asking;
-mod astray;
 mod certificate;
 mod command;
 mod commit;

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use keyfold_engine::limits::{SAY_AGAIN_MOST, UNKNOWN_PATIENCE};
+use keyfold_engine::limits::UNKNOWN_PATIENCE;
 use keyfold_engine::view::What;
 use keyfold_engine::{Command, Event, Input};
 use keyfold_protocol::suite::Suite;
-use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::v1::client_frame::Request as Body;
 
-use super::town::{Town, Who};
+use super::town::Town;
 use super::{MINUTE, copy, puts_back, refusal, talks_on, tells, town};
 
 #[test]
@@ -299,122 +298,4 @@ fn a_change_of_its_own_that_a_device_does_not_know_shows_that_it_was_put_back() 
         );
     }
     talks_on(&mut town, &everybody, club);
-}
-
-/// Bo is put back to before dee was removed. Nobody is there to tell him, so he moves the conversation, with dee. Nobody follows to there. Of the
-/// club, dee is out again when the others come back. They are bo, his laptop, which follows him, and the others.
-fn moves_alone(seed: u64) -> (Town, [Who; 5], ConversationId) {
-    let mut town = Town::on_disk(seed);
-    let people = town.people(["ada", "bo", "cy", "dee"]);
-    let [ada, bo, cy, dee] = people;
-    let laptop = town.links(bo, &Suite::ALL);
-    let club = town.creates_group(ada, "club", &[bo, cy, dee]);
-    town.says(bo, club, "from before");
-    town.passes(MINUTE * 5);
-    for who in [bo, laptop, dee] {
-        town.goes_offline(who);
-    }
-    let copies = [(bo, "copy.db"), (laptop, "laptop.db")];
-    let copies = copies.map(|(who, name)| (who, copy(&town, who, name)));
-    for who in [bo, laptop] {
-        town.comes_back(who);
-    }
-    town.removes(ada, club, &[dee]);
-    town.says(ada, club, "without dee");
-    town.passes(MINUTE * 5);
-    for who in [ada, cy] {
-        town.goes_offline(who);
-    }
-    for (who, copy) in copies {
-        puts_back(&mut town, who, &copy);
-    }
-    for _ in 0..60 {
-        town.passes(MINUTE);
-    }
-    for who in [bo, laptop] {
-        assert!(town.events(who).contains(&Event::Moved(club)), "{who:?}");
-    }
-    (town, [ada, bo, cy, dee, laptop], club)
-}
-
-fn all_come_back(town: &mut Town, everybody: &[Who]) {
-    for who in everybody {
-        town.comes_back(*who);
-        town.passes(MINUTE * 5);
-    }
-    town.passes(MINUTE * 10);
-}
-
-#[test]
-fn what_was_said_where_nobody_follows_is_said_again_where_the_others_are() {
-    let (mut town, [ada, bo, cy, dee, laptop], club) = moves_alone(5);
-    town.says(bo, club, "first word alone");
-    town.settles();
-    town.says(laptop, club, "second word alone");
-    town.passes(MINUTE);
-    assert_eq!(town.people[bo.0].engine.waiting().unwrap(), 0);
-    town.goes_offline(bo);
-    town.says(bo, club, "third word");
-    all_come_back(&mut town, &[ada, cy, dee, bo]);
-    for who in [ada, bo, cy, laptop] {
-        let read = town.reads(who, club);
-        for text in ["first word alone", "second word alone", "third word"] {
-            let times = read.iter().filter(|one| **one == text).count();
-            assert_eq!(times, 1, "{who:?} {read:?}");
-        }
-        let place = |text: &str| read.iter().position(|one| one == text);
-        assert!(place("first word alone") < place("third word"), "{read:?}");
-        assert_eq!(town.members(who, club), ["ada", "bo", "cy"]);
-        let gaps = tells(&town, who, club, |what| matches!(what, What::Gap(_)));
-        assert_eq!(gaps, 0, "{who:?}");
-    }
-    assert!(
-        !town
-            .reads(dee, club)
-            .iter()
-            .any(|text| text.contains("alone"))
-    );
-    talks_on(&mut town, &[ada, bo, cy, laptop], club);
-}
-
-/// Meanwhile ada has added eve, who was not there.
-#[test]
-fn what_was_said_where_nobody_follows_is_not_said_to_who_was_not_there() {
-    let (mut town, [ada, bo, cy, dee, laptop], club) = moves_alone(6);
-    let [eve] = town.people(["eve"]);
-    town.says(bo, club, "among us");
-    town.passes(MINUTE);
-    for who in [bo, laptop] {
-        town.goes_offline(who);
-    }
-    town.comes_back(ada);
-    town.adds(ada, club, &[eve]);
-    all_come_back(&mut town, &[cy, dee, bo, laptop]);
-    for who in [ada, cy, eve] {
-        let read = town.reads(who, club);
-        assert!(!read.contains(&"among us".to_owned()), "{who:?} {read:?}");
-    }
-    assert_eq!(town.members(bo, club), ["ada", "bo", "cy", "eve"]);
-    talks_on(&mut town, &[ada, bo, cy, eve, laptop], club);
-}
-
-#[test]
-fn not_more_is_said_again_than_the_limit() {
-    for (said, again) in [
-        (SAY_AGAIN_MOST, SAY_AGAIN_MOST),
-        (SAY_AGAIN_MOST + 1, SAY_AGAIN_MOST),
-    ] {
-        let (mut town, [ada, bo, cy, dee, laptop], club) = moves_alone(7);
-        for number in 0..said {
-            town.says(bo, club, &format!("alone {number}"));
-        }
-        town.passes(MINUTE);
-        town.goes_offline(bo);
-        town.goes_offline(laptop);
-        all_come_back(&mut town, &[ada, cy, dee, bo]);
-        let read = town.reads(ada, club).into_iter();
-        let read: Vec<String> = read.filter(|text| text.starts_with("alone")).collect();
-        assert_eq!(read.len(), again);
-        assert_eq!(read.last(), Some(&format!("alone {}", said - 1)));
-    }
 }

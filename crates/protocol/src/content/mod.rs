@@ -152,15 +152,6 @@ impl Unverified {
     }
 }
 
-/// The id of an encoded message, had this author written it there.
-///
-/// # Errors
-/// [`ContentError`]: these are not the bytes of [`Content::encoded`].
-pub fn id_of(author: &Author, encoded: &[u8]) -> Result<ContentId, ContentError> {
-    let mimi = Mimi::decode(encoded)?;
-    Ok(ContentId::of(author, encoded, &mimi.salt))
-}
-
 /// The text of a message that was verified when it came and kept since. `None`: it takes a newer version to show it.
 ///
 /// # Errors
