@@ -195,9 +195,11 @@ impl Oracle {
     pub(super) fn was_said_astray(&self, said: &Said, placed: &Placed, device: usize) -> bool {
         let lost_next = |sender: usize| {
             let about = self.moved_about.get(&(sender, said.conversation));
-            let mut about = about.into_iter().flatten();
-            let next = about.find(|(at, _)| *at >= placed.at);
-            next.is_some_and(|(_, lost)| *lost)
+            let about = about.map_or(&[] as &[(u64, bool)], Vec::as_slice);
+            // It may have heard that while this was on its way.
+            let before = about.iter().rev().find(|(at, _)| *at < placed.at);
+            let next = about.iter().find(|(at, _)| *at >= placed.at);
+            [before, next].into_iter().flatten().any(|(_, lost)| *lost)
         };
         // What was typed before a copy was made either may say.
         let copies = self
