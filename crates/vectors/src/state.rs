@@ -441,37 +441,26 @@ fn moves() -> [Refused; 6] {
     let handle = Some([0x4b; 32].as_slice());
     assert!(ConversationState::decode(&from(1, Some(3), handle)).is_ok());
     [
-        case(
+        (
             "an epoch moved from, of a conversation that has not moved",
-            "malformed",
             from(0, Some(3), None),
         ),
-        case(
+        (
             "a group moved from, of a conversation that has not moved",
-            "malformed",
             from(0, Some(3), handle),
         ),
-        case(
+        (
             "nothing moved from, of a conversation that has moved",
-            "malformed",
             from(1, None, None),
         ),
-        case(
-            "an epoch moved from and no handle",
-            "malformed",
-            from(1, Some(3), None),
-        ),
-        case(
-            "a handle moved from and no epoch",
-            "malformed",
-            from(1, None, handle),
-        ),
-        case(
+        ("an epoch moved from and no handle", from(1, Some(3), None)),
+        ("a handle moved from and no epoch", from(1, None, handle)),
+        (
             "a handle moved from, of 31 bytes",
-            "malformed",
             from(1, Some(3), Some(&[0x4b; 31])),
         ),
     ]
+    .map(|(why, encoded)| case(why, "malformed", encoded))
 }
 
 /// An errand of this number and these bytes.

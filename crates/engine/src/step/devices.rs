@@ -19,9 +19,9 @@ use crate::limits::{CERTIFICATE_LIFETIME, MAX_REMOVED};
 use crate::outcome::Event;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
+use crate::table::linked;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
-use crate::table::{linked, member};
 
 impl Step<'_> {
     /// On a new device: makes its keys, and says what a primary device is to certify.
@@ -182,17 +182,13 @@ impl Step<'_> {
         if committer != Some(me.account()) || me.account_key.is_some() {
             return Ok(());
         }
-        let own = before
-            .leaves
-            .iter()
-            .filter(|leaf| leaf.account() == me.account());
-        let gone: Vec<DeviceId> = own
-            .map(LeafView::device)
-            .filter(|device| leaf_of(after, me.account(), *device).is_none())
-            .collect();
-        for device in gone {
-            self.remember_removed(device)?;
-            self.stop_adding(&device)?;
+        let me = me.account();
+        let own = before.leaves.iter().filter(|leaf| leaf.account() == me);
+        for device in own.map(LeafView::device) {
+            if leaf_of(after, me, device).is_none() {
+                self.remember_removed(device)?;
+                self.stop_adding(&device)?;
+            }
         }
         Ok(())
     }
@@ -260,13 +256,9 @@ impl Step<'_> {
     }
 
     fn bring_everywhere(&mut self) -> Result<(), Fault> {
-        let (me, linked) = (self.me()?.account(), self.me()?.account_key.is_none());
+        let is_linked = self.me()?.account_key.is_none();
         for row in conversation::active(self.tx)? {
-            let members = member::all(self.tx, row)?;
-            let others = members
-                .iter()
-                .any(|one| one.account == me && one.devices > 1);
-            if linked && others {
+            if is_linked && self.has_other_devices(row)? {
                 continue;
             }
             let mut loaded = self.expect(row)?;

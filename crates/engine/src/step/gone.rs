@@ -57,7 +57,7 @@ impl Step<'_> {
     }
 
     /// Whether other devices of this account are or were in a conversation, as far as is known here.
-    fn has_other_devices(&self, row: Row) -> Result<bool, Fault> {
+    pub(super) fn has_other_devices(&self, row: Row) -> Result<bool, Fault> {
         let me = self.me()?.account();
         let mut members = member::all(self.tx, row)?.into_iter();
         Ok(members.any(|one| one.account == me && one.devices > 1))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyfold_protocol::rules::LeafView;
 use keyfold_protocol::state::{Errand, Place};
-use keyfold_wire::ids::AccountId;
+use keyfold_wire::ids::{AccountId, Timestamp};
 
 use super::Step;
 use super::errand::leaf_of;
@@ -137,12 +137,17 @@ impl Step<'_> {
         word: Word,
         pause: Duration,
     ) -> bool {
-        let last = self.session.said.get(&(row, account, word));
-        let is_time = last.is_none_or(|last| self.now >= last.after(pause) || *last > self.now);
+        let last = self.session.said.get(&(row, account, word)).copied();
+        let is_time = self.has_passed(pause, last);
         if is_time {
             self.session.said.insert((row, account, word), self.now);
         }
         is_time
+    }
+
+    /// Whether so long has passed since then, if ever. What lies ahead is from before the clock was set back.
+    pub(super) fn has_passed(&self, pause: Duration, since: Option<Timestamp>) -> bool {
+        since.is_none_or(|since| self.now >= since.after(pause) || since > self.now)
     }
 }
 

@@ -62,13 +62,12 @@ impl Step<'_> {
 
     /// On a linked device: which other devices its account has.
     fn look_up_others(&mut self) -> Result<(), Fault> {
-        let (last, now) = (self.session.looked_up_others, self.now);
-        let is_due = last.is_none_or(|last| now >= last.after(OTHERS_AGAIN) || last > now);
+        let is_due = self.has_passed(OTHERS_AGAIN, self.session.looked_up_others);
         let asks = self.memory.has_request(outbox::Kind::OwnCertificate);
         if !is_due || asks || self.me()?.account_key.is_some() {
             return Ok(());
         }
-        self.session.looked_up_others = Some(now);
+        self.session.looked_up_others = Some(self.now);
         self.look_up_own()
     }
 

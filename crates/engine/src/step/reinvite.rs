@@ -122,7 +122,7 @@ impl Step<'_> {
         for leaf in leaves.filter(|leaf| unreachable.iter().any(|one| *one == leaf.address)) {
             let (key, now) = ((loaded.row.row, leaf.device()), self.now);
             let last = self.session.reached.get(&key).copied();
-            if last.is_none_or(|last| now >= last.after(REACH_AGAIN) || last > now) {
+            if self.has_passed(REACH_AGAIN, last) {
                 self.session.reached.insert(key, now);
                 lost.push(leaf.address.clone());
             }

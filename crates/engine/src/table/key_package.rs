@@ -71,12 +71,10 @@ pub(crate) fn retire_last_again(tx: &Connection, now: Timestamp) -> Result<(), F
 
 /// When the oldest last-resort one in use was made.
 pub(crate) fn oldest_last_resort(tx: &Connection) -> Result<Option<Timestamp>, Fault> {
-    let made: Option<i64> = tx
-        .prepare_cached(
-            "SELECT min(made) FROM key_package WHERE last_resort = 1 AND retired IS NULL",
-        )?
-        .query_row([], |row| row.get(0))?;
-    Ok(made.map(|made| Timestamp(from_sql(made))))
+    time(
+        tx,
+        "SELECT min(made) FROM key_package WHERE last_resort = 1 AND retired IS NULL",
+    )
 }
 
 /// References and serials of those that were replaced before this time.
@@ -96,18 +94,17 @@ pub(crate) fn retired_before(
 
 /// When the first of those that were replaced was.
 pub(crate) fn first_retired(tx: &Connection) -> Result<Option<Timestamp>, Fault> {
-    let retired: Option<i64> = tx
-        .prepare_cached("SELECT min(retired) FROM key_package")?
-        .query_row([], |row| row.get(0))?;
-    Ok(retired.map(|retired| Timestamp(from_sql(retired))))
+    time(tx, "SELECT min(retired) FROM key_package")
 }
 
 /// When the last of those that were replaced was.
 pub(crate) fn last_retired(tx: &Connection) -> Result<Option<Timestamp>, Fault> {
-    let retired: Option<i64> = tx
-        .prepare_cached("SELECT max(retired) FROM key_package")?
-        .query_row([], |row| row.get(0))?;
-    Ok(retired.map(|retired| Timestamp(from_sql(retired))))
+    time(tx, "SELECT max(retired) FROM key_package")
+}
+
+fn time(tx: &Connection, select: &str) -> Result<Option<Timestamp>, Fault> {
+    let time: Option<i64> = tx.prepare_cached(select)?.query_row([], |row| row.get(0))?;
+    Ok(time.map(|time| Timestamp(from_sql(time))))
 }
 
 /// Forgets it.
