@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use keyfold_wire::ids::ConversationId;
 
-use super::past::Entered;
 use super::screen::Screen;
-use super::turned_away::Clones;
 use super::{Handle, Oracle, Placed, Said};
 use crate::device::Device;
 
@@ -41,7 +39,7 @@ pub enum Excuse {
 }
 
 /// Milliseconds that the server keeps an item.
-const RETENTION: u64 = keyfold_wire::limits::ITEM_RETENTION.as_secs() * 1_000;
+pub(super) const RETENTION: u64 = keyfold_wire::limits::ITEM_RETENTION.as_secs() * 1_000;
 /// Milliseconds that an item may be under way to a device that is in reach: broken connections, a process that starts again.
 pub(super) const DELAY: u64 = 60_000;
 
@@ -202,11 +200,8 @@ impl Oracle {
             [before, next].into_iter().flatten().any(|(_, lost)| *lost)
         };
         // What was typed before a copy was made either may say.
-        let copies = self
-            .clones
-            .iter()
-            .filter(|one| one.pair.contains(&said.device));
-        let mut senders = copies.flat_map(|one| one.pair).chain([said.device]);
+        let copies = self.clones_of(said.device).flat_map(|one| one.pair);
+        let mut senders = copies.chain([said.device]);
         let never = !self.shows.contains(&(device, placed.handle.clone()));
         self.came_apart() && never && senders.any(lost_next)
     }
@@ -330,26 +325,10 @@ impl Oracle {
         unlinked || away && !self.is_copied(device.number)
     }
 
-    fn was_away(&self, device: usize, at: u64) -> bool {
+    pub(super) fn was_away(&self, device: usize, at: u64) -> bool {
         let spans = self.out_of_touch.get(&device).into_iter().flatten();
         let mut spans = spans.filter(|span| span.from <= at.saturating_add(DELAY));
         spans.any(|span| span.to >= at.saturating_add(RETENTION))
-    }
-
-    /// Whether a device was invited to this place by a welcome that the server did not keep until it came, and has not come in since.
-    fn was_invited_unheard(
-        &self,
-        device: usize,
-        conversation: ConversationId,
-        placed: &Placed,
-    ) -> bool {
-        let entered = self.entered.get(&(device, conversation));
-        let mut entered = entered.into_iter().flatten();
-        self.first_in(device, &placed.handle)
-            .is_some_and(|invited| {
-                self.was_away(device, invited)
-                    && !entered.any(|at| (invited..=placed.at).contains(at))
-            })
     }
 
     /// Why a text may be gone, at the server more than once, or under keys that another copy of its device has used.
@@ -384,102 +363,6 @@ impl Oracle {
             .then_some(Excuse::DeviceRestored)
     }
 
-    /// Whether a device was invited to a conversation while there were two of it, or only the other one was at this place, and it has not
-    /// come in since.
-    fn was_for_a_copy(&self, device: usize, conversation: ConversationId, placed: &Placed) -> bool {
-        let of_pair = self.clones.iter().filter(|one| one.pair.contains(&device));
-        let entered = self.entered.get(&(device, conversation));
-        let came_in = |since: u64| {
-            let mut entered = entered.into_iter().flatten();
-            entered.any(|own| (since..=placed.at).contains(own))
-        };
-        let place = |who: usize| (who, placed.handle.clone());
-        of_pair.into_iter().any(|clones| {
-            // A copy that had not come to the server by then is invited with the other one.
-            let invited = clones.pair.iter();
-            let invited = invited.filter_map(|one| self.first_in(*one, &placed.handle));
-            let invited = invited.min();
-            let mut others = clones.pair.into_iter().filter(|one| *one != device);
-            let both = clones.from..=self.packages_replaced(device, clones).saturating_add(DELAY);
-            // Whoever invites it may have had its key package for as long as they were out of touch.
-            let fetched = |since| {
-                self.inviter(&placed.handle, since)
-                    .map_or(since, |one| self.last_up_to_date(one, since))
-            };
-            invited.is_some_and(|since| {
-                *both.start() <= since && fetched(since) <= *both.end() && !came_in(since)
-            }) || !self.shows.contains(&place(device))
-                && others.any(|other| {
-                    self.shows.contains(&place(other)) || self.shows_in.contains_key(&place(other))
-                })
-        })
-    }
-
-    /// Until when key packages of the other copy of a device may be handed out: the one that goes on replaces them when it is greeted.
-    fn packages_replaced(&self, device: usize, clones: &Clones) -> u64 {
-        self.in_touch_after(device, clones.until)
-    }
-
-    /// When a device was in touch after this.
-    fn in_touch_after(&self, device: usize, at: u64) -> u64 {
-        let spans = self.out_of_touch.get(&device).into_iter().flatten();
-        let away = spans.filter(|span| (span.from..=span.to).contains(&at));
-        away.map(|span| span.to).max().unwrap_or(at)
-    }
-
-    /// Whether a device was invited to this place by a key package that a server which was put back had handed out before, or that the device
-    /// had replaced long before, or had made after the copy that it went on from, and has not come in since.
-    fn was_invited_in_vain(
-        &self,
-        device: &Device,
-        conversation: ConversationId,
-        placed: &Placed,
-    ) -> bool {
-        let Some(invited) = self.first_in(device.number, &placed.handle) else {
-            return false;
-        };
-        let id = device.id.map(|id| id.as_bytes().to_vec());
-        let again = id.and_then(|id| self.handed_again.get(&id));
-        let mut again = again.into_iter().flatten();
-        let entered = self.entered.get(&(device.number, conversation));
-        let mut entered = entered.into_iter().flatten();
-        let used = !self.server_restored.is_empty() && again.any(|at| *at <= invited);
-        let restored = self.restored.get(&device.number).into_iter().flatten();
-        let mut restored = restored.filter(|one| one.at <= placed.at);
-        // A server that was put back to before the device had replaced them has them again.
-        let replaced = |one: &PutBack| {
-            let again = self.server_restored.iter();
-            let again = again.filter(|server| server.copied <= one.noticed && server.at >= one.at);
-            let again = again.map(|server| self.in_touch_after(device.number, server.at));
-            again.chain([one.noticed]).max().unwrap_or(one.noticed)
-        };
-        let lost = restored
-            .any(|one| (one.copied..=replaced(one).saturating_add(DELAY)).contains(&invited));
-        // It has those that the device had replaced long before.
-        let stale = self.server_restored.iter().any(|one| {
-            let back = self.in_touch_after(device.number, one.at);
-            one.at.saturating_sub(one.copied) >= RETENTION && (one.at..=back).contains(&invited)
-        });
-        (used || lost || stale) && !entered.any(|at| (invited..=placed.at).contains(at))
-    }
-
-    /// Whose commit was taken at this place then.
-    fn inviter(&self, handle: &Handle, at: u64) -> Option<usize> {
-        let epochs = (handle.clone(), 0)..=(handle.clone(), u64::MAX);
-        let mut moved = self.moved.range(epochs).flat_map(|(_, moved)| moved);
-        moved.find(|moved| moved.at == at).map(|moved| moved.device)
-    }
-
-    /// When the server first had this place.
-    fn began(&self, handle: &Handle) -> Option<u64> {
-        self.rosters_of(handle).map(|entered| entered.at).min()
-    }
-
-    fn rosters_of(&self, handle: &Handle) -> impl Iterator<Item = &Entered> {
-        let epochs = (handle.clone(), 0)..=(handle.clone(), u64::MAX);
-        self.rosters.range(epochs).flat_map(|(_, rosters)| rosters)
-    }
-
     /// Whether a device's person had left where the conversation had moved, before this was placed in a line of before.
     fn has_left_where_it_goes_on(
         &self,
@@ -494,28 +377,6 @@ impl Oracle {
                 && self.is_parting(leave)
         });
         leaves.any(|leave| self.began(&placed.handle) < self.began(&leave.handle))
-    }
-
-    /// When the server first had a device in a roster of this place.
-    pub(super) fn first_in(&self, device: usize, handle: &Handle) -> Option<u64> {
-        let rosters = self.rosters_of(handle);
-        let with = rosters.filter(|entered| entered.members.contains(&device));
-        with.map(|entered| entered.at).min()
-    }
-
-    /// Whether a device had come into a conversation after the copy that it went on from, and was not in it again.
-    fn was_not_back(
-        &self,
-        device: usize,
-        conversation: ConversationId,
-        copy: PutBack,
-        at: u64,
-    ) -> bool {
-        let entered = self.entered.get(&(device, conversation));
-        let entered = entered.map_or(&[] as &[u64], Vec::as_slice);
-        let knew = entered.iter().any(|when| copy.holds(*when));
-        let again = entered.iter().any(|when| (copy.at + 1..=at).contains(when));
-        knew && at >= copy.at && !again
     }
 
     /// What the server had lost when it was put back; and what was said while somebody had not found the way back from that.

@@ -60,7 +60,7 @@ impl Oracle {
                 Event::RolledBack => self.notices_restoring(device, now),
                 Event::CaughtUp => self.catches_up(device, now),
                 Event::ServerRolledBack => {
-                    self.noticed_server.entry(device).or_default().push(now);
+                    self.noticed_server.insert(device, now);
                 }
                 Event::Rejoining(conversation, _) => {
                     self.loses_place(device, *conversation, now);

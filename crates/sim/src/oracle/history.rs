@@ -60,7 +60,7 @@ impl Oracle {
 
     fn life_of(&self, device: usize) -> String {
         let mut told = String::new();
-        for clones in self.clones.iter().filter(|one| one.pair.contains(&device)) {
+        for clones in self.clones_of(device) {
             let Clones { pair, from, until } = clones;
             let _ = write!(told, " copies {pair:?} {}", (*from, *until).told());
         }

@@ -79,11 +79,8 @@ impl Oracle {
     /// Whether this was said in a group that the device had lost its place in and left behind, before its sender heard of that.
     pub(super) fn was_left_behind(&self, said: &Said, placed: &Placed, device: usize) -> bool {
         let groups = self.left_behind.get(&(device, said.conversation));
-        let sender = self.entered.get(&(said.device, said.conversation));
-        let knew = |left: u64| {
-            let mut entered = sender.into_iter().flatten();
-            entered.any(|at| (left..placed.at.saturating_sub(DELAY)).contains(at))
-        };
+        let heard = placed.at.saturating_sub(DELAY);
+        let knew = |left: u64| self.came_in(said.device, said.conversation, left..heard);
         let mut groups = groups.into_iter().flatten();
         groups.any(|one| {
             one.handle == placed.handle

@@ -10,6 +10,7 @@ mod facts;
 mod gaps;
 pub(crate) mod growth;
 mod history;
+mod invited;
 mod last;
 mod left_behind;
 mod noticed;
@@ -221,8 +222,8 @@ pub(crate) struct Oracle {
     /// Items that a malicious server made up.
     slipped_in: usize,
     server_restored: Vec<PutBack>,
-    /// When each device noticed that.
-    noticed_server: BTreeMap<usize, Vec<u64>>,
+    /// When each device last noticed that.
+    noticed_server: BTreeMap<usize, u64>,
     past: Past,
     /// What people were told was refused, with the device that told them.
     pub(crate) told: Vec<(usize, String)>,

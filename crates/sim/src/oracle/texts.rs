@@ -40,36 +40,33 @@ impl Oracle {
                 times.find_map(|at| self.excuse_of_sender(said.device, at))
             };
             let why = |placed: &&Placed| self.excuse(said, placed, device, devices);
-            let mut told = true;
-            let excuse = if shown < wanted {
-                let all: Option<Vec<Excuse>> = here.iter().map(why).collect();
-                let own = all.and_then(|all| all.first().copied());
-                told = own.is_none_or(|excuse| self.is_told(said, placed, device, screen, excuse));
-                own.or_else(doubled)
-            } else {
-                None
-            };
-            if let Some(excuse) = excuse {
-                missing.by.push(excuse);
-                if !told {
-                    missing.untold.push(format!(
-                        "{:?} of epoch {} is missing on device {} without a word ({excuse:?}, sent by device {}){}",
-                        said.short(),
-                        placed.epoch,
-                        screen.device,
-                        said.device,
-                        self.history(said, &places, device)
-                    ));
-                }
-            } else {
-                found.push(format!(
-                    "{:?} of epoch {} is shown {shown} times instead of {wanted} on device {} (sent by device {}){}",
+            let words = |what: String| {
+                format!(
+                    "{:?} of epoch {} is {what} on device {} (sent by device {}){}",
                     said.short(),
                     placed.epoch,
                     screen.device,
                     said.device,
                     self.history(said, &places, device)
-                ));
+                )
+            };
+            let own = if shown < wanted {
+                let all: Option<Vec<Excuse>> = here.iter().map(why).collect();
+                all.and_then(|all| all.first().copied())
+            } else {
+                None
+            };
+            if let Some(excuse) = own {
+                missing.by.push(excuse);
+                if !self.is_told(said, placed, device, screen, excuse) {
+                    let what = format!("missing without a word, for {excuse:?},");
+                    missing.untold.push(words(what));
+                }
+            } else if let Some(excuse) = (shown < wanted).then(doubled).flatten() {
+                missing.by.push(excuse);
+            } else {
+                let what = format!("shown {shown} times instead of {wanted}");
+                found.push(words(what));
             }
         }
         (Check::Shown, found)

@@ -46,21 +46,15 @@ impl Oracle {
     fn is_unknowable(&self, said: &Said, placed: &Placed, device: &Device) -> bool {
         let parties = [device.number, said.device];
         let of_server = self.excuse_of_server(parties, said.conversation, placed);
-        of_server.is_some() && !self.noticed_server_since(device, placed)
+        let noticed = self.noticed_server.get(&device.number);
+        of_server.is_some() && noticed.is_none_or(|at| *at < placed.at)
     }
 
     /// What the other copy of a device has said does not open on this one, which has come in since by what waited for both: it never lost its place.
     fn was_of_the_other(&self, said: &Said, placed: &Placed, device: usize) -> bool {
-        let mut pairs = self.clones.iter().map(|one| one.pair);
-        let entered = self.entered.get(&(device, said.conversation));
-        let last = entered.and_then(|entered| entered.last());
+        let mut clones = self.clones_of(device);
         device != said.device
-            && pairs.any(|pair| pair.contains(&device) && pair.contains(&said.device))
-            && last.is_some_and(|at| *at >= placed.at)
-    }
-
-    fn noticed_server_since(&self, device: &Device, placed: &Placed) -> bool {
-        let noticed = self.noticed_server.get(&device.number);
-        noticed.into_iter().flatten().any(|at| *at >= placed.at)
+            && clones.any(|one| one.pair.contains(&said.device))
+            && self.came_in(device, said.conversation, placed.at..)
     }
 }

@@ -81,9 +81,15 @@ impl Oracle {
         self.clones.extend(former);
     }
 
+    /// With which others a device has been of one state.
+    pub(super) fn clones_of(&self, device: usize) -> impl Iterator<Item = &Clones> {
+        let clones = self.clones.iter();
+        clones.filter(move |one| one.pair.contains(&device))
+    }
+
     /// Whether a device is one of two copies.
     pub(super) fn is_copied(&self, device: usize) -> bool {
-        self.clones.iter().any(|one| one.pair.contains(&device))
+        self.clones_of(device).next().is_some()
     }
 
     /// Whether the server would not greet this device any more.
@@ -93,7 +99,7 @@ impl Oracle {
 
     /// Whether two copies of a device were in use then, or it was one that was turned away.
     pub(super) fn was_doubled(&self, device: usize, at: u64) -> bool {
-        let mut clones = self.clones.iter().filter(|one| one.pair.contains(&device));
+        let mut clones = self.clones_of(device);
         self.is_copied(device) && self.was_turned_away(device, at)
             || clones.any(|one| one.were_both(at))
     }
@@ -132,8 +138,7 @@ impl Oracle {
             return;
         }
         let from = self.last_up_to_date(device, now);
-        let parted = self.clones.iter();
-        let parted = parted.filter(|one| one.pair.contains(&device) && one.until < now);
+        let parted = self.clones_of(device).filter(|one| one.until < now);
         let pairs: BTreeSet<[usize; 2]> = parted.map(|one| one.pair).collect();
         let again = pairs.into_iter().map(|pair| Clones {
             pair,
