@@ -110,7 +110,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let end = options
         .minutes
         .map(|minutes| Instant::now() + Duration::from_mins(minutes));
-    for ground in &grounds {
+    let mut listed = Vec::new();
+    for ground in grounds {
         let all = list::sources(workspace, &program, ground)?;
         let asked = |source: &&Source| {
             let end = options.file.as_deref();
@@ -130,13 +131,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             };
             run.judge(options.shard.take(sources))?;
         }
+        listed.push((ground, all));
     }
-    for ground in &grounds {
-        let sources = list::sources(workspace, &program, ground)?;
+    for (ground, all) in &listed {
         println!(
             "{:<17} {}",
             ground.package,
-            Score::of(&workspace.root, &sources)?
+            Score::of(&workspace.root, all)?
         );
     }
     Ok(())
@@ -152,6 +153,7 @@ struct Open {
 
 impl Open {
     fn record(&mut self, mutant: &Mutant, verdict: Verdict) -> Result<()> {
+        println!("{verdict:<8} {}", mutant.name);
         self.verdicts.record(&mutant.mutation, verdict);
         self.unwritten += 1;
         if self.unwritten >= BATCH {
@@ -170,7 +172,6 @@ impl Open {
 }
 
 fn record(open: &mut [Open], mutant: &Mutant, verdict: Verdict) -> Result<()> {
-    println!("{verdict:<8} {}", mutant.name);
     let file = open.iter_mut().find(|open| open.source.file == mutant.file);
     file.map_or(Ok(()), |file| file.record(mutant, verdict))
 }
@@ -206,19 +207,14 @@ impl Run<'_> {
     fn judge(&self, sources: Vec<Source>) -> Result<()> {
         let mut open = Vec::new();
         for source in sources {
-            let path = verdicts::path(&self.workspace.root, &source.file);
-            let verdicts = self.verdicts(&source)?;
-            if source
-                .mutants
-                .iter()
-                .any(|mutant| self.waits(&verdicts, mutant))
-            {
-                open.push(Open {
-                    source,
-                    verdicts,
-                    path,
-                    unwritten: 0,
-                });
+            let file = Open {
+                path: verdicts::path(&self.workspace.root, &source.file),
+                verdicts: self.verdicts(&source)?,
+                source,
+                unwritten: 0,
+            };
+            if self.has_waiting(&file) {
+                open.push(file);
             }
         }
         if open.is_empty() || self.over() {
@@ -238,15 +234,7 @@ impl Run<'_> {
         // Which mutants are compiled does not depend on which are asked for: so it need not be done twice.
         let rounds = self.rounds();
         let switched = Switched::ready(self.workspace, tree, self.ground, self.all, rounds)?;
-        let mut waiting = Vec::new();
-        for file in &*open {
-            let mutants = file.source.mutants.iter();
-            waiting.extend(
-                mutants
-                    .filter(|mutant| self.waits(&file.verdicts, mutant))
-                    .cloned(),
-            );
-        }
+        let waiting: Vec<_> = open.iter().flat_map(|file| self.waiting(file)).collect();
         let (able, others): (Vec<_>, Vec<_>) =
             waiting.iter().partition(|mutant| switched.has(mutant));
         let judged = switched.judge(&able, self.end, |mutant, verdict| {
@@ -266,13 +254,9 @@ impl Run<'_> {
     }
 
     /// The slow way: one build for each mutant.
-    fn judge_singly(&self, tree: &Tree, open: Vec<Open>) -> Result<()> {
-        let left = |file: &Open| {
-            let mut mutants = file.source.mutants.iter();
-            mutants.any(|mutant| self.waits(&file.verdicts, mutant))
-        };
-        let mut open = open.into_iter().filter(left).peekable();
-        if open.peek().is_none() {
+    fn judge_singly(&self, tree: &Tree, mut open: Vec<Open>) -> Result<()> {
+        open.retain(|file| self.has_waiting(file));
+        if open.is_empty() {
             return Ok(());
         }
         let mut patience = Vec::new();
@@ -280,9 +264,21 @@ impl Run<'_> {
             patience.push(tree.patience(self.workspace, round)?);
         }
         for mut file in open {
-            self.judge_file(tree, &patience, &file.source, &mut file.verdicts)?;
+            self.judge_file(tree, &patience, &mut file)?;
         }
         Ok(())
+    }
+
+    /// What is to be judged of a file.
+    fn waiting(&self, file: &Open) -> Vec<Mutant> {
+        let mutants = file.source.mutants.iter();
+        let waiting = mutants.filter(|mutant| self.waits(&file.verdicts, mutant));
+        waiting.cloned().collect()
+    }
+
+    fn has_waiting(&self, file: &Open) -> bool {
+        let mut mutants = file.source.mutants.iter();
+        mutants.any(|mutant| self.waits(&file.verdicts, mutant))
     }
 
     fn waits(&self, verdicts: &Verdicts, mutant: &Mutant) -> bool {
@@ -310,28 +306,17 @@ impl Run<'_> {
         Ok(verdicts)
     }
 
-    fn judge_file(
-        &self,
-        tree: &Tree,
-        patience: &[Duration],
-        source: &Source,
-        verdicts: &mut Verdicts,
-    ) -> Result<()> {
-        let path = verdicts::path(&self.workspace.root, &source.file);
-        let waiting: Vec<_> = source
-            .mutants
-            .iter()
-            .filter(|mutant| self.waits(verdicts, mutant))
-            .collect();
+    fn judge_file(&self, tree: &Tree, patience: &[Duration], file: &mut Open) -> Result<()> {
+        let waiting = self.waiting(file);
+        let waiting: Vec<_> = waiting.iter().collect();
         for batch in waiting.chunks(BATCH) {
             if self.over() {
                 return Ok(());
             }
             for (mutant, verdict) in self.judge_batch(tree, patience, batch)? {
-                verdicts.record(&mutant.mutation, verdict);
-                println!("{verdict:<8} {}", mutant.name);
+                file.record(mutant, verdict)?;
             }
-            verdicts.write(&path)?;
+            file.write()?;
         }
         Ok(())
     }

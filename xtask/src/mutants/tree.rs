@@ -18,8 +18,8 @@ use crate::workspace::{Workspace, answer};
 
 /// What a run of the tests may take beyond what it takes without a mutation: this often, and at least this long.
 /// Machines that do other work at the same time are no reason to call a mutant endless.
-const PATIENCE: u32 = 6;
-const LEAST_PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: u32 = 6;
+pub(crate) const LEAST_PATIENCE: Duration = Duration::from_mins(2);
 /// How long a build may take before something is wrong that is not the mutant's.
 const BUILD_LIMIT: Duration = Duration::from_mins(20);
 
@@ -63,8 +63,14 @@ impl Tree {
         self.command_in(&self.root, program)
     }
 
+    /// Cargo in one of the copies.
+    pub(crate) fn cargo_in(&self, root: &Path, workspace: &Workspace) -> Command {
+        let cargo = workspace.cargo([]).get_program().to_owned();
+        self.command_in(root, cargo)
+    }
+
     /// A program that runs in one of the copies and builds where all do: what both need is built once.
-    pub(crate) fn command_in(&self, root: &Path, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    fn command_in(&self, root: &Path, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(root);
         command.env("CARGO_TARGET_DIR", &self.build);
@@ -80,8 +86,7 @@ impl Tree {
     pub(crate) fn patience(&self, workspace: &Workspace, round: &Round) -> Result<Duration> {
         let mut took = Duration::ZERO;
         for only_build in [&["--no-run"][..], &[]] {
-            let cargo = workspace.cargo([]).get_program().to_owned();
-            let mut tests = self.command(cargo);
+            let mut tests = self.cargo_in(&self.root, workspace);
             tests.args(["nextest", "run", "--cargo-quiet", "--status-level=fail"]);
             tests.args(["--package", round.package]).args(round.targets);
             let started = Instant::now();

@@ -109,8 +109,7 @@ impl Builder<'_> {
     }
 
     fn cargo(&self, command: &str) -> Command {
-        let cargo = self.workspace.cargo([]).get_program().to_owned();
-        let mut cargo = self.tree.command_in(&self.tree.switched, cargo);
+        let mut cargo = self.tree.cargo_in(&self.tree.switched, self.workspace);
         cargo.arg(command);
         cargo
     }

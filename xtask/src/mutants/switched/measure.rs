@@ -13,12 +13,10 @@ use serde_json::{Value, json};
 use super::build::Build;
 use super::process::{self, Ended, Limit, Starter, Switch, Test};
 use super::sites::Number;
+use crate::mutants::tree::{LEAST_PATIENCE, PATIENCE};
 
-/// What a test may take on a mutant beyond what it takes without one: this often, and at least this long of a
-/// processor's time, and of everybody's. A machine that does other work as well is no reason to call a mutant endless.
-const PATIENCE: u32 = 6;
+/// What a test may take of a processor's time on a mutant, at least; of everybody's it may take as long as a run of all.
 const LEAST_WORK: Duration = Duration::from_secs(20);
-const LEAST_WAIT: Duration = Duration::from_mins(2);
 /// What it may take without one, before something is wrong that is not a mutant's.
 const LONGEST: Limit = Limit {
     work: Duration::from_mins(20),
@@ -41,7 +39,7 @@ impl Judge {
         let often = self.took * PATIENCE;
         Limit {
             work: often.max(LEAST_WORK),
-            wait: often.max(LEAST_WAIT),
+            wait: often.max(LEAST_PATIENCE),
         }
     }
 }

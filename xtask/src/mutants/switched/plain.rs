@@ -92,8 +92,7 @@ impl Check<'_> {
             scopes.extend(places.map(|(at, range)| (at, file.as_str(), range)));
         }
         tree::lay(self.workspace, &self.tree.root, &changed)?;
-        let cargo = self.workspace.cargo([]).get_program().to_owned();
-        let mut cargo = self.tree.command_in(&self.tree.root, cargo);
+        let mut cargo = self.tree.cargo_in(&self.tree.root, self.workspace);
         cargo.args(["check", "--lib", "--package", self.ground.package]);
         let errors = compile(cargo)?.errors;
         Ok(errors
