@@ -151,14 +151,16 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Other devices of the own account, then those who say that they are elsewhere, then those who may do most, then those named.
+    /// Other devices of the own account, if there are any, then those who say that they are elsewhere, then those who may do most, then those named.
     pub(super) fn whom_to_ask(&self, row: Row) -> Result<Vec<AccountId>, Fault> {
         let me = self.me()?.account();
         let found = |what| finding::all(self.tx, row, what);
         let (objecting, said) = (found(Finding::Objects)?, found(Finding::SaysGone)?);
         let out = self.who_is_out(row)?;
         let mut members = member::all(self.tx, row)?;
-        members.retain(|member| member.account != me || member.devices > 1);
+        // A device that this one was linked to, or has linked, after it was last here may be in it.
+        let has_others = !self.own_devices()?.is_empty();
+        members.retain(|member| member.account != me || member.devices > 1 || has_others);
         // Who is said to be gone asks those who have not said so, and its own devices, which know no more, after them.
         let gone = !said.is_empty();
         members.sort_by_key(|member| {

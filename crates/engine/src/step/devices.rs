@@ -22,6 +22,7 @@ use crate::table::intent::{self, Progress, Wish};
 use crate::table::linked;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
+use crate::view::Standing;
 
 impl Step<'_> {
     /// On a new device: makes its keys, and says what a primary device is to certify.
@@ -154,21 +155,23 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Devices that this one has linked, or that the directory has listed beside it, and that are not in a group.
-    pub(super) fn own_devices_out_of(&self, view: &GroupView) -> Result<Vec<DeviceId>, Fault> {
-        let me = self.me()?;
-        let others: Vec<DeviceId> = if me.account_key.is_some() {
+    /// Devices that this one has linked, or that the directory has listed beside it and that it has not seen taken out.
+    pub(super) fn own_devices(&self) -> Result<Vec<DeviceId>, Fault> {
+        if self.me()?.account_key.is_some() {
             let linked = linked::all(self.tx)?.into_iter();
-            linked.map(|(device, _)| device).collect()
-        } else {
-            let listed = self.ids(Setting::ListedDevices)?.into_iter();
-            let removed = self.removed_devices()?;
-            listed.filter(|device| !removed.contains(device)).collect()
-        };
-        Ok(others
-            .into_iter()
-            .filter(|device| leaf_of(view, me.account(), *device).is_none())
-            .collect())
+            return Ok(linked.map(|(device, _)| device).collect());
+        }
+        let listed = self.ids(Setting::ListedDevices)?.into_iter();
+        let removed = self.removed_devices()?;
+        Ok(listed.filter(|device| !removed.contains(device)).collect())
+    }
+
+    /// Those of them that are not in a group.
+    pub(super) fn own_devices_out_of(&self, view: &GroupView) -> Result<Vec<DeviceId>, Fault> {
+        let me = self.me()?.account();
+        let mut others = self.own_devices()?;
+        others.retain(|device| leaf_of(view, me, *device).is_none());
+        Ok(others)
     }
 
     /// A device of this account was taken out of a conversation by another one: a linked device brings it into no other.
@@ -225,6 +228,24 @@ impl Step<'_> {
         }
         if any {
             self.bring_everywhere()?;
+            self.ask_own_devices()?;
+        }
+        Ok(())
+    }
+
+    /// Other devices of this account, of which it did not know when it lost its place, are asked first, and nothing moves before that.
+    fn ask_own_devices(&mut self) -> Result<(), Fault> {
+        for row in conversation::begun(self.tx)? {
+            let mut loaded = self.expect(row)?;
+            if let Standing::Rejoining(_) = loaded.row.standing {
+                for intent in intent::of(self.tx, row)? {
+                    if intent.wish == Wish::Move && intent.progress != Progress::Requested {
+                        self.forget_intent(intent.id)?;
+                    }
+                }
+                self.asks_anew(&mut loaded);
+            }
+            self.put(loaded);
         }
         Ok(())
     }

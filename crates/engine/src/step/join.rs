@@ -85,7 +85,7 @@ impl Step<'_> {
         if let Some(host) = self.in_use(&view)? {
             return self.join_line(host, joined, serial, at, attempt);
         }
-        let Some((mut loaded, former)) = self.seat(&view)? else {
+        let Some((mut loaded, former)) = self.seat(&view, inviter)? else {
             return self.decline(attempt);
         };
         self.storage.keep(attempt)?;
@@ -236,14 +236,21 @@ impl Step<'_> {
 
     /// The conversation that a group is for: a new one, or one that this device was in; and, if it is to be left again, what that was.
     /// `None`: it is in use here already, or goes on anew with somebody who was removed: whoever has moved it has lost its way.
-    fn seat(&mut self, view: &GroupView) -> Result<Option<(Loaded, Option<Former>)>, Fault> {
+    fn seat(
+        &mut self,
+        view: &GroupView,
+        inviter: Option<AccountId>,
+    ) -> Result<Option<(Loaded, Option<Former>)>, Fault> {
         let existing = conversation::row_of(self.tx, &view.state.id)?;
         let mut former = None;
         let mut loaded = if let Some(row) = existing {
             let loaded = self.expect(row)?;
             let me = self.me()?.account();
             let begins = view.epoch <= FIRST_EPOCH;
-            let has_left = begins && finding::has(self.tx, row, &me, Finding::HasLeft)?;
+            // Its other devices are where the others were before, and have not heard of that either.
+            let behind = inviter == Some(me) && Some(view.state.place()) < loaded.row.place();
+            let had_left = finding::has(self.tx, row, &me, Finding::HasLeft)?;
+            let has_left = had_left && (begins || behind);
             // What it was moved from comes behind the removal: its maker had heard of that, and the server has lost that this device was added again.
             let after = |place| (place, loaded.row.epoch.next());
             let is_later = view.state.origin() > loaded.row.place().map(after);

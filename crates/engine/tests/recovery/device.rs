@@ -270,6 +270,27 @@ fn a_device_that_was_linked_in_the_time_that_is_lost_comes_in_with_the_one_that_
     assert_eq!(town.shows(bo, club).members[0].devices, 1);
 }
 
+/// Ada's phone is put back to before it had linked the laptop, and bo is away: the laptop lets it in, and nothing moves.
+#[test]
+fn a_device_that_was_put_back_to_before_it_linked_another_is_let_in_by_that() {
+    let mut town = Town::on_disk(49);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.passes(MINUTE * 5);
+    let copy = copy(&town, ada, "copy.db");
+    let laptop = town.links(ada, &Suite::ALL);
+    town.passes(MINUTE * 5);
+    town.goes_offline(bo);
+    puts_back(&mut town, ada, &copy);
+    town.passes(MINUTE * 5);
+    for who in [ada, laptop] {
+        assert!(!town.events(who).contains(&Event::Moved(club)), "{who:?}");
+    }
+    assert!(town.events(ada).contains(&Event::Back(club)));
+    town.comes_back(bo);
+    talks_on(&mut town, &[ada, laptop, bo], club);
+}
+
 /// Bo is put back, and the server can't tell: he has acknowledged nothing since. What he did then comes to him as if somebody else had done it.
 #[test]
 fn a_change_of_its_own_that_a_device_does_not_know_shows_that_it_was_put_back() {

@@ -108,6 +108,35 @@ fn where_the_server_has_lost_that_somebody_left_their_own_devices_hear_it_from_e
     assert_eq!(town.shows(laptop, club).standing, Standing::Left);
 }
 
+/// Cy's phone is put back, moves the conversation, and leaves it there; the laptop hears nothing of all that, and finds that the phone is not reached
+/// where it is itself.
+#[test]
+fn who_has_left_where_one_of_their_devices_went_on_leaves_where_the_other_lets_it_in() {
+    let mut town = Town::on_disk(50);
+    let [ada, cy] = town.people(["ada", "cy"]);
+    let laptop = town.links(cy, &Suite::ALL);
+    let club = town.creates_group(ada, "club", &[cy]);
+    town.passes(MINUTE * 5);
+    let copy = copy(&town, cy, "copy.db");
+    town.says(ada, club, "one");
+    town.passes(MINUTE * 5);
+    town.goes_offline(ada);
+    town.people[laptop.0].bends_item = Some(Box::new(|item| item.content = None));
+    puts_back(&mut town, cy, &copy);
+    town.passes(MINUTE * 10);
+    assert!(town.events(cy).contains(&Event::Moved(club)));
+    let leave = Command::Leave { conversation: club };
+    town.does(cy, leave).unwrap();
+    town.passes(MINUTE * 5);
+    assert_eq!(town.shows(cy, club).standing, Standing::Left);
+    town.people[laptop.0].bends_item = None;
+    town.says(laptop, club, "two");
+    town.passes(MINUTE * 10);
+    for who in [cy, laptop] {
+        assert_eq!(town.shows(who, club).standing, Standing::Left, "{who:?}");
+    }
+}
+
 /// Gus was removed and does not know; finn has lost his place as well, and does not know of cy, who could say that gus is out. While eve
 /// is away they go on with each other, and finn would let gus in again whenever eve says that nobody follows.
 #[test]
