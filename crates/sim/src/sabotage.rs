@@ -28,6 +28,8 @@ pub enum Sabotage {
     HidesGap,
     /// A timeline says nothing of why something may be missing.
     HidesReason,
+    /// A timeline gives another reason for that.
+    WrongReason,
     /// A device calls a group otherwise than the others do.
     EditsName,
     /// A device knows a member in another role than the others do.

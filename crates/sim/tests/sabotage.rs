@@ -186,7 +186,7 @@ fn what_is_withheld_and_not_noticed() {
     assert_eq!(found.collect::<Vec<_>>(), [Check::Noticed]);
 }
 
-/// What a device lost with its state is missing rightly, and its timeline says why, or the oracle says that it does not.
+/// What a device lost with its state is missing rightly, and its timeline says why and nothing else, or the oracle says that it does not.
 #[test]
 fn what_is_missing_without_a_word() {
     let ends_as = |setup: Setup| {
@@ -204,4 +204,7 @@ fn what_is_missing_without_a_word() {
     };
     assert_eq!(ends_as(Setup::default()), []);
     assert_eq!(ends_as(broken(Sabotage::HidesReason)), [Check::Told]);
+    // It is not the reason for what is missing, and it is not true.
+    let told = [Check::Told, Check::Told];
+    assert_eq!(ends_as(broken(Sabotage::WrongReason)), told);
 }

@@ -239,13 +239,16 @@ impl Oracle {
     /// Something befell the world after which conversations move and devices are let in again, with a line that says why.
     pub(crate) fn came_apart(&self) -> bool {
         let mut absences = self.absences.values().flatten();
-        !(self.restored.is_empty()
-            && self.clones.is_empty()
-            && self.server_restored.is_empty()
-            && self.rogues.is_empty()
-            && self.withheld.is_empty()
-            && self.slipped_in == 0)
+        self.is_hostile()
+            || !(self.restored.is_empty()
+                && self.clones.is_empty()
+                && self.server_restored.is_empty())
             || absences.any(|span| span.length() >= RETENTION)
+    }
+
+    /// The server, or somebody, has cheated.
+    pub(super) fn is_hostile(&self) -> bool {
+        !(self.rogues.is_empty() && self.withheld.is_empty() && self.slipped_in == 0)
     }
 
     /// How often the state of this device or of the server was put back.
@@ -329,6 +332,14 @@ impl Oracle {
         let spans = self.out_of_touch.get(&device).into_iter().flatten();
         let mut spans = spans.filter(|span| span.from <= at.saturating_add(DELAY));
         spans.any(|span| span.to >= at.saturating_add(RETENTION))
+    }
+
+    /// Whether a device had been out of reach by then, once, for as long as the server keeps an item.
+    pub(super) fn was_ever_away(&self, device: usize, by: u64) -> bool {
+        let spans = self.out_of_touch.get(&device).into_iter().flatten();
+        let away = spans.map(|span| span.to.min(by).saturating_sub(span.from));
+        away.max()
+            .is_some_and(|longest| longest >= RETENTION.saturating_sub(DELAY))
     }
 
     /// Why a text may be gone, at the server more than once, or under keys that another copy of its device has used.

@@ -275,6 +275,7 @@ impl Oracle {
             note(Check::Shown, self.judge_authors(screen, devices));
             if !device.unlinked {
                 note(Check::Noticed, self.judge_withheld(screen, devices));
+                note(Check::Told, self.judge_reasons(screen));
                 note(Check::Gaps, self.judge_gaps(screen, device, devices));
             }
         }

@@ -6,6 +6,7 @@ use keyfold_engine::view::{Contact, Entry, Standing, State, What};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
 
+use super::told::Reason;
 use crate::device::Device;
 use crate::script::person_called;
 
@@ -35,8 +36,8 @@ pub(super) struct Screen {
     pub(super) refused: Vec<String>,
     /// Lines that say that a conversation or a device had come apart from the others.
     pub(super) apart: Vec<String>,
-    /// Conversations with a line that says that something may be missing, or that the device was out of it for a while.
-    pub(super) says_why: BTreeSet<ConversationId>,
+    /// Lines that say that something may be missing, or that the device was out of a conversation for a while: when that was, and why.
+    pub(super) reasons: HashMap<ConversationId, Vec<(u64, Reason)>>,
     /// When each conversation last began here, as its timeline says.
     pub(super) began: HashMap<ConversationId, u64>,
 }
@@ -68,7 +69,7 @@ impl Screen {
             gaps: Vec::new(),
             refused: Vec::new(),
             apart: Vec::new(),
-            says_why: BTreeSet::new(),
+            reasons: HashMap::new(),
             began: HashMap::new(),
         };
         for conversation in engine.conversations().unwrap() {
@@ -116,6 +117,10 @@ impl Screen {
 
     fn take(&mut self, conversation: ConversationId, entry: Entry) {
         self.meets(conversation, entry.from.iter());
+        if let Some(reason) = Reason::of(&entry.what) {
+            let reasons = self.reasons.entry(conversation).or_default();
+            reasons.push((entry.at.0, reason));
+        }
         match entry.what {
             What::Added(contacts) | What::Removed(contacts) => {
                 self.meets(conversation, contacts.iter());
@@ -136,7 +141,6 @@ impl Screen {
                 }
             }
             What::Gap(missing) if missing > 0 => {
-                self.says_why.insert(conversation);
                 let from = entry.from.map(|from| from.handle).unwrap_or_default();
                 let words = format!("a gap of {missing} from {from}");
                 self.gaps.push(Gap {
@@ -152,9 +156,6 @@ impl Screen {
                 self.began.insert(conversation, entry.at.0);
             }
             What::Moved | What::Back(_) | What::Returned(_) | What::MayBeMissing(_) => {
-                if matches!(entry.what, What::Back(_) | What::MayBeMissing(_)) {
-                    self.says_why.insert(conversation);
-                }
                 self.apart.push(format!("{:?}", entry.what));
             }
             _ => {}

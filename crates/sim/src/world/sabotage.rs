@@ -214,6 +214,11 @@ impl World {
             Sabotage::HidesReason => "DELETE FROM timeline WHERE kind = 1 OR kind = 2 AND (
                  instr(body, CAST('Back' AS BLOB)) OR instr(body, CAST('MayBeMissing' AS BLOB)))"
                 .to_owned(),
+            Sabotage::WrongReason => format!(
+                "UPDATE timeline SET body = CAST(X'81AC' || 'MayBeMissing' || X'D9{:02X}' || '{OTHER_REASON}' AS BLOB)
+                 WHERE kind = 2 AND instr(body, CAST('Back' AS BLOB))",
+                OTHER_REASON.len()
+            ),
             Sabotage::EditsName => "UPDATE conversation SET title = 'another name'".to_owned(),
             Sabotage::EditsRole => "UPDATE member SET role = 1 - (role > 0)".to_owned(),
             Sabotage::EditsEpoch => "UPDATE conversation SET epoch = epoch - 1".to_owned(),
@@ -253,6 +258,9 @@ impl World {
         self.steps(VICTIM, Input::Delivered(again), |_, _| ());
     }
 }
+
+/// Why something may be missing on a device that was away, and on no other.
+const OTHER_REASON: &str = "this device was away for longer than the server keeps messages";
 
 /// Texts of others, as they lie in a timeline.
 const TEXT: &str = "kind = 0 AND state = 3";
