@@ -11,7 +11,7 @@ use keyfold_server::core::Lane as Order;
 use keyfold_server::delivery::Feed;
 use keyfold_server::request::{AnonymousRequest, DeviceRequest};
 use keyfold_server::seal::{AddressKey, Target};
-use keyfold_server::store::memory::{Census, MemoryStore};
+use keyfold_server::store::memory::MemoryStore;
 use keyfold_server::store::operation::{Append, NewConversation, Welcomes};
 use keyfold_server::store::sqlite::OpenError;
 use keyfold_server::store::{ConversationKey, OnceKey, Operation, Store as _};
@@ -23,7 +23,7 @@ use keyfold_wire::v1::server_frame::Content;
 use tokio::runtime::Runtime;
 
 use crate::disk::{Disk, Loss, Moment};
-use crate::store::{AnyStore, Home};
+use crate::store::{AnyStore, Home, Kept};
 
 type TheCore = Core<AnyStore, ManualClock>;
 
@@ -233,12 +233,9 @@ impl Server {
         })
     }
 
-    /// How much it keeps. `None`: its store does not count, being on a disk.
-    pub(crate) fn census(&self) -> Option<Census> {
-        match &self.home {
-            Home::Memory(store) => Some(store.census()),
-            Home::Disk(_) => None,
-        }
+    /// How much it keeps.
+    pub(crate) fn kept(&self) -> Kept {
+        self.home.kept()
     }
 
     /// All bytes that it keeps.

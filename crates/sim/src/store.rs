@@ -1,19 +1,32 @@
 //! Where a simulated server keeps things: its real in-memory store, or its real database on a disk that can fail.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::store::memory::{Census, MemoryStore};
 use keyfold_server::store::sqlite::{Layer, OpenError, SqliteStore};
 use keyfold_server::store::{
     Account, Answer, Conversation, ConversationKey, MailboxState, OnceKey, Operation, Page, Store,
 };
 use keyfold_server::{Device, Refusal};
-use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
+use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Sequence, Timestamp};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::disk::{Disk, VFS};
 
 /// Pages in the log beyond which they are moved into the database: often, so that every story has it.
 const CHECKPOINT_PAGES: u32 = 40;
+
+/// The database on the disk.
+const FILE: &str = "keyfold.db";
+
+/// How much there is.
+pub(crate) struct Kept {
+    pub(crate) census: Census,
+    /// Items of no mailbox, and bodies of no item: nobody would ever delete them.
+    pub(crate) stranded: usize,
+}
 
 /// What survives the server's process.
 pub(crate) enum Home {
@@ -46,6 +59,22 @@ impl Home {
         }
     }
 
+    /// How much is in it.
+    pub(crate) fn kept(&self) -> Kept {
+        match self {
+            Self::Memory(store) => Kept {
+                census: store.census(),
+                stranded: 0,
+            },
+            Self::Disk(disk) => {
+                // Whoever reads it leaves no trace on the disk that the server goes on with.
+                let copy = Disk::new(0);
+                copy.restores(&disk.snapshot());
+                count(&copy.path(FILE))
+            }
+        }
+    }
+
     /// Opens what is there.
     pub(crate) fn open(&self) -> Result<AnyStore, OpenError> {
         match self {
@@ -55,11 +84,46 @@ impl Home {
                     name: VFS,
                     checkpoint_pages: CHECKPOINT_PAGES,
                 };
-                let store = SqliteStore::open_in(layer, &disk.path("keyfold.db"))?;
+                let store = SqliteStore::open_in(layer, &disk.path(FILE))?;
                 Ok(AnyStore::Disk(Box::new(store)))
             }
         }
     }
+}
+
+/// The rows of a database.
+fn count(path: &Path) -> Kept {
+    let flags = OpenFlags::default();
+    let database = Connection::open_with_flags_and_vfs(path, flags, VFS).unwrap();
+    let rows = |of: &str| -> usize {
+        let select = format!("SELECT count(*) FROM {of}");
+        let rows: i64 = database.query_row(&select, [], |row| row.get(0)).unwrap();
+        usize::try_from(rows).unwrap()
+    };
+    let waiting = "SELECT devices.device, count(*) FROM items
+                   JOIN devices ON devices.id = items.mailbox GROUP BY devices.id";
+    let mut items = BTreeMap::new();
+    let mut statement = database.prepare(waiting).unwrap();
+    let mut found = statement.query([]).unwrap();
+    while let Some(row) = found.next().unwrap() {
+        let (device, waits): ([u8; 16], i64) = (row.get(0).unwrap(), row.get(1).unwrap());
+        items.insert(DeviceId::new(device), usize::try_from(waits).unwrap());
+    }
+    let orphans = "items WHERE mailbox NOT IN (SELECT id FROM devices)
+                   AND mailbox NOT IN (SELECT mailbox FROM doomed)";
+    let bodies = "bodies WHERE id NOT IN (SELECT body FROM items)";
+    let census = Census {
+        accounts: rows("accounts"),
+        mailboxes: rows("devices"),
+        items,
+        revoked: rows("revoked"),
+        packages: rows("key_packages WHERE spent IS NULL"),
+        spent: rows("key_packages WHERE spent IS NOT NULL"),
+        conversations: rows("conversations"),
+        once: rows("once"),
+    };
+    let stranded = rows(orphans) + rows(bodies);
+    Kept { census, stranded }
 }
 
 /// One of the server's stores.

@@ -206,10 +206,8 @@ impl Oracle {
     }
 
     fn judge_store(&self, devices: &[Device], server: &Server, size: &Size) -> Vec<String> {
-        // Of a server on a disk nobody counts the rows: those worlds are not judged by them.
-        let Some(census) = server.census() else {
-            return Vec::new();
-        };
+        let kept = server.kept();
+        let census = kept.census;
         let renewed: usize = self.renewed.values().sum();
         let spent = PACKAGES * size.suites * (REPLACED * size.devices + renewed);
         // What comes for a copy that is turned away waits until it is too old, or its person removes that device.
@@ -222,6 +220,7 @@ impl Oracle {
             ("accounts", census.accounts, size.people),
             ("mailboxes", census.mailboxes, size.devices),
             ("items", items.map(|(_, items)| items).sum(), 0),
+            ("rows that nobody deletes", kept.stranded, 0),
             ("revoked serials", census.revoked, spent + self.accepted),
             (
                 "key packages",

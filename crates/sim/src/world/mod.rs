@@ -196,8 +196,7 @@ impl World {
     /// Whether nothing is under way: no answer, and no item that is not acknowledged.
     fn is_quiet(&self) -> bool {
         let answered = self.devices.iter().all(|one| one.asked.is_empty());
-        let census = self.server.census();
-        answered && census.is_none_or(|census| census.items.is_empty())
+        answered && self.server.kept().census.items.is_empty()
     }
 
     fn judged(mut self) -> Report {
