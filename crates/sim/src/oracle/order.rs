@@ -1,15 +1,17 @@
 //! One order on all screens: the server's.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use keyfold_wire::ids::ConversationId;
 
 use super::screen::Screen;
-use super::{Handle, Oracle, Placed};
+use super::{Oracle, Placed};
 use crate::device::Device;
 
 impl Oracle {
-    /// What is shown of one conversation has the server's order.
+    /// What is shown of one conversation has the server's order, wherever it was said.
     pub(super) fn judge_order(&self, screen: &Screen, device: &Device) -> Vec<String> {
-        let mut last: BTreeMap<&Handle, (u64, &str)> = BTreeMap::new();
+        let mut last: HashMap<ConversationId, (u64, &str)> = HashMap::new();
         let mut found = Vec::new();
         for (id, text) in &screen.shown {
             let Some(said) = self.said.get(id) else {
@@ -28,7 +30,7 @@ impl Oracle {
             if again.is_some() {
                 continue;
             }
-            let before = last.insert(&placed.handle, (placed.order, text));
+            let before = last.insert(talk, (placed.order, text));
             if let Some((_, before)) = before.filter(|(before, _)| *before > placed.order) {
                 found.push(format!(
                     "{text:?} is out of order on device {}: behind {before:?}{}",
