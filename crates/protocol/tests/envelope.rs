@@ -335,6 +335,26 @@ fn a_welcome_keeps_its_limits() {
     let past = welcome(&[(b"ref", MAX_WELCOME_SECRETS - overhead + 1)], 100);
     assert_eq!(split(&past), Err(WelcomeError::TooLarge));
 
+    let part = |length: usize| [b"\0\x4f".to_vec(), entry(b"ref", length)].concat();
+    let info = pad(&[7; 100]).unwrap();
+    let at = part(MAX_WELCOME_SECRETS - overhead);
+    assert_eq!(at.len(), MAX_WELCOME_SECRETS);
+    assert!(rebuild(&at, &info).is_ok());
+    assert_eq!(key_package_ref(&at), Ok(b"ref".to_vec()));
+    let past = part(MAX_WELCOME_SECRETS - overhead + 1);
+    assert_eq!(rebuild(&past, &info), Err(WelcomeError::TooLarge));
+    assert_eq!(key_package_ref(&past), Err(WelcomeError::TooLarge));
+    assert_eq!(suite_number(&past), Err(WelcomeError::TooLarge));
+
+    let info = |length: usize| pad(&vec![7; length]).unwrap();
+    let (at, past) = (info(MAX_GROUP_INFO - 4), info(MAX_GROUP_INFO - 3));
+    assert_eq!(at.len(), MAX_GROUP_INFO);
+    assert!(rebuild(&part(20), &at).is_ok());
+    assert_eq!(rebuild(&part(20), &past), Err(WelcomeError::TooLarge));
+    let one_more = vec![0; MAX_GROUP_INFO + 1];
+    let rebuilt = rebuild(&part(20), &one_more);
+    assert_eq!(rebuilt, Err(WelcomeError::TooLarge));
+
     let largest = (0..MAX_GROUP_INFO)
         .rev()
         .find(|length| padded_length(*length) <= MAX_GROUP_INFO)

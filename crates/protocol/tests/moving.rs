@@ -62,6 +62,19 @@ const fn origin(handle: u8, epoch: u64) -> Origin {
     }
 }
 
+#[test]
+fn a_conversation_that_moves_is_as_it_was_and_knows_where_it_was() {
+    let here = seventh().group.state;
+    let mut there = here.moved_to(NEW_HANDLE, Epoch(7));
+    let (moves, handle) = (3, NEW_HANDLE);
+    assert_eq!(there.place(), Place { moves, handle });
+    assert_eq!(there.moved_from, Some(origin(5, 7)));
+    assert_eq!(there.origin(), Some((here.place(), Epoch(7))));
+    (there.handle, there.moves, there.moved_from) = (here.handle, here.moves, here.moved_from);
+    assert_eq!(there, here);
+    assert_eq!(here.origin(), None);
+}
+
 /// `(moves, handle and epoch moved from)` of a group that somebody has made: of places with as many moves the one with the smaller
 /// handle is followed, in whatever epoch it is.
 #[test]
@@ -238,6 +251,24 @@ fn whoever_moves_a_conversation_without_an_owner_does_not_become_it() {
     to.state.set_role(town.cy.account(), Role::Owner);
     let by_owner = town.group.judge_move(&to, owner, &BTreeSet::new());
     assert_eq!(by_owner, Ok(()));
+}
+
+/// Bo acts as owner, being the only admin, and has the lowest leaf of the new group: so he would act as owner there as a member, too.
+#[test]
+fn whoever_acts_as_owner_keeps_the_role_that_is_written_down() {
+    let mut town = Town::new();
+    let others = [town.ada.account(), town.eve.account()];
+    for account in others {
+        town.group.state.set_role(account, Role::Member);
+    }
+    let bo = town.bo.account();
+    assert_eq!(town.group.acting_owner(), Some(bo));
+    let mut to = moved(&town, &[BO, ADA, ADAS_LAPTOP, EVE, CY, DEE, DEES_LAPTOP]);
+    assert_eq!(judge(&town, &to, &town.cy), Ok(()));
+    to.state.set_role(bo, Role::Member);
+    let by_a_member = judge(&town, &to, &town.cy);
+    assert_eq!(by_a_member, Err(Violation::MayNotChangeRole));
+    assert_eq!(judge(&town, &to, &town.bo), Ok(()), "he may step down");
 }
 
 #[test]

@@ -344,6 +344,24 @@ fn leave_proofs_travel_in_a_list() {
     assert!(LeaveProof::decode_list(&more).is_err());
 }
 
+#[test]
+fn a_leave_proof_signs_the_documented_bytes() {
+    let town = people::town::Town::new();
+    let cy = &town.devices[4];
+    let group_id = [6; 300];
+    let signed = [
+        b"keyfold leave v1\0\0\0\x01\x2c".as_slice(),
+        &group_id,
+        town.cy.account().as_bytes(),
+        b"\0\0\0\x02\x04\xAD",
+    ]
+    .concat();
+    let (account, device) = (town.cy.account(), cy.keys.device());
+    let proof = LeaveProof::new(account, device, cy.keys.sign(&signed));
+    assert!(proof.is_valid(&group_id, &cy.leaf));
+    assert_eq!(LeaveProof::make(&cy.keys, &group_id, &cy.leaf), proof);
+}
+
 proptest! {
     #[test]
     fn random_bytes_are_no_state(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
