@@ -172,7 +172,9 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let (row, by) = (loaded.row.row, from.account());
         let me = self.me()?.account();
-        if by != me && !self.who_can_say(row)?.contains(&by) {
+        // A device of theirs that is not in itself may have said that they are out.
+        let is_out = finding::has(self.tx, row, &by, Finding::IsOut)?;
+        if by != me && !is_out && !self.who_can_say(row)?.contains(&by) {
             return Ok(());
         }
         let knows = self.is_here(loaded, from)? || linked::has(self.tx, &from.device())?;

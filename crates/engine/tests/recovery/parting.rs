@@ -137,6 +137,48 @@ fn who_has_left_where_one_of_their_devices_went_on_leaves_where_the_other_lets_i
     }
 }
 
+/// Ada's laptop is not in the conversation, from which her phone has removed bo; it answers him first.
+#[test]
+fn who_was_removed_hears_it_from_one_device_though_another_has_said_that_its_person_is_out() {
+    let mut town = Town::on_disk(51);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(ada, &Suite::ALL);
+    let tablet = town.links(bo, &Suite::ALL);
+    let club = town.creates_group(bo, "club", &[ada]);
+    town.passes(MINUTE * 5);
+    town.does(ada, Command::Leave { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    assert_eq!(town.shows(laptop, club).standing, Standing::Left);
+    town.people[laptop.0].bends_item = Some(Box::new(|item| item.content = None));
+    town.adds(bo, club, &[ada]);
+    town.passes(MINUTE);
+    let account = town.people[ada.0].engine.me().unwrap().unwrap().account;
+    let promote = Command::ChangeRole {
+        conversation: club,
+        account,
+        role: Role::Owner,
+    };
+    town.does(bo, promote).unwrap();
+    town.passes(MINUTE);
+    for who in [bo, tablet] {
+        town.goes_offline(who);
+    }
+    town.removes(ada, club, &[bo]);
+    town.passes(Duration::from_hours(24 * 31));
+    town.runtime.block_on(town.core.sweep()).unwrap();
+    town.people[laptop.0].bends_item = None;
+    town.goes_offline(ada);
+    town.comes_back(bo);
+    // Bo asks his own tablet, and after 20 seconds ada.
+    town.passes(Duration::from_secs(30));
+    town.comes_back(ada);
+    town.passes(MINUTE * 5);
+    assert_eq!(town.shows(laptop, club).standing, Standing::Left);
+    assert_eq!(town.shows(bo, club).standing, Standing::Left);
+    assert!(!town.events(bo).contains(&Event::Moved(club)));
+}
+
 /// Gus was removed and does not know; finn has lost his place as well, and does not know of cy, who could say that gus is out. While eve
 /// is away they go on with each other, and finn would let gus in again whenever eve says that nobody follows.
 #[test]

@@ -9,9 +9,12 @@ use super::World;
 use crate::network::Wire;
 use crate::oracle::Check;
 
-/// Milliseconds after which a device that the server would not greet asks again: at first, and at most.
+/// Milliseconds after which a device that the server would not greet asks again: at first, ...
 const TRIES_AGAIN: u64 = 10_000;
-const TRIES_AGAIN_MOST: u64 = 60_000;
+/// ... doubled up to this, and from then on ...
+pub(super) const TRIES_AGAIN_SOON: u64 = 60_000;
+/// ... a little later each time, up to this: a season is long.
+const TRIES_AGAIN_MOST: u64 = 3_600_000;
 
 impl World {
     pub(super) fn at_device(&mut self, wire: Wire, frame: u64, content: Content) {
@@ -60,11 +63,11 @@ impl World {
                 self.steps(device, Input::TurnedAway(refused), |_, _| ());
                 let one = &mut self.devices[device];
                 one.mailbox.open = false;
-                // Whoever is turned away asks again after twice as long each time.
-                one.turned_away = one
-                    .turned_away
-                    .saturating_mul(2)
-                    .clamp(TRIES_AGAIN, TRIES_AGAIN_MOST);
+                one.turned_away = match one.turned_away {
+                    0 => TRIES_AGAIN,
+                    soon if soon < TRIES_AGAIN_SOON => (soon * 2).min(TRIES_AGAIN_SOON),
+                    late => (late + late / 64).min(TRIES_AGAIN_MOST),
+                };
                 one.retry_at = now + one.turned_away;
                 if one.unlinked {
                     one.reachable = false;

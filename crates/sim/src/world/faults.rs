@@ -6,6 +6,7 @@ use rand::Rng as _;
 use keyfold_server::clock::Clock as _;
 
 use super::World;
+use super::arrivals::TRIES_AGAIN_SOON;
 use crate::network::{Event, Wire};
 use crate::oracle::Check;
 use crate::script::Act;
@@ -227,7 +228,10 @@ impl World {
             self.fates[device].is_spared();
             self.devices[device].reachable = true;
             self.oracle.is_back(device, self.clock.now().0);
-            self.devices[device].skew = 0;
+            let soon = self.now() + TRIES_AGAIN_SOON;
+            let one = &mut self.devices[device];
+            (one.skew, one.turned_away) = (0, 0);
+            one.retry_at = one.retry_at.min(soon);
             self.steps(device, Input::Tick, |_, _| ());
             self.tends(device);
         }
