@@ -105,6 +105,17 @@ fn a_link_request_keeps_its_limits() {
 }
 
 #[test]
+fn a_link_request_has_as_many_entries_as_it_says() {
+    for entries in [1, 5, 7] {
+        let shown = Shown {
+            entries,
+            ..Shown::of_suites(&[0x0001])
+        };
+        assert_eq!(shown.verified(), Err(LinkError::Malformed), "{entries}");
+    }
+}
+
+#[test]
 fn a_link_request_says_its_version_first_and_a_later_one_may_say_nothing_else_that_is_known() {
     assert_eq!(
         LinkRequest::verify(b"\xa1\0\x02"),

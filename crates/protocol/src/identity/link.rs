@@ -17,6 +17,8 @@ use crate::suite::Suite;
 
 const LABEL: &[u8] = b"keyfold device link v1\0";
 const VERSION: u16 = 1;
+/// Entries of a request of this version; a later one may have more.
+const ENTRIES: u64 = 6;
 
 /// A new device's public part, verified to be its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl LinkRequest {
             &numbers,
         ));
         cbor::encode(|e| {
-            e.map(6)?.u8(0)?.u16(VERSION)?;
+            e.map(ENTRIES)?.u8(0)?.u16(VERSION)?;
             e.u8(1)?.bytes(keys.device().as_bytes())?;
             e.u8(2)?.bytes(&keys.public())?;
             e.u8(3)?.array(numbers.len() as u64)?;
@@ -104,12 +106,15 @@ impl LinkRequest {
     }
 
     fn body(d: &mut Decoder<'_>, entries: u64) -> Result<Self, LinkError> {
+        if entries < ENTRIES {
+            return Err(LinkError::Malformed);
+        }
         let device = DeviceId::new(keyed(d, 1, cbor::fixed)?);
         let signature_key = keyed(d, 2, cbor::fixed)?;
         let numbers = keyed(d, 3, numbers)?;
         let token_hash = keyed(d, 4, cbor::fixed)?;
         let signature: [u8; 64] = keyed(d, 5, cbor::fixed)?;
-        for _ in 6..entries {
+        for _ in ENTRIES..entries {
             cbor::any(d)?;
             cbor::any(d)?;
         }
