@@ -251,7 +251,7 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let row = loaded.row.row;
         let people = intent::gathered(self.tx, intent)?;
-        let packages = self.packages_of(people);
+        let packages = self.packages_of(people)?;
         if packages.is_empty() {
             return self.forget_intent(intent);
         }
@@ -273,17 +273,25 @@ impl Step<'_> {
         self.forget_intent(intent)
     }
 
-    pub(super) fn packages_of(&self, people: Vec<GatheredRow>) -> Vec<CheckedKeyPackage> {
+    /// The key packages of those whom an errand goes to. The directory may still list a device that this account has removed: it hears nothing.
+    pub(super) fn packages_of(
+        &self,
+        people: Vec<GatheredRow>,
+    ) -> Result<Vec<CheckedKeyPackage>, Fault> {
+        let (me, removed) = (self.me()?.account(), self.removed_devices()?);
         let mut packages = Vec::new();
         for person in people {
             for fetched in person.packages.unwrap_or_default() {
                 let checked = CheckedKeyPackage::check(self.crypto, &fetched.key_package, self.now);
-                let theirs =
-                    |one: &CheckedKeyPackage| Some(one.certificate().account) == person.account;
+                let theirs = |one: &CheckedKeyPackage| {
+                    let whose = one.certificate();
+                    let is_removed = whose.account == me && removed.contains(&whose.device);
+                    Some(whose.account) == person.account && !is_removed
+                };
                 packages.extend(checked.ok().filter(theirs));
             }
         }
-        packages
+        Ok(packages)
     }
 
     /// Offered key packages of a conversation beyond the newest `kept` are of no use any more.

@@ -233,7 +233,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Other devices of this account, of which it did not know when it lost its place, are asked first, and nothing moves before that.
+    /// Other devices of this account, of which it did not know when it lost its place, are asked before it moves.
     fn ask_own_devices(&mut self) -> Result<(), Fault> {
         for row in conversation::begun(self.tx)? {
             let mut loaded = self.expect(row)?;
@@ -337,7 +337,7 @@ impl Step<'_> {
 
     /// Devices that this one has removed, or, where it can't, has seen taken out by another one of its account: a conversation that it comes into only
     /// now may have them.
-    fn removed_devices(&self) -> Result<Vec<DeviceId>, Fault> {
+    pub(super) fn removed_devices(&self) -> Result<Vec<DeviceId>, Fault> {
         self.ids(Setting::RemovedDevices)
     }
 

@@ -118,7 +118,11 @@ impl Step<'_> {
         let is_member =
             view.is_some_and(|view| leaf_of(view, from.account(), from.device()).is_some());
         if !is_member && !self.is_own_device(from)? {
-            return self.answer_ask(loaded, from, package, Errand::NotAMember);
+            return if self.may_belong_here(from)? {
+                Ok(())
+            } else {
+                self.answer_ask(loaded, from, package, Errand::NotAMember)
+            };
         }
         self.wish_readmit(loaded.row.row, from, package)
     }
@@ -134,6 +138,13 @@ impl Step<'_> {
     fn is_own_device(&self, leaf: &LeafView) -> Result<bool, Fault> {
         let own = leaf.account() == self.me()?.account();
         Ok(own && linked::has(self.tx, &leaf.device())?)
+    }
+
+    /// On a linked device: whether that one is of the same account, and was not seen taken out. Whoever has linked it adds it, or says that it is out.
+    fn may_belong_here(&self, leaf: &LeafView) -> Result<bool, Fault> {
+        let me = self.me()?;
+        let own = leaf.account() == me.account() && me.account_key.is_none();
+        Ok(own && !self.removed_devices()?.contains(&leaf.device()))
     }
 
     /// Takes a device out and adds it again in a while, unless somebody is quicker.

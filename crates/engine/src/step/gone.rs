@@ -151,7 +151,7 @@ impl Step<'_> {
                 }),
                 _ => Errand::NotAMember,
             };
-            let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
+            let packages = self.packages_of(intent::gathered(self.tx, intent.id)?)?;
             if !packages.is_empty() {
                 if address::count_free(self.tx)? == 0 {
                     return self.take_addresses();
@@ -172,9 +172,11 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let (row, by) = (loaded.row.row, from.account());
         let me = self.me()?.account();
-        // A device of theirs that is not in itself may have said that they are out.
-        let is_out = finding::has(self.tx, row, &by, Finding::IsOut)?;
-        if by != me && !is_out && !self.who_can_say(row)?.contains(&by) {
+        // A device of theirs that is not in itself may have said that they are out, or that these were in later.
+        let out = finding::all(self.tx, row, Finding::IsOut)?;
+        let named = finding::all(self.tx, row, Finding::Named)?;
+        let heeded = out.contains(&by) || named.contains(&by);
+        if by != me && !heeded && !self.who_can_say(row)?.contains(&by) {
             return Ok(());
         }
         let knows = self.is_here(loaded, from)? || linked::has(self.tx, &from.device())?;
@@ -193,8 +195,13 @@ impl Step<'_> {
         }
         let say = finding::all(self.tx, row, Finding::SaysGone)?;
         let can_say = self.who_can_say(row)?;
-        // One may lie; an own device does not.
-        let enough = say.intersection(&can_say).count() >= can_say.len().min(2);
+        // One may lie; an own device does not. Of who has said both, those that they have named may know better.
+        let needed = can_say.len().min(2);
+        let words: BTreeSet<_> = say.intersection(&can_say).copied().collect();
+        let unheard = named
+            .iter()
+            .any(|one| !say.contains(one) && !out.contains(one));
+        let enough = words.difference(&out).count() >= needed || !unheard && words.len() >= needed;
         if by != me && !enough && !self.was_taken_out(loaded, by)? {
             return Ok(());
         }

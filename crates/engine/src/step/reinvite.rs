@@ -259,7 +259,7 @@ impl Step<'_> {
         group: &Group,
         intent: &IntentRow,
     ) -> Result<Result<Change, Attempt>, Fault> {
-        let packages = self.packages_of(intent::gathered(self.tx, intent.id)?);
+        let packages = self.packages_of(intent::gathered(self.tx, intent.id)?)?;
         let mut change = Change::default();
         for leaf in self.absent(row, group, &intent.wish)? {
             let fresh = |package: &&CheckedKeyPackage| {

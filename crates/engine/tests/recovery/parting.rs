@@ -179,6 +179,69 @@ fn who_was_removed_hears_it_from_one_device_though_another_has_said_that_its_per
     assert!(!town.events(bo).contains(&Event::Moved(club)));
 }
 
+/// Bo has left. His phone knows of cy, who came in later; his laptop, which was put back, does not, and says that ada is no member.
+#[test]
+fn whom_one_device_of_a_former_member_has_named_is_asked_though_another_says_that_nobody_is_left() {
+    let mut town = Town::on_disk(52);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let laptop = town.links(bo, &Suite::ALL);
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.passes(MINUTE * 5);
+    let copies = [
+        (ada, copy(&town, ada, "ada.db")),
+        (laptop, copy(&town, laptop, "laptop.db")),
+    ];
+    town.adds(ada, club, &[cy]);
+    town.passes(MINUTE * 5);
+    town.does(bo, Command::Leave { conversation: club })
+        .unwrap();
+    town.passes(MINUTE * 5);
+    assert_eq!(town.members(ada, club), ["ada", "cy"]);
+    puts_back(&mut town, laptop, &copies[1].1);
+    town.passes(MINUTE * 5);
+    assert_eq!(town.shows(laptop, club).standing, Standing::Left);
+    for who in [laptop, cy] {
+        town.goes_offline(who);
+    }
+    puts_back(&mut town, ada, &copies[0].1);
+    town.passes(Duration::from_secs(8));
+    town.comes_back(laptop);
+    town.passes(Duration::from_secs(8));
+    town.comes_back(cy);
+    town.passes(MINUTE * 5);
+    assert!(!town.events(ada).contains(&Event::Removed(club)));
+    talks_on(&mut town, &[ada, cy], club);
+}
+
+/// The server forgets ada's tablet, and the conversation moves without it. Her laptop, which has not linked the tablet, does not say that it is out.
+#[test]
+fn a_linked_device_puts_no_other_one_out_that_the_server_had_forgotten() {
+    let mut town = Town::new(53);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(ada, &Suite::ALL);
+    let backup = town.store.backup();
+    let tablet = town.links(ada, &Suite::ALL);
+    let club = town.creates_group(bo, "club", &[ada]);
+    town.passes(MINUTE * 5);
+    town.says(tablet, club, "one");
+    town.settles();
+    for who in [ada, tablet] {
+        town.goes_offline(who);
+    }
+    town.puts_server_back(&backup);
+    town.passes(MINUTE * 10);
+    assert_eq!(town.members(bo, club), ["ada", "bo"]);
+    town.comes_back(ada);
+    town.settles();
+    town.goes_offline(ada);
+    town.comes_back(tablet);
+    town.passes(Duration::from_secs(10));
+    town.comes_back(ada);
+    town.passes(MINUTE * 10);
+    assert!(!town.events(tablet).contains(&Event::Removed(club)));
+    talks_on(&mut town, &[ada, laptop, tablet, bo], club);
+}
+
 /// Gus was removed and does not know; finn has lost his place as well, and does not know of cy, who could say that gus is out. While eve
 /// is away they go on with each other, and finn would let gus in again whenever eve says that nobody follows.
 #[test]
