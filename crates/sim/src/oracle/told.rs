@@ -53,7 +53,8 @@ impl Reason {
             Self::PlaceLost => true,
             Self::Gap => matches!(excuse, Excuse::ServerRestored | Excuse::PlaceLost),
             Self::NotKept => matches!(excuse, Excuse::RetentionPassed),
-            Self::ServerPutBack => matches!(excuse, Excuse::ServerRestored),
+            // What was accepted from then on at a place that others had left, too.
+            Self::ServerPutBack => matches!(excuse, Excuse::ServerRestored | Excuse::PlaceLost),
             Self::DevicePutBack => matches!(
                 excuse,
                 Excuse::DeviceRestored | Excuse::DeviceCloned | Excuse::PlaceLost
