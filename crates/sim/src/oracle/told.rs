@@ -64,7 +64,7 @@ impl Reason {
 }
 
 impl Oracle {
-    /// Whether the conversation that this is missing in has a line that says so for the right reason, from then or later, or the device is not in it, or says that it came in later.
+    /// Whether the conversation that this is missing in has a line that says so for the right reason, from then or since the server was put back, or the device is not in it, or says that it came in later.
     pub(super) fn is_told(
         &self,
         said: &Said,
@@ -137,8 +137,15 @@ impl Oracle {
             self.excuse_of_device(device.number, said.conversation, placed.at),
             self.excuse_of_server(parties, said.conversation, placed),
         ];
+        // Whoever has left a place does not hear what is said there from then on.
+        let restored = self.server_restored.iter().map(|one| one.at);
+        let restored = restored.filter(|at| *at <= placed.at).max();
         reasons.any(|(at, reason)| {
-            at.saturating_add(DELAY) >= placed.at
+            let since = match reason {
+                Reason::ServerPutBack => restored.unwrap_or(placed.at),
+                _ => placed.at,
+            };
+            at.saturating_add(DELAY) >= since
                 && all.into_iter().flatten().any(|one| reason.explains(one))
         })
     }
