@@ -31,7 +31,7 @@ fn the_keys_of_an_epoch_are_those_of_the_mls_exporter() {
 
 /// What `openmls` keeps of the epoch in its storage.
 fn exporter_secret(person: &Person) -> Vec<u8> {
-    let values = person.storage.values.read().unwrap();
+    let values = person.storage.written.values.read().unwrap();
     let mut secrets = values.values().filter_map(|stored| {
         let stored: Value = serde_json::from_slice(stored).ok()?;
         let bytes = stored.pointer("/exporter_secret/secret/value/vec")?;

@@ -9,6 +9,8 @@
 
 mod coming_and_going;
 mod exporting;
+mod keeping;
 mod people;
 mod refusing;
 mod saying;
+mod storage;

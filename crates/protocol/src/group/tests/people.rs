@@ -1,13 +1,14 @@
 //! People with one device each and storages in memory.
 
 use keyfold_wire::ids::{ConversationHandle, ConversationId, Timestamp};
-use openmls_rust_crypto::{MemoryStorage, MemoryStorageError};
+use openmls_rust_crypto::MemoryStorageError;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
+use super::storage::Notebook;
 use crate::group::{
     Application, Change, CheckedKeyPackage, Crypto, Device, Error, Group, Joined, Mls, NewGroup,
-    Processed, Reject, Rng, Staged, StagedChange, Storage, Update, Use, join, make,
+    Processed, Reject, Rng, Staged, StagedChange, Update, Use, join, make,
 };
 use crate::identity::{AccountKey, CertificateRequest, DeviceKeys};
 use crate::rules::LeafIndex;
@@ -20,24 +21,12 @@ const YEAR: u64 = 365 * 24 * 60 * 60 * 1_000;
 
 pub(super) type Failed = Error<MemoryStorageError>;
 
-impl Storage for MemoryStorage {
-    fn take_failure(&self) -> Option<MemoryStorageError> {
-        None
-    }
-
-    fn owes_secrets(&self, _group_id: &[u8]) -> bool {
-        false
-    }
-
-    fn write_secrets_next(&self, _group_id: &[u8]) {}
-}
-
 /// A person with one device.
 pub(super) struct Person {
     pub(super) account: AccountKey,
     pub(super) keys: DeviceKeys,
     pub(super) certificate: Vec<u8>,
-    pub(super) storage: MemoryStorage,
+    pub(super) storage: Notebook,
     pub(super) crypto: Crypto,
     pub(super) rng: StdRng,
     addresses: u8,
@@ -58,7 +47,7 @@ impl Person {
             account,
             keys,
             certificate,
-            storage: MemoryStorage::default(),
+            storage: Notebook::default(),
             crypto: Crypto::default(),
             rng,
             addresses: 0,
@@ -80,10 +69,7 @@ impl Person {
     }
 
     /// Runs something with this person's cryptography, storage and randomness.
-    pub(super) fn with<T>(
-        &mut self,
-        run: impl FnOnce(&Mls<'_, MemoryStorage>, Device<'_>) -> T,
-    ) -> T {
+    pub(super) fn with<T>(&mut self, run: impl FnOnce(&Mls<'_, Notebook>, Device<'_>) -> T) -> T {
         let rng = Rng::new(&mut self.rng);
         let mls = Mls::new(&self.crypto, &self.storage, &rng);
         run(
@@ -176,6 +162,7 @@ impl Person {
         let change = self.sees(group, &staged.commit);
         group.view().judge(change.facts()).unwrap();
         assert_eq!(change.facts(), &staged.facts);
+        assert!(!change.removes_me());
         let next = change.next().unwrap();
         assert_eq!(next.roster, staged.next.roster);
         assert_eq!(next.roster_key, staged.next.roster_key);

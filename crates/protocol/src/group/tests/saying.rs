@@ -34,6 +34,7 @@ fn a_message_opens_once_also_after_a_restart() {
     let message = ada.says(&mut adas, b"once");
     bo.hears(&mut bos, &message);
     assert_eq!(rejected(bo.processes(&mut bos, &message)), Reject::Replayed);
+    bo.with(|mls, _| bos.flush(mls)).unwrap();
     let mut bos = bo.reloads(&bos);
     assert_eq!(rejected(bo.processes(&mut bos, &message)), Reject::Replayed);
 }

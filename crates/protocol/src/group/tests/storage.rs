@@ -3,15 +3,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use keyfold_protocol::group::Storage;
 use openmls::prelude::GroupId;
 use openmls_rust_crypto::{MemoryStorage, MemoryStorageError};
 use openmls_traits::storage::{CURRENT_VERSION, StorageProvider, traits};
 use serde::Serialize;
 
+use crate::group::Storage;
+
 #[derive(Debug, Default)]
-pub struct Notebook {
-    pub written: MemoryStorage,
+pub(super) struct Notebook {
+    pub(super) written: MemoryStorage,
     /// Groups whose message secrets changed and are not written, by encoded id.
     owed: RefCell<BTreeSet<Vec<u8>>>,
     /// Groups whose message secrets are written next time.
@@ -20,7 +21,7 @@ pub struct Notebook {
 
 impl Notebook {
     /// How many entries there are under this name.
-    pub fn count(&self, name: &str) -> usize {
+    pub(super) fn count(&self, name: &str) -> usize {
         let values = self.written.values.read().unwrap();
         let names = values.keys();
         names.filter(|key| key.starts_with(name.as_bytes())).count()
