@@ -188,10 +188,9 @@ impl Step<'_> {
         let Standing::Rejoining(_) = loaded.row.standing else {
             return Ok(());
         };
-        let mut known: BTreeSet<AccountId> = finding::all(self.tx, row, Finding::Named)?;
-        let room = MAX_NAMED.saturating_sub(known.len());
-        let members = member::all(self.tx, row)?;
-        known.extend(members.into_iter().map(|member| member.account));
+        let known = self.known(row)?;
+        let before = finding::all(self.tx, row, Finding::Named)?;
+        let room = MAX_NAMED.saturating_sub(before.len());
         if !known.contains(&by) {
             return Ok(());
         }
@@ -209,6 +208,14 @@ impl Step<'_> {
             self.asks_anew(loaded);
         }
         Ok(())
+    }
+
+    /// Members, as far as is known here, and those whom one of them has named.
+    pub(super) fn known(&self, row: Row) -> Result<BTreeSet<AccountId>, Fault> {
+        let mut known = finding::all(self.tx, row, Finding::Named)?;
+        let members = member::all(self.tx, row)?;
+        known.extend(members.into_iter().map(|member| member.account));
+        Ok(known)
     }
 
     /// A member of the group in which this device has lost its place is elsewhere, or out, by now. It was as lost, and could answer nothing: it

@@ -113,11 +113,7 @@ impl Step<'_> {
     fn stop_adding(&mut self, device: &DeviceId) -> Result<(), Fault> {
         let add = Wish::AddDevice(*device.as_bytes());
         for row in conversation::begun(self.tx)? {
-            for intent in intent::of(self.tx, row)? {
-                if intent.wish == add && intent.progress != Progress::Requested {
-                    self.forget_intent(intent.id)?;
-                }
-            }
+            self.forget_unasked(row, &add)?;
         }
         Ok(())
     }
@@ -238,11 +234,7 @@ impl Step<'_> {
         for row in conversation::begun(self.tx)? {
             let mut loaded = self.expect(row)?;
             if let Standing::Rejoining(_) = loaded.row.standing {
-                for intent in intent::of(self.tx, row)? {
-                    if intent.wish == Wish::Move && intent.progress != Progress::Requested {
-                        self.forget_intent(intent.id)?;
-                    }
-                }
+                self.forget_unasked(row, &Wish::Move)?;
                 self.asks_anew(&mut loaded);
             }
             self.put(loaded);

@@ -114,17 +114,13 @@ impl Step<'_> {
         if !self.load_group(loaded)? {
             return Ok(());
         }
-        let view = loaded.group.as_ref().map(|current| current.group.view());
-        let is_member =
-            view.is_some_and(|view| leaf_of(view, from.account(), from.device()).is_some());
-        if !is_member && !self.is_own_device(from)? {
-            return if self.may_belong_here(from)? {
-                Ok(())
-            } else {
-                self.answer_ask(loaded, from, package, Errand::NotAMember)
-            };
+        if self.is_here(loaded, from)? || self.is_own_device(from)? {
+            return self.wish_readmit(loaded.row.row, from, package);
         }
-        self.wish_readmit(loaded.row.row, from, package)
+        if self.may_belong_here(from)? {
+            return Ok(());
+        }
+        self.answer_ask(loaded, from, package, Errand::NotAMember)
     }
 
     /// Whether that very device is in the group that this one is in: one that was taken out may have been stolen.

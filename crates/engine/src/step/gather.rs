@@ -71,6 +71,16 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Drops those that the server has not been asked for: what it may have already stays.
+    pub(super) fn forget_unasked(&mut self, row: Row, unwanted: &Wish) -> Result<(), Fault> {
+        for intent in intent::of(self.tx, row)? {
+            if intent.wish == *unwanted && intent.progress != Progress::Requested {
+                self.forget_intent(intent.id)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A person for an intent, by handle.
     pub(super) fn gather_handle(&mut self, intent: i64, handle: &str) -> Result<(), Fault> {
         intent::gather(self.tx, intent, handle, None)?;

@@ -172,11 +172,8 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let (row, by) = (loaded.row.row, from.account());
         let me = self.me()?.account();
-        // A device of theirs that is not in itself may have said that they are out, or that these were in later.
-        let out = finding::all(self.tx, row, Finding::IsOut)?;
-        let named = finding::all(self.tx, row, Finding::Named)?;
-        let heeded = out.contains(&by) || named.contains(&by);
-        if by != me && !heeded && !self.who_can_say(row)?.contains(&by) {
+        // Also if a device of theirs that is not in itself has said that they are out, or that others were in later.
+        if by != me && !self.known(row)?.contains(&by) {
             return Ok(());
         }
         let knows = self.is_here(loaded, from)? || linked::has(self.tx, &from.device())?;
@@ -195,6 +192,8 @@ impl Step<'_> {
         }
         let say = finding::all(self.tx, row, Finding::SaysGone)?;
         let can_say = self.who_can_say(row)?;
+        let out = finding::all(self.tx, row, Finding::IsOut)?;
+        let named = finding::all(self.tx, row, Finding::Named)?;
         // One may lie; an own device does not. Of who has said both, those that they have named may know better.
         let needed = can_say.len().min(2);
         let words: BTreeSet<_> = say.intersection(&can_say).copied().collect();
