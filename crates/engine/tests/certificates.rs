@@ -44,7 +44,7 @@ fn people<const N: usize>(town: &mut Town, names: [&str; N]) -> [Who; N] {
 }
 
 fn ids(town: &Town, who: Who) -> (AccountId, DeviceId) {
-    let me = town.people[who.0].engine.me().unwrap().unwrap();
+    let me = town.me(who);
     (me.account, me.device)
 }
 

@@ -19,17 +19,13 @@ use keyfold_engine::view::{Standing, What};
 use keyfold_engine::{Command, Complaint, Event};
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
-use keyfold_wire::ids::{AccountId, ConversationId};
+use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use town::{Town, Who};
 
 const DAY: Duration = Duration::from_hours(24);
-
-fn account(town: &Town, who: Who) -> AccountId {
-    town.people[who.0].engine.me().unwrap().unwrap().account
-}
 
 fn epoch(town: &Town, who: Who, conversation: ConversationId) -> u64 {
     town.shows(who, conversation).epoch.0
@@ -64,8 +60,8 @@ fn a_new_device_comes_into_every_conversation_and_reads_nothing_from_before() {
             .iter()
             .any(|event| matches!(event, Event::DeviceAdded(_)))
     );
-    assert_eq!(account(&town, ada), account(&town, laptop));
-    assert!(!town.people[laptop.0].engine.me().unwrap().unwrap().primary);
+    assert_eq!(town.me(ada).account, town.me(laptop).account);
+    assert!(!town.me(laptop).primary);
     for conversation in [talk, group] {
         assert_eq!(town.shows(laptop, conversation).standing, Standing::Active);
         assert!(town.reads(laptop, conversation).is_empty());
@@ -128,12 +124,12 @@ fn a_removed_device_reads_nothing_new_and_hears_that_it_is_gone() {
     let laptop = town.links(ada, &Suite::ALL);
     town.says(bo, talk, "to both");
     town.settles();
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     assert_eq!(
         town.does(laptop, Command::RemoveDevice { device }),
         Err(Complaint::Link("a device can't remove itself".to_owned()))
     );
-    let primary = town.people[ada.0].engine.me().unwrap().unwrap().device;
+    let primary = town.me(ada).device;
     assert_eq!(
         town.does(laptop, Command::RemoveDevice { device: primary }),
         Err(Complaint::NotPrimary)
@@ -201,7 +197,7 @@ fn only_a_primary_device_adds_another_and_a_link_code_is_for_one_device() {
     town.settles();
     town.does(tablet, accept(&certificate)).unwrap();
     town.settles();
-    assert_eq!(account(&town, tablet), account(&town, ada));
+    assert_eq!(town.me(tablet).account, town.me(ada).account);
 }
 
 #[test]
@@ -257,12 +253,7 @@ fn who_came_in_by_a_last_resort_key_package_gets_an_own_address_whatever_they_ch
     town.goes_offline(bo);
     town.uses_up_key_packages(bo);
     let first = town.creates_group(ada, "first", &[bo]);
-    let promotion = Command::ChangeRole {
-        conversation: first,
-        account: account(&town, bo),
-        role: Role::Admin,
-    };
-    town.does(ada, promotion).unwrap();
+    town.promotes(ada, first, bo, Role::Admin);
     town.settles();
     town.comes_back(bo);
     town.adds(bo, first, &[cy]);
@@ -325,7 +316,7 @@ fn roles_decide_who_may_do_what() {
     let mut town = Town::new(7);
     let [ada, bo, cy, di] = town.people(["ada", "bo", "cy", "di"]);
     let group = town.creates_group(ada, "club", &[bo, cy]);
-    let [adas, bos] = [ada, bo].map(|who| account(&town, who));
+    let [adas, bos] = [ada, bo].map(|who| town.me(who).account);
     let rename = |name: &str| Command::Rename {
         conversation: group,
         name: name.to_owned(),
@@ -448,7 +439,7 @@ fn key_packages_are_restocked_when_they_run_low() {
     }
     let [bo] = town.people(["bo"]);
     let fetch = v1::FetchKeyPackages {
-        account: account(&town, ada).to_wire(),
+        account: town.me(ada).account.to_wire(),
         suite: u32::from(Suite::Hybrid.number()),
     };
     let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(fetch)) else {

@@ -28,7 +28,7 @@ mod ways_back;
 
 use keyfold_engine::view::{Conversation, Entry, Standing};
 use keyfold_protocol::group::CheckedKeyPackage;
-use keyfold_wire::ids::{AccountId, ConversationId};
+use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
@@ -49,17 +49,13 @@ fn sees(town: &Town, who: Who, conversation: ConversationId) -> Seen {
     }
 }
 
-fn account(town: &Town, who: Who) -> AccountId {
-    town.people[who.0].engine.me().unwrap().unwrap().account
-}
-
 /// A key package of each device of these people, from the directory.
 fn packages(town: &mut Town, by: &Copied, people: &[Who]) -> Vec<CheckedKeyPackage> {
     let now = town.now();
     let mut packages = Vec::new();
     for who in people {
         let asked = v1::FetchKeyPackages {
-            account: account(town, *who).to_wire(),
+            account: town.me(*who).account.to_wire(),
             suite: 0x4F,
         };
         let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(asked)) else {

@@ -278,7 +278,7 @@ fn a_device_that_is_taken_out_takes_nobody_along_by_leaving_at_that_moment() {
     let laptop = town.links(bo, &Suite::ALL);
     let group = town.creates_group(ada, "club", &[bo]);
     town.settles();
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.does(bo, Command::RemoveDevice { device }).unwrap();
     let is_commit = |request: &Request| matches!(request.body, Body::Commit(_));
     let (removal, later): (Vec<_>, Vec<_>) =
@@ -347,7 +347,7 @@ fn what_a_removed_device_began_before_it_heard_of_that_goes_on_without_it() {
     let mut town = Town::new(13);
     let [ada, bo] = town.people(["ada", "bo"]);
     let laptop = town.links(bo, &Suite::ALL);
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     let create = Command::Create {
         name: Some("club".to_owned()),
         people: vec![town.handle(ada)],

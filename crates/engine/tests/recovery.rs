@@ -21,8 +21,8 @@ mod unknown;
 
 use std::time::Duration;
 
+use keyfold_engine::Event;
 use keyfold_engine::view::{Standing, What};
-use keyfold_engine::{Command, Event};
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1;
 use keyfold_wire::v1::RefusalCode;
@@ -181,15 +181,7 @@ fn two_who_move_at_once_end_in_one_place() {
     for seed in 1..6 {
         let (mut town, everybody, club) = town(seed);
         let [ada, bo, cy] = everybody;
-        town.does(
-            ada,
-            Command::ChangeRole {
-                conversation: club,
-                account: town.people[bo.0].engine.me().unwrap().unwrap().account,
-                role: keyfold_protocol::state::Role::Admin,
-            },
-        )
-        .unwrap();
+        town.promotes(ada, club, bo, keyfold_protocol::state::Role::Admin);
         town.passes(MINUTE * 5);
         refuses(&mut town, &everybody, RefusalCode::NotFound);
         for who in everybody {

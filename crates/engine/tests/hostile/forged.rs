@@ -25,7 +25,7 @@ use keyfold_engine::store::MlsStorage;
 
 use super::town::copied::Copied;
 use super::town::{Town, Who};
-use super::{account, goes_on, held};
+use super::{goes_on, held};
 
 const HYBRID: Ciphersuite = Ciphersuite::MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519;
 const CLASSIC: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
@@ -179,7 +179,7 @@ fn group() -> (Town, [Who; 4], ConversationId, Copied, bytes::Bytes) {
     town.passes(std::time::Duration::from_mins(10));
     town.goes_offline(eve);
     let fetch = v1::FetchKeyPackages {
-        account: account(&town, bo).to_wire(),
+        account: town.me(bo).account.to_wire(),
         suite: u32::from(keyfold_protocol::suite::Suite::Hybrid.number()),
     };
     let Ok(v1::server_frame::Content::KeyPackages(found)) =
@@ -385,7 +385,7 @@ fn a_forged_leaf_in_an_invitation_is_refused_and_the_key_package_stays() {
         // The group is of whom the leaf claims to be of, so that nothing else is wrong with it.
         let claims_ada = forgery.name.starts_with("another's account");
         let claims_ada = claims_ada && forgery.name != "another's account key";
-        let owner = account(&town, if claims_ada { ada } else { Who(3) });
+        let owner = town.me(if claims_ada { ada } else { Who(3) }).account;
         let create = invites(&mut eve, &keys, &forgery.certificate, &package, owner);
         town.asks(Body::Create(create)).unwrap();
         town.settles();

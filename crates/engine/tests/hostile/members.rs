@@ -13,7 +13,7 @@ use keyfold_wire::v1::client_frame::Request as Body;
 
 use super::town::copied::Copied;
 use super::town::{Town, Who};
-use super::{account, goes_on, held, sees};
+use super::{goes_on, held, sees};
 
 /// Eve is a plain member of ada's group, with a client of her own making.
 fn group() -> (Town, [Who; 4], ConversationId, Copied) {
@@ -63,7 +63,7 @@ fn refused_alike(town: &mut Town, members: &[Who], group: ConversationId, why: &
 #[test]
 fn a_member_who_removes_another_is_refused_by_all() {
     let (mut town, [ada, bo, cy, _], group, mut eve) = group();
-    let cys = account(&town, cy);
+    let cys = town.me(cy).account;
     let commit = eve.commits(group, |view| Change {
         removed: vec![Copied::leaf(view, cys)],
         ..Change::default()
@@ -77,7 +77,7 @@ fn a_member_who_removes_another_is_refused_by_all() {
 fn a_member_who_becomes_owner_or_renames_is_refused_by_all() {
     for rename in [false, true] {
         let (mut town, [ada, bo, cy, eve_], group, mut eve) = group();
-        let eves = account(&town, eve_);
+        let eves = town.me(eve_).account;
         let commit = eve.commits(group, |view| {
             let mut state = view.state.clone();
             if rename {
@@ -281,7 +281,7 @@ fn somebody_outside_who_knows_an_address_cannot_stop_a_conversation() {
     // Eve is removed; she knows all addresses, and has a conversation of her own with them in its roster.
     let known = eve.group(group).roster();
     let own_epoch = eve.group(group).epoch().0 + 1;
-    let eves = account(&town, Who(3));
+    let eves = town.me(Who(3)).account;
     town.does(
         ada,
         Command::Remove {
@@ -352,8 +352,8 @@ fn what_a_member_says_is_that_members_whatever_it_claims_and_noise_is_dropped() 
         assert_eq!(&sees(&town, who, group), before);
     }
     let adas = keyfold_protocol::content::Author {
-        account: account(&town, ada),
-        device: town.people[ada.0].engine.me().unwrap().unwrap().device,
+        account: town.me(ada).account,
+        device: town.me(ada).device,
         conversation: group,
     };
     let mut rng = town.rng.clone();
@@ -362,7 +362,7 @@ fn what_a_member_says_is_that_members_whatever_it_claims_and_noise_is_dropped() 
     for who in [bo, cy] {
         let last = town.timeline(who, group).pop().unwrap();
         assert_eq!(last.what, What::Text("composed as ada".to_owned()));
-        assert_eq!(last.from.unwrap().account, account(&town, eve_));
+        assert_eq!(last.from.unwrap().account, town.me(eve_).account);
     }
     goes_on(&mut town, &[ada, bo, cy], group);
 }
@@ -378,7 +378,7 @@ fn a_counter_that_no_device_ever_counts_to_changes_nothing() {
     let mut eve = Copied::of(&town.people[eve_.0]);
     let before = [ada, bo].map(|who| sees(&town, who, group));
     let author = keyfold_protocol::content::Author {
-        account: account(&town, eve_),
+        account: town.me(eve_).account,
         device: eve.keys.device(),
         conversation: group,
     };
@@ -408,7 +408,7 @@ fn a_counter_that_is_given_twice_hides_nothing_and_shows_nothing_twice() {
     town.goes_offline(eve_);
     let mut eve = Copied::of(&town.people[eve_.0]);
     let author = keyfold_protocol::content::Author {
-        account: account(&town, eve_),
+        account: town.me(eve_).account,
         device: eve.keys.device(),
         conversation: group,
     };
@@ -439,7 +439,7 @@ fn an_unknown_version_of_mls_changes_nothing_and_of_the_content_is_said_to_need_
     let (mut town, [ada, bo, cy, eve_], group, mut eve) = group();
     let before = [ada, bo, cy].map(|who| sees(&town, who, group));
     let author = keyfold_protocol::content::Author {
-        account: account(&town, eve_),
+        account: town.me(eve_).account,
         device: eve.keys.device(),
         conversation: group,
     };
@@ -466,7 +466,7 @@ fn an_unknown_version_of_mls_changes_nothing_and_of_the_content_is_said_to_need_
     for who in [ada, bo, cy] {
         let last = town.timeline(who, group).pop().unwrap();
         assert_eq!(last.what, What::NeedsNewerVersion);
-        assert_eq!(last.from.unwrap().account, account(&town, eve_));
+        assert_eq!(last.from.unwrap().account, town.me(eve_).account);
     }
     goes_on(&mut town, &[ada, bo, cy], group);
 }
@@ -481,7 +481,7 @@ fn a_reused_one_time_key_package_opens_one_conversation_and_the_other_when_someb
     town.goes_offline(eve_);
     let mut eve = Copied::of(&town.people[eve_.0]);
     let fetch = v1::FetchKeyPackages {
-        account: account(&town, bo).to_wire(),
+        account: town.me(bo).account.to_wire(),
         suite: u32::from(keyfold_protocol::suite::Suite::Hybrid.number()),
     };
     let Ok(v1::server_frame::Content::KeyPackages(found)) =

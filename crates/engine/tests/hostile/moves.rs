@@ -17,7 +17,7 @@ use keyfold_wire::v1::server_frame::Content;
 
 use super::town::copied::Copied;
 use super::town::{Town, Who};
-use super::{account, goes_on, packages};
+use super::{goes_on, packages};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -84,7 +84,7 @@ fn a_move_that_its_maker_may_not_make_is_followed_by_nobody_and_told_once() {
     for (why, with, bends) in cases {
         let (mut town, people, group, mut eve) = town();
         let [ada, bo, cy, ..] = people;
-        let eves = account(&town, people[3]);
+        let eves = town.me(people[3]).account;
         let with: Vec<Who> = with.iter().map(|number| people[*number]).collect();
         for _ in 0..2 {
             moves(&mut town, &mut eve, group, &with, |state| {
@@ -175,7 +175,7 @@ fn who_has_no_key_package_for_long_is_left_out_of_a_move() {
     let (mut town, people, group, mut eve) = town();
     let [ada, bo, cy, ..] = people;
     town.goes_offline(cy);
-    let cys = account(&town, cy).to_wire();
+    let cys = town.me(cy).account.to_wire();
     for who in [ada, bo] {
         let cys = cys.clone();
         town.people[who.0].bends_reply = Some(Box::new(move |body, reply| {
@@ -274,7 +274,7 @@ fn who_is_no_member_any_more_moves_nothing() {
 #[test]
 fn who_breaks_a_group_is_left_behind_when_it_moves() {
     let (mut town, [ada, bo, cy, ..], group, mut eve) = town();
-    let adas = account(&town, ada);
+    let adas = town.me(ada).account;
     let commit = eve.commits(group, |view| Change {
         removed: vec![Copied::leaf(view, adas)],
         state: view.state_after(&[Copied::leaf(view, adas)], &[]),
@@ -374,7 +374,7 @@ fn nobody_is_let_in_by_the_key_package_of_another() {
     let (mut town, people, group, mut eve) = town();
     let [ada, bo, cy, _, dan] = people;
     let asked = v1::FetchKeyPackages {
-        account: account(&town, dan).to_wire(),
+        account: town.me(dan).account.to_wire(),
         suite: 0x4F,
     };
     let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(asked)) else {

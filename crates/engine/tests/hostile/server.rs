@@ -16,7 +16,7 @@ use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
 use super::town::{Town, Who};
-use super::{account, goes_on, sees};
+use super::{goes_on, sees};
 
 fn group() -> (Town, [Who; 3], ConversationId) {
     let mut town = Town::new(1);
@@ -285,7 +285,7 @@ fn a_swapped_account_key_is_refused_or_told() {
         account: before.account,
     };
     town.does(ada, marked).unwrap();
-    let eves = town.people[eve.0].engine.me().unwrap().unwrap();
+    let eves = town.me(eve);
     town.people[ada.0].bends_reply = Some(Box::new(move |_, reply| {
         if let Content::Account(account) = reply {
             account.account = eves.account.to_wire();
@@ -305,7 +305,7 @@ fn a_swapped_account_key_is_refused_or_told() {
             .contains(&Event::IdentityChanged("bo".to_owned()))
     );
     let after = town.people[ada.0].engine.contact("bo").unwrap().unwrap();
-    assert_eq!(after.account, account(&town, eve));
+    assert_eq!(after.account, town.me(eve).account);
     assert!(!after.verified);
     assert_ne!(after.account_key, before.account_key);
     let _ = bo;
@@ -348,7 +348,7 @@ fn a_key_package_of_somebody_else_or_of_noise_is_refused() {
     let mut town = Town::on_disk(4);
     let [ada, bo, eve] = town.people(["ada", "bo", "eve"]);
     let fetch = v1::FetchKeyPackages {
-        account: account(&town, eve).to_wire(),
+        account: town.me(eve).account.to_wire(),
         suite: u32::from(Suite::Hybrid.number()),
     };
     let Ok(Content::KeyPackages(found)) = town.asks(Body::FetchKeyPackages(fetch)) else {

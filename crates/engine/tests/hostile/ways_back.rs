@@ -17,7 +17,7 @@ use keyfold_wire::v1::server_frame::Content;
 
 use super::town::copied::Copied;
 use super::town::{Town, Who};
-use super::{account, goes_on, packages};
+use super::{goes_on, packages};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -114,7 +114,7 @@ fn a_device_that_was_taken_out_speaks_for_nobody() {
     town.passes(MINUTE * 10);
     town.goes_offline(laptop);
     let mut stolen = Copied::of(&town.people[laptop.0]);
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.does(eve, Command::RemoveDevice { device }).unwrap();
     town.passes(MINUTE * 5);
     let others = [ada, bo, eve];
@@ -192,11 +192,11 @@ fn who_is_taken_out_and_added_again_is_not_led_elsewhere() {
     let (mut town, [ada, bo, cy, eve], group) = town(["ada", "bo", "cy", "eve"]);
     town.goes_offline(eve);
     let mut by = Copied::of(&town.people[eve.0]);
-    let (bos, eves) = (account(&town, bo), account(&town, eve));
+    let (bos, eves) = (town.me(bo).account, town.me(eve).account);
     let package = packages(&mut town, &by, &[bo]);
     let from = by.group(group);
     let mut state = from.state().moved_to(by.handle(), from.view().epoch);
-    state.set_role(account(&town, ada), Role::Member);
+    state.set_role(town.me(ada).account, Role::Member);
     state.set_role(eves, Role::Owner);
     let elsewhere = by.creates(&from, state, package.clone(), |_| ());
     let mut commit = by.commits(group, |view| Change {
@@ -298,14 +298,14 @@ fn begins_with(
 ) -> ConversationId {
     town.goes_offline(eve);
     let mut by = Copied::of(&town.people[eve.0]);
-    let device = |who: &Who| town.people[who.0].engine.me().unwrap().unwrap().device;
+    let device = |who: &Who| town.me(*who).device;
     let with: Vec<_> = with.iter().map(device).collect();
     let mut added = packages(town, &by, &[bo]);
     added.retain(|package| with.contains(&package.certificate().device));
     let from = by.group(group);
     let mut state = from.state().clone();
     (state.id, state.handle) = (ConversationId::new([7; 16]), by.handle());
-    state.set_role(account(town, ada), Role::Member);
+    state.set_role(town.me(ada).account, Role::Member);
     let begun = state.id;
     let create = by.creates(&from, state, added, |_| ());
     town.asks(Body::Create(create)).unwrap();
@@ -361,10 +361,7 @@ fn a_linked_device_brings_nobody_in_whom_it_has_seen_removed() {
     let (mut town, [ada, bo, _, eve], group) = town(["ada", "bo", "cy", "eve"]);
     let laptop = town.links(bo, &Suite::ALL);
     let tablet = town.links(bo, &Suite::ALL);
-    let (me, gone) = (
-        account(&town, bo),
-        town.people[tablet.0].engine.me().unwrap().unwrap().device,
-    );
+    let (me, gone) = (town.me(bo).account, town.me(tablet).device);
     let by = Some(v1::lookup::By::Account(me.to_wire()));
     let Ok(Content::Account(listed)) = town.asks(Body::Lookup(v1::Lookup { by })) else {
         panic!("no account");

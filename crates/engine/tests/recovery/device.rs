@@ -263,7 +263,7 @@ fn a_device_that_was_linked_in_the_time_that_is_lost_comes_in_with_the_one_that_
     town.passes(MINUTE * 10);
     assert!(town.events(ada).contains(&Event::RolledBack));
     talks_on(&mut town, &[ada, laptop, bo], club);
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.does(ada, Command::RemoveDevice { device }).unwrap();
     town.passes(MINUTE * 5);
     assert!(town.events(laptop).contains(&Event::DeviceRemoved));

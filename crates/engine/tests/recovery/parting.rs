@@ -153,13 +153,7 @@ fn who_was_removed_hears_it_from_one_device_though_another_has_said_that_its_per
     town.people[laptop.0].bends_item = Some(Box::new(|item| item.content = None));
     town.adds(bo, club, &[ada]);
     town.passes(MINUTE);
-    let account = town.people[ada.0].engine.me().unwrap().unwrap().account;
-    let promote = Command::ChangeRole {
-        conversation: club,
-        account,
-        role: Role::Owner,
-    };
-    town.does(bo, promote).unwrap();
+    town.promotes(bo, club, ada, Role::Owner);
     town.passes(MINUTE);
     for who in [bo, tablet] {
         town.goes_offline(who);
@@ -249,14 +243,7 @@ fn who_has_lost_their_place_and_followed_somebody_who_is_out_is_told_by_a_member
     let mut town = Town::on_disk(27);
     let [cy, eve, finn, gus] = town.people(["cy", "eve", "finn", "gus"]);
     let club = town.creates_group(gus, "club", &[eve, finn]);
-    let role = Role::Owner;
-    let account = town.people[eve.0].engine.me().unwrap().unwrap().account;
-    let promote = Command::ChangeRole {
-        conversation: club,
-        account,
-        role,
-    };
-    town.does(gus, promote).unwrap();
+    town.promotes(gus, club, eve, Role::Owner);
     town.passes(MINUTE * 5);
     for who in [finn, gus] {
         town.people[who.0].bends_item = Some(Box::new(|item| item.content = None));
@@ -314,7 +301,7 @@ fn a_removed_device_goes_out_of_conversations_that_its_primary_comes_into_later(
     let club = town.creates_group(bo, "club", &[ada]);
     town.passes(MINUTE);
     assert!(is_active(&town, laptop, club));
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.does(ada, Command::RemoveDevice { device }).unwrap();
     town.comes_back(ada);
     town.passes(MINUTE * 5);
@@ -335,7 +322,7 @@ fn a_removed_device_that_somebody_adds_again_goes_out_again() {
     let club = town.creates_group(bo, "club", &[ada]);
     town.passes(MINUTE * 5);
     town.goes_offline(laptop);
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.people[ada.0].refuses = Some(Box::new(|body| {
         matches!(body, Body::RemoveDevice(_)).then(|| refusal(RefusalCode::Busy))
     }));
@@ -365,7 +352,7 @@ fn a_device_that_was_removed_stays_so_when_the_server_is_put_back() {
     let club = town.creates_group(bo, "club", &[ada]);
     town.passes(MINUTE * 5);
     let backup = town.store.backup();
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.does(ada, Command::RemoveDevice { device }).unwrap();
     town.says(bo, club, "after that");
     town.passes(MINUTE * 5);

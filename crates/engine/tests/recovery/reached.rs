@@ -88,12 +88,7 @@ fn what_only_a_copy_came_into_comes_though_another_conversation_came_by_the_same
     town.goes_offline(bo);
     town.uses_up_key_packages(bo);
     let second = town.creates_group(cy, "second", &[bo]);
-    let promotion = Command::ChangeRole {
-        conversation: second,
-        account: town.people[bo.0].engine.me().unwrap().unwrap().account,
-        role: Role::Admin,
-    };
-    town.does(cy, promotion).unwrap();
+    town.promotes(cy, second, bo, Role::Admin);
     town.settles();
     let twin = town.newcomer();
     puts_back(&mut town, twin, &copy);
@@ -150,7 +145,7 @@ fn who_cannot_be_invited_again_is_not_asked_for_with_each_word() {
     let laptop = town.links(bo, &Suite::ALL);
     let club = town.creates_group(ada, "club", &[bo]);
     town.passes(MINUTE * 5);
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.people[bo.0].refuses = Some(Box::new(|body| {
         matches!(body, Body::Commit(_)).then(|| refusal(RefusalCode::Busy))
     }));

@@ -64,7 +64,7 @@ fn what_waits_on_a_removed_device_fails_after_half_an_hour() {
     let club = town.creates_group(laptop, "club", &[ada, bo]);
     town.passes(MINUTE * 5);
     town.goes_offline(laptop);
-    let device = town.people[laptop.0].engine.me().unwrap().unwrap().device;
+    let device = town.me(laptop).device;
     town.does(ada, Command::RemoveDevice { device }).unwrap();
     town.passes(MINUTE * 5);
     // Nothing is encrypted before this process is greeted, so the server can't have it.

@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use keyfold_engine::limits::KEY_PACKAGES;
 use keyfold_engine::store::{Durability, Place};
-use keyfold_engine::view::{Entry, State, What};
+use keyfold_engine::view::{Entry, Me, State, What};
 use keyfold_engine::{Answer, Command, Complaint, Engine, Event};
+use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_server::clock::ManualClock;
 use keyfold_server::request::AnonymousRequest;
@@ -111,7 +112,7 @@ impl Town {
             };
             self.does(who, register).unwrap();
             self.settles();
-            assert!(self.people[who.0].engine.me().unwrap().unwrap().registered);
+            assert!(self.me(who).registered);
             who
         })
     }
@@ -152,7 +153,7 @@ impl Town {
 
     /// Uses up the one-time key packages of somebody who is offline, so that the last-resort one is handed out.
     pub fn uses_up_key_packages(&mut self, who: Who) {
-        let account = self.people[who.0].engine.me().unwrap().unwrap().account;
+        let account = self.me(who).account;
         for _ in 0..KEY_PACKAGES {
             let fetch = v1::FetchKeyPackages {
                 account: account.to_wire(),
@@ -291,8 +292,24 @@ impl Town {
         id
     }
 
+    /// Who somebody's device says that it is.
+    pub fn me(&self, who: Who) -> Me {
+        self.people[who.0].engine.me().unwrap().unwrap()
+    }
+
     pub fn handle(&self, who: Who) -> String {
-        self.people[who.0].engine.me().unwrap().unwrap().handle
+        self.me(who).handle
+    }
+
+    /// Gives somebody another role.
+    pub fn promotes(&mut self, who: Who, conversation: ConversationId, other: Who, role: Role) {
+        let account = self.me(other).account;
+        let command = Command::ChangeRole {
+            conversation,
+            account,
+            role,
+        };
+        self.does(who, command).unwrap();
     }
 
     /// Says something; it goes out when the town settles.
