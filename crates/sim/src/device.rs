@@ -146,9 +146,7 @@ impl Device {
 
     /// A copy of its whole state. `None`: there is no account on it.
     pub(crate) fn copied(&self) -> Option<Copied> {
-        let disk = Disk::new(0);
-        disk.restores(&self.disk.snapshot());
-        Copied::of_disk(disk, FILE)
+        Copied::of_disk(self.disk.copied(), FILE)
     }
 
     /// Killed between two steps: what its disk keeps is all that is left. Everything else is forgotten.

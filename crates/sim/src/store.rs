@@ -1,7 +1,6 @@
 //! Where a simulated server keeps things: its real in-memory store, or its real database on a disk that can fail.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use keyfold_server::store::memory::{Census, MemoryStore};
@@ -11,9 +10,9 @@ use keyfold_server::store::{
 };
 use keyfold_server::{Device, Refusal};
 use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Sequence, Timestamp};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use crate::disk::{Disk, VFS};
+use crate::disk::{self, Disk, VFS};
 
 /// Pages in the log beyond which they are moved into the database: often, so that every story has it.
 const CHECKPOINT_PAGES: u32 = 40;
@@ -39,11 +38,7 @@ impl Home {
     pub(crate) fn copied(&self) -> Self {
         match self {
             Self::Memory(store) => Self::Memory(store.backup()),
-            Self::Disk(disk) => {
-                let copy = Disk::new(0);
-                copy.restores(&disk.snapshot());
-                Self::Disk(copy)
-            }
+            Self::Disk(disk) => Self::Disk(disk.copied()),
         }
     }
 
@@ -66,12 +61,7 @@ impl Home {
                 census: store.census(),
                 stranded: 0,
             },
-            Self::Disk(disk) => {
-                // Whoever reads it leaves no trace on the disk that the server goes on with.
-                let copy = Disk::new(0);
-                copy.restores(&disk.snapshot());
-                count(&copy.path(FILE))
-            }
+            Self::Disk(disk) => count(&disk.copied().database(FILE)),
         }
     }
 
@@ -92,14 +82,8 @@ impl Home {
 }
 
 /// The rows of a database.
-fn count(path: &Path) -> Kept {
-    let flags = OpenFlags::default();
-    let database = Connection::open_with_flags_and_vfs(path, flags, VFS).unwrap();
-    let rows = |of: &str| -> usize {
-        let select = format!("SELECT count(*) FROM {of}");
-        let rows: i64 = database.query_row(&select, [], |row| row.get(0)).unwrap();
-        usize::try_from(rows).unwrap()
-    };
+fn count(database: &Connection) -> Kept {
+    let rows = |of: &str| disk::rows(database, of);
     let waiting = "SELECT devices.device, count(*) FROM items
                    JOIN devices ON devices.id = items.mailbox GROUP BY devices.id";
     let mut items = BTreeMap::new();

@@ -15,11 +15,11 @@ use keyfold_wire::ids::Epoch;
 use keyfold_wire::{Message as _, v1};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use crate::disk::{Disk, VFS};
+use crate::disk::Disk;
 
 pub(crate) use opens::{Loot, Opened};
 pub(crate) use secrets::{all_in, vector};
@@ -58,9 +58,7 @@ impl Copied {
 
     /// A file of a disk that nobody else uses. `None`: there is no account in it.
     pub(crate) fn of_disk(disk: Disk, file: &str) -> Option<Self> {
-        let path = disk.path(file);
-        let flags = OpenFlags::default();
-        let database = Connection::open_with_flags_and_vfs(path, flags, VFS).unwrap();
+        let database = disk.database(file);
         Self::of((None, Some(disk)), database)
     }
 

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rusqlite::{Connection, OpenFlags};
 
 use files::Files;
 pub use image::{Image, Loss};
@@ -119,6 +120,20 @@ impl Disk {
         self.files().becomes(image.clone());
     }
 
+    /// The same files on a disk of their own: whoever reads them there leaves no trace on this one.
+    #[must_use]
+    pub(crate) fn copied(&self) -> Self {
+        let copy = Self::new(0);
+        copy.restores(&self.snapshot());
+        copy
+    }
+
+    /// Opens a database on it.
+    pub(crate) fn database(&self, file: &str) -> Connection {
+        let flags = OpenFlags::default();
+        Connection::open_with_flags_and_vfs(self.path(file), flags, VFS).unwrap()
+    }
+
     /// Decides that the process dies at this moment of what it does next. It goes on as a ghost, so that the world can see what
     /// it would have told; [`Disk::passes`] then leaves what the moment left.
     pub fn dooms(&self, moment: Moment, loss: Loss) {
@@ -150,4 +165,11 @@ fn find(path: &str) -> Option<(Arc<Mutex<Files>>, &str)> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many rows a table of a database has, or a part of one.
+pub(crate) fn rows(database: &Connection, of: &str) -> usize {
+    let select = format!("SELECT count(*) FROM {of}");
+    let rows: i64 = database.query_row(&select, [], |row| row.get(0)).unwrap();
+    usize::try_from(rows).unwrap()
 }

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use super::Oracle;
 use super::rest::waits;
 use crate::device::Device;
+use crate::disk;
 use crate::server::Server;
 
 /// Rows of MLS state for one group: one of each kind, and the keys of the leaf for this epoch and the next.
@@ -43,12 +44,6 @@ pub(crate) struct Size {
     pub(crate) suites: usize,
     /// How many days it lasted.
     pub(crate) days: usize,
-}
-
-fn count(database: &Connection, what: &str) -> usize {
-    let select = format!("SELECT count(*) FROM {what}");
-    let count: i64 = database.query_row(&select, [], |row| row.get(0)).unwrap();
-    usize::try_from(count).unwrap()
 }
 
 /// Intents to look who has not come into a conversation, and to bring in own devices.
@@ -98,7 +93,7 @@ impl Oracle {
         device: &Device,
         size: &Size,
     ) -> Vec<(&'static str, usize, usize)> {
-        let rows = |what: &str| count(database, what);
+        let rows = |what: &str| disk::rows(database, what);
         let conversations = rows("conversation");
         let groups = rows("conversation WHERE group_id IS NOT NULL");
         let packages = rows("key_package");
@@ -164,7 +159,7 @@ impl Oracle {
         database: &Connection,
         people: usize,
     ) -> [(&'static str, usize, usize); 8] {
-        let rows = |what: &str| count(database, what);
+        let rows = |what: &str| disk::rows(database, what);
         let all = rows("conversation");
         // Who left when nobody else was there to take them out is not taken out.
         let leavers = "leaver JOIN conversation ON leaver.conversation = conversation.id

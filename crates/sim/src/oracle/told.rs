@@ -64,7 +64,8 @@ impl Reason {
 }
 
 impl Oracle {
-    /// Whether the conversation that this is missing in has a line that says so for the right reason, from then or since the server was put back, or the device is not in it, or says that it came in later.
+    /// Whether the conversation that this is missing in has a line that says so for the right reason, from then or since the server was put
+    /// back, or the device is not in it, or says that it came in later.
     pub(super) fn is_told(
         &self,
         said: &Said,
