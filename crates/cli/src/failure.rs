@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Ambiguous,
     /// A file of the profile is damaged.
     Damaged,
+    /// None: nobody reads the output any more (`keyfold read x | head`). The command ends in an orderly way, and says nothing.
+    Enough,
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Self::InUse => 6,
             Self::NoProfile | Self::NotFound | Self::Ambiguous => 7,
             Self::Damaged => 8,
+            Self::Enough => 0,
         }
     }
 }

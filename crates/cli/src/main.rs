@@ -33,7 +33,9 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            out.fail(&failure);
+            if failure.kind != Kind::Enough {
+                out.fail(&failure);
+            }
             ExitCode::from(failure.kind.exit_code())
         }
     }
@@ -45,7 +47,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let done = runtime.block_on(command::run(cli));
-    // The chat screen's keyboard thread waits for a key that may never come.
+    // Whoever waits for a line of standard input waits on a thread of its own, for one that may never come.
     runtime.shutdown_background();
     done
 }

@@ -88,11 +88,14 @@ fn json_line<T: Serialize>(record: &T) -> Result<String, Failure> {
     Ok(clean::json(&text) + "\n")
 }
 
-/// A closed pipe (`keyfold read x | head`) is the reader's way to say that it has enough.
+/// # Errors
+/// [`Kind::Enough`] where nobody reads any more.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Kind::Enough, error.to_string()))
+        }
         other => Ok(other?),
     }
 }

@@ -130,3 +130,26 @@ fn help_is_short_and_complete() {
     assert_snapshot!("help", nobody.sees(&["--help"]));
     assert_snapshot!("help_register", nobody.sees(&["register", "--help"]));
 }
+
+/// `keyfold … | head`: whoever reads has enough, and that is no failure.
+#[test]
+fn a_command_whose_output_nobody_reads_ends_without_a_word() {
+    let server = Server::start();
+    let [ada, _bo] = server.people(["ada", "bo"]);
+    let talk = ada.begins(&["bo"]);
+    for (json, arguments) in [
+        (true, &["sync"][..]),
+        (true, &["read", &talk]),
+        (false, &["list"]),
+    ] {
+        let mut command = ada.keyfold();
+        if json {
+            command.arg("--json");
+        }
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = command.args(arguments).stdout(writer).output().unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.is_empty(), "{arguments:?}: {ended:?}");
+    }
+}

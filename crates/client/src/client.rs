@@ -1,6 +1,7 @@
 //! The client as a program sees it: commands in, answers and notices out.
 
 use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use keyfold_engine::{Answer, Command, Engine, Event, Fault};
@@ -93,13 +94,28 @@ impl Notices {
     }
 }
 
-/// A running client. Dropping it lets the driver end by itself; [`Client::shutdown`] waits for that.
+/// A running client. Dropping it waits for the step at hand, and leaves the profile free; the connection is cut.
+/// [`Client::shutdown`] ends that in an orderly way first.
 pub struct Client {
     calls: mpsc::Sender<Call>,
     notices: broadcast::Sender<Notice>,
     link: watch::Receiver<Link>,
     stopped: oneshot::Receiver<()>,
     folder: std::path::PathBuf,
+    /// Dropped after `calls`, without which the driver ends.
+    _driver: DriverThread,
+}
+
+/// The driver's thread, which is waited for. A program that ends, and lets it run, tears down the database's cryptography
+/// (`OpenSSL` does so when a process exits) while the driver uses it: it would crash, or never end.
+struct DriverThread(Option<JoinHandle<()>>);
+
+impl Drop for DriverThread {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Client {
@@ -129,7 +145,7 @@ impl Client {
             .enable_time()
             .build()
             .map_err(ClientError::Thread)?;
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("keyfold-engine".to_owned())
             .spawn(move || {
                 runtime.block_on(driver.run());
@@ -142,6 +158,7 @@ impl Client {
             link,
             stopped,
             folder,
+            _driver: DriverThread(Some(thread)),
         })
     }
 
@@ -228,9 +245,8 @@ impl Client {
     }
 
     /// Ends: what was acknowledged or asked so far reaches the server, as far as it answers within a moment.
-    pub async fn shutdown(self) {
-        let Self { calls, stopped, .. } = self;
-        drop(calls);
-        let _ = stopped.await;
+    pub async fn shutdown(mut self) {
+        let _ = self.calls.send(Call::Goodbye).await;
+        let _ = (&mut self.stopped).await;
     }
 }

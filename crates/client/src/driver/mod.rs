@@ -31,6 +31,8 @@ pub(crate) enum Call {
     Read(Box<dyn FnOnce(&Engine) + Send>),
     /// Tell when nothing waits any more.
     Settled(oneshot::Sender<()>),
+    /// Close the sockets in an orderly way, and end.
+    Goodbye,
 }
 
 /// Which socket, and which one in its sequence.
@@ -102,36 +104,32 @@ impl Driver {
         })
     }
 
-    /// Runs until the program lets go of its end of the calls.
+    /// Runs until the program says goodbye, or lets go of its end of the calls: then it ends after the step at hand.
     pub(crate) async fn run(mut self) {
         loop {
             self.tend();
             let wake = self.wakes_at();
             tokio::select! {
                 call = self.ends.calls.recv() => match call {
-                    Some(call) => self.take(call),
-                    None => break,
+                    Some(Call::Command(command, reply)) => self.carry_out(command, reply),
+                    Some(Call::Read(read)) => read(&self.profile.engine),
+                    Some(Call::Settled(reply)) => self.patient.push(reply),
+                    Some(Call::Goodbye) => return self.say_goodbye().await,
+                    None => return,
                 },
                 Some(news) = self.news.recv() => self.hear(news),
                 () = sleep_until(wake) => {}
             }
         }
-        self.say_goodbye().await;
     }
 
-    fn take(&mut self, call: Call) {
-        match call {
-            Call::Read(read) => read(&self.profile.engine),
-            Call::Settled(reply) => self.patient.push(reply),
-            Call::Command(command, reply) => {
-                self.parked = false;
-                let answer = match self.step(Input::Command(command)) {
-                    Ok(outcome) => outcome.answer.map_err(ClientError::Complaint),
-                    Err(fault) => Err(ClientError::Fault(fault)),
-                };
-                let _ = reply.send(answer);
-            }
-        }
+    fn carry_out(&mut self, command: Command, reply: oneshot::Sender<Result<Answer, ClientError>>) {
+        self.parked = false;
+        let answer = match self.step(Input::Command(command)) {
+            Ok(outcome) => outcome.answer.map_err(ClientError::Complaint),
+            Err(fault) => Err(ClientError::Fault(fault)),
+        };
+        let _ = reply.send(answer);
     }
 
     /// One step of the engine, and everything that may happen only after it is durable.
