@@ -186,12 +186,12 @@ fn relay(stream: Option<impl Read>) -> Tally {
     sum
 }
 
-/// What a summary line of cargo's own runner or of nextest counts.
+/// What a summary line of cargo's own runner or of nextest counts. Nextest indents what a failing test has printed, the
+/// summary of its own process with it: that counts nothing.
 fn summary(line: &str) -> Option<Tally> {
-    let line = line.trim_start();
     let counts = match line.strip_prefix("test result: ") {
         Some(counts) => counts,
-        None if line.starts_with("Summary [") => line.split_once("run: ")?.1,
+        None if line.trim_start().starts_with("Summary [") => line.split_once("run: ")?.1,
         None if is_closing(line) => line,
         None => return None,
     };
@@ -253,6 +253,8 @@ mod tests {
             })
         );
         assert_eq!(summary("running 3 tests"), None);
+        let of_one_test = format!("    {cargo}");
+        assert_eq!(summary(&of_one_test), None);
         assert_eq!(summary("all 61 passed, 1 failed"), None);
     }
 
