@@ -20,6 +20,10 @@ pub enum Sabotage {
     LosesLine,
     /// What a person typed while they were out of reach is gone, with its request.
     ForgetsTyped,
+    /// A change that a person asked for while they were out of reach is gone.
+    ForgetsChange,
+    /// A device says that a change is done, and has dropped it.
+    FeignsChange,
     /// Two texts have changed places on a timeline.
     SwapsLines,
     /// A timeline speaks of a gap where nothing is missing.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use keyfold_sim::{Cheat, Check, Mishap, Sabotage, Setup, Talk, Town};
+use keyfold_sim::{Cheat, Check, Mishap, Role, Sabotage, Setup, Talk, Town};
 
 /// What happened before the time in which everybody only talks.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +161,32 @@ fn it_is_caught_after_other_things_have_happened() {
             let violations = report.violations;
             assert!(found, "{sabotage:?} after {prelude:?}: {violations:#?}");
         }
+    }
+}
+
+/// Somebody out of reach asks for a change.
+#[test]
+fn a_change_that_is_forgotten_or_feigned() {
+    let story = || {
+        let town = Town::new(1);
+        let [ada, bo] = town.people();
+        let group = ada.creates_group("climbing", [bo]);
+        town.waits(200_000);
+        ada.makes(group, bo, Role::Admin);
+        town.waits(200_000);
+        bo.is_away(20);
+        town.waits(30_000);
+        bo.says(group, "nobody hears me now");
+        town.waits(30_000);
+        bo.renames(group, "the climbers");
+        town
+    };
+    assert_eq!(story().ends().violations, []);
+    for sabotage in [Sabotage::ForgetsChange, Sabotage::FeignsChange] {
+        let report = story().ends_as(broken(sabotage));
+        let violations = report.violations;
+        let found = violations.iter().any(|one| one.check == Check::Changes);
+        assert!(found, "{sabotage:?}: {violations:#?}");
     }
 }
 

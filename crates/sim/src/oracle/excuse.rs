@@ -120,6 +120,7 @@ impl Oracle {
         };
         self.restored.entry(device).or_default().push(put_back);
         self.past.device_goes_on_from_copy(device);
+        self.wishes.goes_on_from_copy(device);
         *self.lives.entry(device).or_default() += 1;
     }
 

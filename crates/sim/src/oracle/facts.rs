@@ -56,6 +56,7 @@ impl Oracle {
     /// A device says that it is not in a conversation any more, or has lost or found its place there.
     pub(crate) fn parts(&mut self, device: usize, devices: &[Device], events: &[Event], now: u64) {
         for event in events {
+            self.hears_of_change(&devices[device], event);
             match event {
                 Event::RolledBack => self.notices_restoring(device, now),
                 Event::CaughtUp => self.catches_up(device, now),

@@ -21,6 +21,7 @@ mod screen;
 mod texts;
 mod told;
 mod turned_away;
+mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -37,6 +38,8 @@ use rest::{at_rest, given_up};
 use screen::Screen;
 use told::Missing;
 use turned_away::Clones;
+pub(crate) use wishes::Change;
+use wishes::Wishes;
 
 /// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +58,8 @@ pub enum Check {
     Told,
     /// All members end in the same epoch with the same roster, name and roles.
     Ends,
+    /// What somebody wanted changed is changed, or is said to have failed.
+    Changes,
     /// Nothing is refused, held or waiting in the end.
     Rest,
     /// No frame holds a plaintext, and none on a conversation a handle.
@@ -184,6 +189,8 @@ pub(crate) struct Oracle {
     /// Errands and moves that the server accepted: whoever came apart finds back by them.
     created: usize,
     leavings: Vec<Leaving>,
+    /// What was asked to be changed.
+    wishes: Wishes,
     absences: BTreeMap<usize, Vec<Span>>,
     /// From when to when something may have waited for each device: from the end of a connection until it has caught up.
     out_of_touch: BTreeMap<usize, Vec<Span>>,
@@ -262,6 +269,9 @@ impl Oracle {
                     words.extend(self.judge_lines(screen, devices));
                 }
                 note(Check::Rest, words);
+                if !device.unlinked {
+                    note(Check::Changes, self.judge_wishes(device));
+                }
             }
         }
         let mut missing = Missing::default();

@@ -127,6 +127,7 @@ impl Oracle {
     pub(crate) fn is_backed_up(&mut self, device: usize) {
         let known = self.past.taken.get(&device).cloned().unwrap_or_default();
         self.past.copied.insert(device, known);
+        self.wishes.is_copied(device);
     }
 
     /// A copy of what the server holds is kept.

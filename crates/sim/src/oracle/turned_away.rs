@@ -52,6 +52,7 @@ impl Oracle {
         });
         self.was_in_as_well(original, copy);
         self.past.are_clones(original, copy);
+        self.wishes.are_clones(original, copy);
         self.inherits(original, copy);
     }
 

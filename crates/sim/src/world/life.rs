@@ -7,6 +7,7 @@ use keyfold_wire::ids::ConversationId;
 use super::World;
 use super::scenes::Cast;
 use crate::device::Device;
+use crate::oracle::Change;
 use crate::script::{Act, Scene, handle};
 
 /// Devices that a person has at most.
@@ -155,10 +156,20 @@ impl World {
             }
             _ => return,
         };
-        let leaves = matches!(command, Command::Leave { .. });
-        if let (Some(Answer::Message(_)), true) = (self.commands(cast.device, command), leaves) {
-            let now = self.now();
-            self.oracle.says_to_leave(cast.device, conversation, now);
+        let change = change(cast, act);
+        if let Some(change) = change.clone() {
+            self.oracle.wishes(cast.device, conversation, change);
+        }
+        let answer = self.commands(cast.device, command);
+        self.meddles_with_change(cast.device);
+        match answer {
+            // Who leaves says so.
+            Some(Answer::Message(_)) => {
+                let now = self.now();
+                self.oracle.says_to_leave(cast.device, conversation, now);
+            }
+            None if change.is_some() => self.oracle.wishes_in_vain(cast.device),
+            _ => {}
         }
     }
 
@@ -234,5 +245,17 @@ impl World {
                 self.wakes(number, soon);
             }
         }
+    }
+}
+
+/// What is asked for, where it is a change.
+fn change(cast: &Cast, act: &Act) -> Option<Change> {
+    match act {
+        Act::Adds(..) => cast.whom.map(Change::Add),
+        Act::Removes(..) => cast.whom.map(Change::Remove),
+        Act::Promotes(_, _, role) => cast.whom.map(|whom| Change::Role(whom, *role)),
+        Act::Renames(_, name) => Some(Change::Rename(name.clone())),
+        Act::Updates(_) => Some(Change::Keys),
+        _ => None,
     }
 }

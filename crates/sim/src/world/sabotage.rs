@@ -90,6 +90,24 @@ impl World {
         }
     }
 
+    /// Somebody has asked for a change.
+    pub(super) fn meddles_with_change(&mut self, device: usize) {
+        if self.devices[device].reachable {
+            return;
+        }
+        let statement = match self.setup.sabotage {
+            Some(Sabotage::ForgetsChange) => "DELETE FROM intent".to_owned(),
+            // New keys are all that it makes.
+            Some(Sabotage::FeignsChange) => {
+                format!("UPDATE intent SET body = CAST(X'A6' || '{FEIGNED}' AS BLOB)")
+            }
+            _ => return,
+        };
+        self.edits(device, |database| {
+            database.execute_batch(&statement).unwrap();
+        });
+    }
+
     /// A frame leaves a device.
     pub(super) fn meddles_with_frame(&self, device: usize, body: &mut Body) {
         let Body::Send(send) = body else { return };
@@ -258,6 +276,9 @@ impl World {
         self.steps(VICTIM, Input::Delivered(again), |_, _| ());
     }
 }
+
+/// Another change than the one asked for, as an intent has it.
+const FEIGNED: &str = "Update";
 
 /// Why something may be missing on a device that was away, and on no other.
 const OTHER_REASON: &str = "this device was away for longer than the server keeps messages";
