@@ -1,8 +1,8 @@
 //! What members read of each other: a conversation's state, its name, leave proofs, messages.
 
-use keyfold_protocol::content::{self, Body, Unverified};
+use keyfold_protocol::content::{self, Body, Kept, Unverified};
 use keyfold_protocol::leave::LeaveProof;
-use keyfold_protocol::limits::{MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_STATE};
+use keyfold_protocol::limits::{MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_REACTION, MAX_STATE};
 use keyfold_protocol::state::{ConversationState, Name, Role};
 use keyfold_wire::ids::{AccountId, ConversationId, Epoch};
 use keyfold_wire::limits::MAX_TEXT;
@@ -48,25 +48,32 @@ pub(crate) const GROUP: &[u8] = b"group";
 /// What MLS decrypted of another member. What is shown of it is what will be shown of it.
 pub fn content(data: &[u8]) {
     let shown = content::text_of(data);
+    let kept = Kept::read(data);
     let leaves = content::is_leaving(data);
     let leaf = Papers::adas().leaf();
     let verified = Unverified::new(data.to_vec()).verify(CONVERSATION, GROUP, &leaf);
     let Ok(verified) = verified else { return };
     assert_eq!(verified.encoded(), data);
+    let leaving = matches!(verified.body, Body::Leaving(_));
+    assert_eq!(leaves, Ok(leaving));
+    let kept = kept.unwrap();
+    assert!(leaving || kept.body == verified.body);
+    assert_eq!(kept.in_reply_to, verified.in_reply_to);
     match &verified.body {
         Body::Text(text) => {
             assert!(text.text.len() <= MAX_TEXT);
             assert_eq!(shown.unwrap().unwrap().text, text.text);
-            assert_eq!(leaves, Ok(false));
         }
-        Body::Leaving(proof) => {
-            assert!(proof.is_valid(GROUP, &leaf));
-            assert_eq!(leaves, Ok(true));
+        Body::Edit { text, .. } => assert!(text.text.len() <= MAX_TEXT),
+        Body::Reaction(reaction) => {
+            assert!((1..=MAX_REACTION).contains(&reaction.emoji.len()));
+            assert!(!reaction.emoji.chars().any(char::is_control));
         }
+        Body::Deletion(_) => {}
+        Body::Leaving(proof) => assert!(proof.is_valid(GROUP, &leaf)),
         Body::Unsupported => {
             assert!(verified.needs_newer_version());
             assert!(matches!(shown, Ok(None)), "it is not shown as a text later");
-            assert_eq!(leaves, Ok(false));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where fuzzing begins: right input of every kind. `cargo run -p keyfold-fuzzing --example seeds` writes it to `fuzz/seeds`.
 
-use keyfold_protocol::content::{self, Author};
+use keyfold_protocol::content::{self, Author, Saying};
 use keyfold_protocol::identity::{DeviceToken, LinkRequest, RecoveryKey};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::padding;
@@ -154,6 +154,12 @@ fn agreed() -> Vec<Seed> {
     let author = Author::new(&leaf, CONVERSATION);
     let text = content::text(&author, 3, "meet at six", &mut rng).unwrap();
     let leaving = content::leaving(&author, 4, &proof, &mut rng);
+    let of = text.id;
+    let mut about = |saying| {
+        content::write(&author, 5, saying, &mut rng)
+            .unwrap()
+            .encoded
+    };
     vec![
         seed("state", "group", group.encode()),
         seed("state", "direct", direct.unwrap().encode()),
@@ -162,6 +168,25 @@ fn agreed() -> Vec<Seed> {
             "leave_proofs",
             "two",
             LeaveProof::encode_list(&[proof, proof]),
+        ),
+        seed(
+            "content",
+            "edit",
+            about(Saying::Edit {
+                of,
+                text: "at seven",
+                in_reply_to: Some(of),
+            }),
+        ),
+        seed("content", "deletion", about(Saying::Deletion(of))),
+        seed(
+            "content",
+            "reaction",
+            about(Saying::Reaction {
+                to: of,
+                emoji: "🧗",
+                replaces: Some(of),
+            }),
         ),
         seed("content", "text", text.encoded),
         seed("content", "leaving", leaving.encoded),

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// One encoded content message: the longest text, its frame and extensions. Sealed and padded it stays under
 /// `keyfold_wire::limits::MAX_SEND_BODY`.
 pub const MAX_CONTENT: usize = 96 * 1024;
+/// Bytes of a reaction: the longest emoji (people with skin tones, joined) takes 41, and nobody's row of reactions is to be a text.
+pub const MAX_REACTION: usize = 64;
 
 /// How deep parts may nest: draft-ietf-mimi-content calls more than 4 levels malicious.
 pub const MAX_PART_DEPTH: usize = 4;

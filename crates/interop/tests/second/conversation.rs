@@ -258,7 +258,9 @@ impl Conversation {
         match content.body {
             Body::Text(text) => self.timeline.push(format!("{handle}: {}", text.text)),
             Body::Leaving(proof) => self.leavers.push(proof),
-            Body::Unsupported => panic!("what is it?"),
+            Body::Edit { .. } | Body::Deletion(_) | Body::Reaction(_) | Body::Unsupported => {
+                panic!("nobody here says such")
+            }
         }
     }
 

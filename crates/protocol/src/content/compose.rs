@@ -4,7 +4,10 @@ use keyfold_wire::limits::MAX_TEXT;
 use rand_core::CryptoRng;
 
 use super::mimi::{Disposition, Extension, Key, Mimi, Part};
-use super::{Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_LEAVE, MARKDOWN};
+use super::{
+    Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_LEAVE, MARKDOWN, PLAIN,
+    check_reaction,
+};
 use crate::cbor;
 use crate::leave::LeaveProof;
 
@@ -17,28 +20,126 @@ pub struct Composed {
     pub encoded: Vec<u8>,
 }
 
-/// A text in the small Markdown subset of MIMI. `counter` counts this device's messages in the conversation, from 1.
+/// What somebody says, to be written.
+#[derive(Clone, Copy)]
+pub enum Saying<'a> {
+    /// A text in the small Markdown subset of MIMI.
+    Text {
+        /// 1 to `MAX_TEXT` bytes.
+        text: &'a str,
+        /// The message that it answers.
+        in_reply_to: Option<ContentId>,
+    },
+    /// Another text in the place of a message of one's own.
+    Edit {
+        /// The message as it was said first.
+        of: ContentId,
+        /// 1 to `MAX_TEXT` bytes.
+        text: &'a str,
+        /// The message that it answers, as the first one did.
+        in_reply_to: Option<ContentId>,
+    },
+    /// A message or a reaction is taken back.
+    Deletion(ContentId),
+    /// A reaction.
+    Reaction {
+        /// The message.
+        to: ContentId,
+        /// 1 to `MAX_REACTION` bytes.
+        emoji: &'a str,
+        /// The own reaction whose place it takes.
+        replaces: Option<ContentId>,
+    },
+}
+
+impl Saying<'_> {
+    /// Whether it can be written.
+    ///
+    /// # Errors
+    /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`].
+    pub fn check(&self) -> Result<(), ContentError> {
+        match self {
+            Self::Text { text: "", .. } | Self::Edit { text: "", .. } => Err(ContentError::Empty),
+            Self::Text { text, .. } | Self::Edit { text, .. } if text.len() > MAX_TEXT => {
+                Err(ContentError::TextTooLong)
+            }
+            Self::Reaction { emoji, .. } => check_reaction(emoji),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A text. `counter` counts this device's messages in the conversation, from 1.
 ///
 /// # Errors
-/// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`.
+/// As [`write`].
 pub fn text(
     author: &Author,
     counter: u64,
     text: &str,
     rng: &mut dyn CryptoRng,
 ) -> Result<Composed, ContentError> {
-    if text.is_empty() {
-        return Err(ContentError::Empty);
-    }
-    if text.len() > MAX_TEXT {
-        return Err(ContentError::TextTooLong);
-    }
-    let part = Part::Single {
-        disposition: Disposition::RENDER,
-        media_type: MARKDOWN.to_owned(),
-        content: text.as_bytes().to_vec(),
+    let saying = Saying::Text {
+        text,
+        in_reply_to: None,
     };
-    Ok(compose(author, vec![counting(counter)], part, rng))
+    write(author, counter, saying, rng)
+}
+
+/// Writes what somebody says. `counter` counts this device's messages in the conversation, from 1.
+///
+/// # Errors
+/// As [`Saying::check`].
+pub fn write(
+    author: &Author,
+    counter: u64,
+    saying: Saying<'_>,
+    rng: &mut dyn CryptoRng,
+) -> Result<Composed, ContentError> {
+    saying.check()?;
+    let about = match saying {
+        Saying::Text { in_reply_to, .. } => About {
+            in_reply_to,
+            ..About::default()
+        },
+        Saying::Edit {
+            of, in_reply_to, ..
+        } => About {
+            replaces: Some(of),
+            in_reply_to,
+        },
+        Saying::Deletion(of) => About {
+            replaces: Some(of),
+            in_reply_to: None,
+        },
+        Saying::Reaction { to, replaces, .. } => About {
+            replaces,
+            in_reply_to: Some(to),
+        },
+    };
+    let part = match saying {
+        Saying::Text { text, .. } | Saying::Edit { text, .. } => {
+            single(Disposition::RENDER, MARKDOWN, text)
+        }
+        Saying::Deletion(_) => Part::Null,
+        Saying::Reaction { emoji, .. } => single(Disposition::REACTION, PLAIN, emoji),
+    };
+    Ok(compose(author, about, vec![counting(counter)], part, rng))
+}
+
+fn single(disposition: Disposition, media_type: &str, content: &str) -> Part {
+    Part::Single {
+        disposition,
+        media_type: media_type.to_owned(),
+        content: content.as_bytes().to_vec(),
+    }
+}
+
+/// The earlier messages that a message is about.
+#[derive(Clone, Copy, Default)]
+struct About {
+    replaces: Option<ContentId>,
+    in_reply_to: Option<ContentId>,
 }
 
 /// The message by which an account leaves: no part, and the proof that whoever removes it shows to all.
@@ -52,7 +153,8 @@ pub fn leaving(
         key: Key::text(EXTENSION_LEAVE),
         value: cbor::encode(|e| e.bytes(proof.signature())?.ok()),
     };
-    compose(author, vec![counting(counter), leave], Part::Null, rng)
+    let extensions = vec![counting(counter), leave];
+    compose(author, About::default(), extensions, Part::Null, rng)
 }
 
 fn counting(counter: u64) -> Extension {
@@ -64,6 +166,7 @@ fn counting(counter: u64) -> Extension {
 
 fn compose(
     author: &Author,
+    about: About,
     extensions: Vec<Extension>,
     part: Part,
     rng: &mut dyn CryptoRng,
@@ -72,10 +175,10 @@ fn compose(
     rng.fill_bytes(&mut salt);
     let encoded = Mimi {
         salt,
-        replaces: None,
+        replaces: about.replaces,
         topic: Vec::new(),
         expires: None,
-        in_reply_to: None,
+        in_reply_to: about.in_reply_to,
         extensions,
         part,
         later_fields: false,

@@ -57,6 +57,7 @@ pub(crate) struct Disposition(pub(crate) u8);
 
 impl Disposition {
     pub(crate) const RENDER: Self = Self(1);
+    pub(crate) const REACTION: Self = Self(2);
 
     /// Unspecified, render or inline; what is not registered counts as render.
     pub(crate) fn is_rendered(self) -> bool {

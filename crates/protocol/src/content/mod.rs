@@ -1,4 +1,5 @@
-//! Messages as MIMI content (draft-ietf-mimi-content-08): text, leaving, and whatever a later version says.
+//! Messages as MIMI content (draft-ietf-mimi-content-08): texts, what is done to them later (edits, deletions, reactions), leaving,
+//! and whatever a later version says.
 //!
 //! What arrives is [`Unverified`]; only [`Unverified::verify`] makes a [`Content`] of it. What this version does not know is
 //! kept byte for byte ([`Content::encoded`]) and said so ([`Content::needs_newer_version`]), so that a later version can show it.
@@ -13,17 +14,19 @@ use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
 use minicbor::Decoder;
 
-pub use compose::{Composed, leaving, text};
+pub use compose::{Composed, Saying, leaving, text, write};
 pub use id::{Author, ContentId};
-use mimi::{Key, Mimi, Part, Semantics};
+use mimi::{Disposition, Key, Mimi, Part, Semantics};
 
 use crate::cbor::{self, Malformed};
 use crate::leave::LeaveProof;
-use crate::limits::{MAX_CONTENT, MAX_COUNTER};
+use crate::limits::{MAX_CONTENT, MAX_COUNTER, MAX_REACTION};
 use crate::rules::LeafView;
 
 /// The media type of a text: GitHub Flavored Markdown, the subset of MIMI.
 pub const MARKDOWN: &str = "text/markdown;variant=GFM-MIMI";
+/// The media type of a reaction.
+pub const PLAIN: &str = "text/plain;charset=utf-8";
 /// The extension with the sender's counter, an unsigned integer.
 pub const EXTENSION_COUNTER: &str = "keyfold.counter";
 /// The extension with the signature of a leave proof, 64 bytes.
@@ -48,6 +51,9 @@ pub enum ContentError {
     /// Nothing to send.
     #[error("there is no text to send")]
     Empty,
+    /// A reaction that is empty, over `MAX_REACTION`, or with control characters.
+    #[error("a reaction is one emoji, of at most {MAX_REACTION} bytes")]
+    Reaction,
     /// Parts nest too deeply.
     #[error("the message's parts nest too deeply")]
     TooDeep,
@@ -98,10 +104,32 @@ pub struct Content {
 pub enum Body {
     /// A text.
     Text(Text),
+    /// Another text in the place of an earlier message. Whether its author may is for the reader to say.
+    Edit {
+        /// The message as it was said first.
+        of: ContentId,
+        /// What it says now.
+        text: Text,
+    },
+    /// An earlier message, or a reaction, is taken back. Whether its author may is for the reader to say.
+    Deletion(ContentId),
+    /// A reaction to an earlier message.
+    Reaction(Reaction),
     /// The sender's account leaves; the proof has been verified.
     Leaving(LeaveProof),
     /// Something that takes a newer version.
     Unsupported,
+}
+
+impl Body {
+    /// The earlier message that it does something to: edits, takes back, or reacts to.
+    pub const fn about(&self) -> Option<ContentId> {
+        match self {
+            Self::Edit { of, .. } | Self::Deletion(of) => Some(*of),
+            Self::Reaction(reaction) => Some(reaction.to),
+            Self::Text(_) | Self::Leaving(_) | Self::Unsupported => None,
+        }
+    }
 }
 
 /// A text and how it is marked up.
@@ -111,6 +139,17 @@ pub struct Text {
     pub text: String,
     /// How to read it.
     pub format: TextFormat,
+}
+
+/// A reaction to an earlier message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reaction {
+    /// The message.
+    pub to: ContentId,
+    /// An emoji, or what a sender has for one: 1 to `MAX_REACTION` bytes without control characters.
+    pub emoji: String,
+    /// The reaction of the same author whose place it takes.
+    pub replaces: Option<ContentId>,
 }
 
 /// How a text is marked up.
@@ -152,16 +191,39 @@ impl Unverified {
     }
 }
 
-/// The text of a message that was verified when it came and kept since. `None`: it takes a newer version to show it.
+/// The text of a message that was verified when it came and kept since. `None`: it says something else, or takes a newer version.
 ///
 /// # Errors
 /// [`ContentError`]: these are not the bytes of [`Content::encoded`].
 pub fn text_of(encoded: &[u8]) -> Result<Option<Text>, ContentError> {
-    let mimi = Mimi::decode(encoded)?;
-    if mimi.replaces.is_some() || mimi.expires.is_some() {
-        return Ok(None);
+    Ok(match Kept::read(encoded)?.body {
+        Body::Text(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// What a message says that was verified when it came, or was written here, and kept since.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The message that it answers.
+    pub in_reply_to: Option<ContentId>,
+    /// What it says. Leaving, which [`is_leaving`] tells, counts as [`Body::Unsupported`] here.
+    pub body: Body,
+}
+
+impl Kept {
+    /// Reads it again.
+    ///
+    /// # Errors
+    /// [`ContentError`]: these are not the bytes of [`Content::encoded`].
+    pub fn read(encoded: &[u8]) -> Result<Self, ContentError> {
+        let mimi = Mimi::decode(encoded)?;
+        let body = said(&mimi)?;
+        Ok(Self {
+            in_reply_to: mimi.in_reply_to,
+            body,
+        })
     }
-    shown(&mimi.part)
 }
 
 /// Whether a message of one's own says that the account leaves.
@@ -235,12 +297,54 @@ fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentEr
         }
         return Ok(Body::Leaving(proof));
     }
-    let text = shown(&mimi.part)?;
-    // Shown as they are, an edit would look like a new message and a fleeting one would stay. So in `text_of`.
-    if mimi.replaces.is_some() || mimi.expires.is_some() {
+    said(mimi)
+}
+
+/// What a message says, leaving aside.
+fn said(mimi: &Mimi) -> Result<Body, ContentError> {
+    let (text, emoji) = (shown(&mimi.part)?, reaction(&mimi.part)?);
+    // Shown as it is, a fleeting one would stay.
+    if mimi.expires.is_some() {
         return Ok(Body::Unsupported);
     }
-    Ok(text.map_or(Body::Unsupported, Body::Text))
+    Ok(match (mimi.replaces, text, emoji, mimi.in_reply_to) {
+        (None, Some(text), ..) => Body::Text(text),
+        (Some(of), Some(text), ..) => Body::Edit { of, text },
+        (replaces, None, Some(emoji), Some(to)) => Body::Reaction(Reaction {
+            to,
+            emoji,
+            replaces,
+        }),
+        (Some(of), None, None, _) if mimi.part == Part::Null => Body::Deletion(of),
+        _ => Body::Unsupported,
+    })
+}
+
+/// The emoji of a part that is a reaction.
+fn reaction(part: &Part) -> Result<Option<String>, ContentError> {
+    let Part::Single {
+        disposition: Disposition::REACTION,
+        media_type,
+        content,
+    } = part
+    else {
+        return Ok(None);
+    };
+    if text_format(media_type).is_none() {
+        return Ok(None);
+    }
+    let emoji = std::str::from_utf8(content).map_err(|_| ContentError::Malformed)?;
+    check_reaction(emoji)?;
+    Ok(Some(emoji.to_owned()))
+}
+
+fn check_reaction(emoji: &str) -> Result<(), ContentError> {
+    let fits = (1..=MAX_REACTION).contains(&emoji.len());
+    if fits && !emoji.chars().any(char::is_control) {
+        Ok(())
+    } else {
+        Err(ContentError::Reaction)
+    }
 }
 
 /// The text of a part that is to be shown as one.
@@ -299,4 +403,4 @@ macro_rules! hide {
     )*};
 }
 
-hide!(Unverified, Content, Body, Text, Composed);
+hide!(Unverified, Content, Kept, Body, Text, Reaction, Composed);

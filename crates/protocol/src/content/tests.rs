@@ -255,26 +255,40 @@ fn what_this_version_does_not_do_is_kept_and_needs_a_newer_one() {
         relative: true,
         time: 60,
     });
-    let reaction = Part::Single {
-        disposition: Disposition(2),
+    let picture = |disposition| Part::Single {
+        disposition,
+        media_type: "image/png".into(),
+        content: b"\x89PNG".to_vec(),
+    };
+    let emoji = Part::Single {
+        disposition: Disposition::REACTION,
         media_type: "text/plain".into(),
         content: b"+1".to_vec(),
-    };
-    let deletion = Mimi {
-        replaces: id,
-        part: Part::Null,
-        ..plain()
     };
     let cases = [
         (
             "a picture",
-            changed(|m| m.part = single("image/png", b"\x89PNG")),
+            changed(|m| m.part = picture(Disposition::RENDER)),
         ),
-        ("an edit", changed(|m| m.replaces = id)),
-        ("a deletion", deletion.encode()),
+        (
+            "a picture in the place of a text",
+            changed(|m| (m.replaces, m.part) = (id, picture(Disposition::RENDER))),
+        ),
+        (
+            "a picture as a reaction",
+            changed(|m| (m.in_reply_to, m.part) = (id, picture(Disposition::REACTION))),
+        ),
+        ("a reaction to nothing", changed(|m| m.part = emoji)),
         ("nothing at all", changed(|m| m.part = Part::Null)),
         ("a fleeting text", changed(|m| m.expires = expires)),
-        ("a reaction", changed(|m| m.part = reaction)),
+        (
+            "a fleeting edit",
+            changed(|m| (m.replaces, m.expires) = (id, expires)),
+        ),
+        (
+            "a deletion with an end",
+            changed(|m| (m.replaces, m.expires, m.part) = (id, expires, Part::Null)),
+        ),
     ];
     for (what, encoded) in cases {
         assert_unsupported(what, &encoded);

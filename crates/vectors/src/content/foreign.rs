@@ -124,7 +124,7 @@ fn nothing(why: &str, encoded: Vec<u8>) -> Readable {
 const ANSWERED: [u8; 32] = [1; 32];
 
 pub(super) fn readable() -> Vec<Readable> {
-    [texts(), at_the_edge(), newer()]
+    [texts(), at_the_edge(), amending(), newer()]
         .into_iter()
         .flatten()
         .collect()
@@ -211,6 +211,61 @@ fn at_the_edge() -> Vec<Readable> {
     ]
 }
 
+/// What is done to earlier messages, as others may write it.
+fn amending() -> Vec<Readable> {
+    let of = || Hex::from(&ANSWERED);
+    let react = |one: &mut Message, media_type: &str| {
+        one.in_reply_to = bytes(&ANSWERED);
+        one.part = single(2, media_type, "❤".as_bytes());
+    };
+    let reaction = |replaces| Shows::Reaction {
+        emoji: "❤".to_owned(),
+        replaces,
+    };
+    let answering = |why: &str, encoded, shows| Readable {
+        in_reply_to: Some(ANSWERED.into()),
+        ..readable_as(why, encoded, shows, false)
+    };
+    vec![
+        readable_as(
+            "an edit",
+            with(|one| one.replaces = bytes(&ANSWERED)),
+            Shows::Edit {
+                of: of(),
+                text: "hi".to_owned(),
+            },
+            false,
+        ),
+        readable_as(
+            "a deletion",
+            with(|one| (one.replaces, one.part) = (bytes(&ANSWERED), none())),
+            Shows::Deletion { of: of() },
+            false,
+        ),
+        answering(
+            "a deletion that says what its message answered",
+            with(|one| {
+                (one.replaces, one.part) = (bytes(&ANSWERED), none());
+                one.in_reply_to = bytes(&ANSWERED);
+            }),
+            Shows::Deletion { of: of() },
+        ),
+        answering(
+            "a reaction without a charset",
+            with(|one| react(one, "text/plain")),
+            reaction(None),
+        ),
+        answering(
+            "a reaction in the place of another",
+            with(|one| {
+                react(one, "text/markdown");
+                one.replaces = bytes(&ANSWERED);
+            }),
+            reaction(Some(of())),
+        ),
+    ]
+}
+
 /// Only said to need a newer version.
 fn newer() -> Vec<Readable> {
     let (image, hi) = (
@@ -219,15 +274,18 @@ fn newer() -> Vec<Readable> {
     );
     vec![
         nothing(
-            "it replaces another",
-            with(|one| one.replaces = bytes(&ANSWERED)),
+            "a picture in the place of another message",
+            with(|one| (one.replaces, one.part) = (bytes(&ANSWERED), image.clone())),
         ),
         nothing(
             "it expires",
             with(|one| one.expires = array(&[vec![TRUE], uint(60)])),
         ),
         nothing("another media type", part(image.clone())),
-        nothing("a reaction", part(single(2, "text/plain", b"hi"))),
+        nothing(
+            "a reaction to nothing",
+            part(single(2, "text/plain", b"hi")),
+        ),
         nothing("no part at all", part(none())),
         nothing("an external part", part(external(10))),
         nothing(
@@ -372,6 +430,21 @@ fn parts() -> Vec<Refused> {
             "a text of 65,537 bytes",
             "text_too_long",
             part(single(1, "text/plain", &[0x61; 65_537])),
+        ),
+        case(
+            "a reaction of 65 bytes",
+            "reaction",
+            part(single(2, "text/plain", &[0x61; 65])),
+        ),
+        case(
+            "a reaction of nothing",
+            "reaction",
+            part(single(2, "text/plain", b"")),
+        ),
+        case(
+            "a reaction with a control character",
+            "reaction",
+            part(single(2, "text/plain", b"a\x1b")),
         ),
         case(
             "a text that is not UTF-8",

@@ -3,7 +3,7 @@
 mod foreign;
 
 use keyfold_protocol::content::{
-    self, Author, Body, Content, ContentError, ContentId, TextFormat, Unverified,
+    self, Author, Body, Content, ContentError, ContentId, Saying, TextFormat, Unverified,
 };
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
@@ -21,6 +21,7 @@ pub(crate) struct Contents {
     certificate: Hex,
     address: Hex,
     texts: Vec<Text>,
+    amending: Vec<Amending>,
     leaving: Vec<Leaving>,
     ids: Vec<Id>,
     readable: Vec<Readable>,
@@ -32,6 +33,17 @@ struct Text {
     salt: Hex,
     counter: u64,
     text: String,
+    encoded: Hex,
+    id: Hex,
+}
+
+/// A message about an earlier one.
+#[derive(Serialize, Deserialize)]
+struct Amending {
+    salt: Hex,
+    counter: u64,
+    shows: Shows,
+    in_reply_to: Option<Hex>,
     encoded: Hex,
     id: Hex,
 }
@@ -74,6 +86,17 @@ struct Readable {
 enum Shows {
     Plain(String),
     Markdown(String),
+    Edit {
+        of: Hex,
+        text: String,
+    },
+    Deletion {
+        of: Hex,
+    },
+    Reaction {
+        emoji: String,
+        replaces: Option<Hex>,
+    },
     Nothing,
 }
 
@@ -112,6 +135,7 @@ impl Topic for Contents {
             texts: texts
                 .map(|(counter, text)| self::text(counter, text))
                 .into(),
+            amending: amending(),
             leaving: vec![leaving()],
             ids: ids(),
             readable: foreign::readable(),
@@ -133,6 +157,17 @@ impl Topic for Contents {
             assert_eq!(read.id, made.id);
             assert_eq!(read.counter, one.counter);
             assert_eq!(shows(&read), Shows::Markdown(one.text.clone()));
+        }
+        for one in &self.amending {
+            let made = content::write(&author, one.counter, one.saying(), &mut Given(&one.salt));
+            let made = made.unwrap();
+            assert_eq!(made.encoded, *one.encoded);
+            assert_eq!(made.id.as_bytes().as_slice(), &*one.id);
+            let read = self.read(&one.encoded).unwrap();
+            assert_eq!((read.id, read.counter), (made.id, one.counter));
+            assert_eq!(shows(&read), one.shows);
+            let answered = read.in_reply_to.map(|id| Hex::from(id.as_bytes()));
+            assert_eq!(answered, one.in_reply_to);
         }
         self.leaving
             .iter()
@@ -184,6 +219,17 @@ fn shows(content: &Content) -> Shows {
     match &content.body {
         Body::Text(text) if text.format == TextFormat::Plain => Shows::Plain(text.text.clone()),
         Body::Text(text) => Shows::Markdown(text.text.clone()),
+        Body::Edit { of, text } => Shows::Edit {
+            of: of.as_bytes().into(),
+            text: text.text.clone(),
+        },
+        Body::Deletion(of) => Shows::Deletion {
+            of: of.as_bytes().into(),
+        },
+        Body::Reaction(reaction) => Shows::Reaction {
+            emoji: reaction.emoji.clone(),
+            replaces: reaction.replaces.map(|id| id.as_bytes().into()),
+        },
         Body::Unsupported => Shows::Nothing,
         Body::Leaving(_) => panic!("somebody leaves"),
     }
@@ -198,6 +244,65 @@ fn text(counter: u64, text: &str) -> Text {
         encoded: made.encoded.into(),
         id: made.id.as_bytes().into(),
     }
+}
+
+impl Amending {
+    fn saying(&self) -> Saying<'_> {
+        let id = |hex: &Hex| ContentId::from_bytes(hex.array()).unwrap();
+        let in_reply_to = self.in_reply_to.as_ref().map(id);
+        match &self.shows {
+            Shows::Plain(text) | Shows::Markdown(text) => Saying::Text { text, in_reply_to },
+            Shows::Edit { of, text } => Saying::Edit {
+                of: id(of),
+                text,
+                in_reply_to,
+            },
+            Shows::Deletion { of } => Saying::Deletion(id(of)),
+            Shows::Reaction { emoji, replaces } => Saying::Reaction {
+                to: in_reply_to.unwrap(),
+                emoji,
+                replaces: replaces.as_ref().map(id),
+            },
+            Shows::Nothing => panic!("nothing is written"),
+        }
+    }
+}
+
+/// An answer, an edit, a deletion and two reactions.
+fn amending() -> Vec<Amending> {
+    let first = Hex::from(text(1, "hi").id.array::<32>());
+    let other = Hex::from(text(2, "ho").id.array::<32>());
+    let reaction = |emoji: &str, replaces| Shows::Reaction {
+        emoji: emoji.to_owned(),
+        replaces,
+    };
+    let edit = Shows::Edit {
+        of: first.clone(),
+        text: "high".to_owned(),
+    };
+    let deletion = Shows::Deletion { of: first.clone() };
+    let answer = Shows::Markdown("to you".to_owned());
+    let cases = [
+        (answer, Some(first.clone())),
+        (edit, Some(other.clone())),
+        (deletion, None),
+        (reaction("❤", None), Some(first.clone())),
+        (reaction("👍🏽", Some(other)), Some(first)),
+    ];
+    let made = |(shows, in_reply_to)| {
+        let mut one = Amending {
+            salt: SALT.into(),
+            counter: 4,
+            shows,
+            in_reply_to,
+            encoded: Hex(Vec::new()),
+            id: Hex(Vec::new()),
+        };
+        let made = content::write(&author(), 4, one.saying(), &mut Given(&SALT)).unwrap();
+        (one.encoded, one.id) = (made.encoded.into(), made.id.as_bytes().into());
+        one
+    };
+    cases.map(made).into()
 }
 
 fn proof() -> LeaveProof {
