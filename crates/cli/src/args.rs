@@ -56,6 +56,14 @@ pub(crate) enum Command {
     List,
     /// Say something; returns once the server has it
     Send(Send),
+    /// Answer a message
+    Reply(Reword),
+    /// Say something else in the place of a message of your own
+    Edit(Reword),
+    /// Take a message of your own back, for everybody; admins of a group anybody's
+    TakeBack(TakeBack),
+    /// React to a message with an emoji; without one: not any more
+    React(React),
     /// Read the messages of a conversation
     Read(Read),
     /// Fetch, open and send all that waits
@@ -152,6 +160,47 @@ pub(crate) struct Send {
     pub(crate) lines: bool,
 }
 
+/// Which message.
+#[derive(Args)]
+pub(crate) struct Message {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+    /// The message's id or a unique beginning of it, as `read --ids` shows it; `last`: the newest
+    pub(crate) message: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Reword {
+    #[command(flatten)]
+    pub(crate) at: Message,
+    /// The text; - reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) text: String,
+    /// Return at once: it is stored here and goes out with the next connection
+    #[arg(long)]
+    pub(crate) queue: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct TakeBack {
+    #[command(flatten)]
+    pub(crate) at: Message,
+    /// Return at once: it is stored here and goes out with the next connection
+    #[arg(long)]
+    pub(crate) queue: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct React {
+    #[command(flatten)]
+    pub(crate) at: Message,
+    /// The emoji
+    pub(crate) emoji: Option<String>,
+    /// Return at once: it is stored here and goes out with the next connection
+    #[arg(long)]
+    pub(crate) queue: bool,
+}
+
 #[derive(Args)]
 pub(crate) struct Read {
     /// Id, unique beginning of an id, name or handle
@@ -162,6 +211,9 @@ pub(crate) struct Read {
     /// Only the newest N entries
     #[arg(long, value_name = "N")]
     pub(crate) last: Option<usize>,
+    /// Show the beginning of each message's id
+    #[arg(long)]
+    pub(crate) ids: bool,
 }
 
 #[derive(Args)]

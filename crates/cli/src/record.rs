@@ -1,6 +1,8 @@
 //! What commands print, as records. Field names are stable: `docs/cli.md`.
 
-use keyfold_engine::view::{Contact, Conversation, Entry, Member, Standing, State, What};
+use keyfold_engine::view::{
+    Contact, Conversation, Entry, Member, Quote, Reacted, Standing, State, What,
+};
 use serde::Serialize;
 
 use crate::when;
@@ -45,6 +47,48 @@ pub(crate) struct EntryRecord {
     pub(crate) missing: Option<u64>,
     pub(crate) sent_at: String,
     pub(crate) state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reply_to: Option<QuoteRecord>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) edited: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reactions: Vec<ReactionRecord>,
+}
+
+/// The message that an entry answers.
+#[derive(Serialize, Clone, PartialEq, Eq)]
+pub(crate) struct QuoteRecord {
+    pub(crate) id: String,
+    pub(crate) from: Option<String>,
+    pub(crate) text: Option<String>,
+}
+
+/// A reaction to an entry.
+#[derive(Serialize, Clone, PartialEq, Eq)]
+pub(crate) struct ReactionRecord {
+    pub(crate) from: String,
+    pub(crate) emoji: String,
+    pub(crate) mine: bool,
+}
+
+impl From<&Quote> for QuoteRecord {
+    fn from(quote: &Quote) -> Self {
+        Self {
+            id: quote.id.to_string(),
+            from: quote.from.as_ref().map(|contact| contact.handle.clone()),
+            text: quote.text.clone(),
+        }
+    }
+}
+
+impl From<&Reacted> for ReactionRecord {
+    fn from(reacted: &Reacted) -> Self {
+        Self {
+            from: reacted.from.handle.clone(),
+            emoji: reacted.emoji.clone(),
+            mine: reacted.mine,
+        }
+    }
 }
 
 impl From<&Conversation> for ConversationRecord {
@@ -94,6 +138,9 @@ impl From<&Entry> for EntryRecord {
             missing: None,
             sent_at: when::rfc3339(entry.at),
             state: state(entry.state),
+            reply_to: entry.reply_to.as_ref().map(QuoteRecord::from),
+            edited: entry.edited,
+            reactions: entry.reactions.iter().map(ReactionRecord::from).collect(),
         };
         match &entry.what {
             What::Text(text)
@@ -105,6 +152,7 @@ impl From<&Entry> for EntryRecord {
             }
             What::Added(people) | What::Removed(people) => record.people = handles(people),
             What::Gap(missing) => record.missing = Some(*missing),
+            What::TakenBack { by, .. } => record.people = handles(by.as_slice()),
             What::Returned(whose) => record.people = handles(std::slice::from_ref(whose)),
             What::NeedsNewerVersion
             | What::Began
@@ -127,6 +175,7 @@ fn handles(people: &[Contact]) -> Vec<String> {
 fn kind(what: &What) -> &'static str {
     match what {
         What::Text(_) => "text",
+        What::TakenBack { .. } => "taken_back",
         What::NeedsNewerVersion => "newer",
         What::Gap(_) => "gap",
         What::Began => "began",

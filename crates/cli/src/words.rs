@@ -1,7 +1,7 @@
 //! Timelines and lists in words, for people: short, aligned, the same in `read` and in `chat`.
 
 use jiff::tz::TimeZone;
-use keyfold_engine::view::{Contact, Conversation, Entry, Standing, State, What};
+use keyfold_engine::view::{Contact, Conversation, Entry, Reacted, Standing, State, What};
 use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -11,6 +11,9 @@ use crate::when;
 
 /// The widest that a name may be before it is cut.
 const NAME_WIDTH: usize = 16;
+
+/// The widest that a quoted message may be before it is cut.
+const QUOTE_WIDTH: usize = 56;
 
 /// Where and when the reader is.
 pub(crate) struct Reader {
@@ -44,6 +47,7 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
     };
     Some(match &entry.what {
         What::Text(_) => return None,
+        What::TakenBack { by, mine } => taken_back(entry, &who, by.as_ref(), *mine),
         What::NeedsNewerVersion => format!("{who} sent something that needs a newer version"),
         What::Gap(1) => format!("one message of {who} is missing"),
         What::Gap(missing) => format!("{missing} messages of {who} are missing"),
@@ -68,6 +72,56 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
     })
 }
 
+fn taken_back(entry: &Entry, who: &str, by: Option<&Contact>, mine: bool) -> String {
+    match (by, &entry.from) {
+        (Some(by), Some(from)) if by.account != from.account => {
+            let by = if mine {
+                "you".to_owned()
+            } else {
+                clean::line(&by.handle)
+            };
+            let whose = if entry.mine {
+                "yours".to_owned()
+            } else {
+                clean::line(&from.handle)
+            };
+            format!("{by} took back a message of {whose}")
+        }
+        _ => format!("{who} took back a message"),
+    }
+}
+
+/// What an entry answers, in one line; `None` where it answers nothing.
+pub(crate) fn quote(entry: &Entry) -> Option<String> {
+    let quote = entry.reply_to.as_ref()?;
+    let name = |contact: &Contact| clean::line(&contact.handle);
+    let from = if quote.mine {
+        Some("you".to_owned())
+    } else {
+        quote.from.as_ref().map(name)
+    };
+    Some(match (from, &quote.text) {
+        (Some(from), Some(text)) => format!("{from}: {}", clean::line(text)),
+        (Some(_), None) if quote.mine => "a message of yours".to_owned(),
+        (Some(from), None) => format!("a message of {from}"),
+        (None, _) => "a message that is not here".to_owned(),
+    })
+}
+
+/// How people react to an entry, in one line; `None` where nobody does.
+pub(crate) fn reactions(entry: &Entry) -> Option<String> {
+    let one = |reacted: &Reacted| {
+        let who = if reacted.mine {
+            "you".to_owned()
+        } else {
+            clean::line(&reacted.from.handle)
+        };
+        format!("{} {who}", clean::line(&reacted.emoji))
+    };
+    let all: Vec<_> = entry.reactions.iter().map(one).collect();
+    (!all.is_empty()).then(|| all.join("  "))
+}
+
 fn names(people: &[Contact]) -> String {
     let names: Vec<_> = people
         .iter()
@@ -80,12 +134,13 @@ fn names(people: &[Contact]) -> String {
     }
 }
 
-/// What stands behind one's own message: how far it has come.
-pub(crate) fn progress(state: State) -> &'static str {
-    match state {
-        State::Waiting => "waiting",
-        State::Failed => "not sent",
-        State::Sent | State::Received => "",
+/// What stands behind a message: that it was edited, and how far one's own has come.
+pub(crate) fn progress(entry: &Entry) -> &'static str {
+    match (entry.state, entry.edited) {
+        (State::Waiting, _) => "waiting",
+        (State::Failed, _) => "not sent",
+        (State::Sent | State::Received, true) => "edited",
+        (State::Sent | State::Received, false) => "",
     }
 }
 
@@ -117,13 +172,29 @@ pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) 
     };
     let name = paint.bold(&column(&speaker(entry), width));
     let indent = " ".repeat("00:00".len() + 2 + width + 2);
-    let body: Vec<_> = clean::lines(text).collect();
+    let quoted = quote(entry)
+        .map(|quote| paint.dim(&format!("> {}", column(&quote, QUOTE_WIDTH).trim_end())));
+    let body: Vec<_> = quoted.into_iter().chain(clean::lines(text)).collect();
     let mut lines = format!("{time}  {name}  {}", body.join(&format!("\n{indent}")));
-    let progress = progress(entry.state);
+    let progress = progress(entry);
     if !progress.is_empty() {
         lines.push_str(&paint.dim(&format!("  ({progress})")));
     }
+    if let Some(reactions) = reactions(entry) {
+        lines.extend(["\n", &indent, &paint.dim(&reactions)]);
+    }
     lines
+}
+
+/// Characters of a message's id that are shown: enough to tell it from others of the conversation.
+const ID: usize = 8;
+
+/// An entry's lines with the beginning of its id in front.
+pub(crate) fn beside_id(id: Option<&str>, lines: &str, paint: Paint) -> String {
+    let shown: String = id.unwrap_or_default().chars().take(ID).collect();
+    let margin = " ".repeat(ID + 2);
+    let lines = lines.replace('\n', &format!("\n{margin}"));
+    format!("{}  {lines}", paint.dim(&format!("{shown:ID$}")))
 }
 
 /// How wide the names of these entries are.

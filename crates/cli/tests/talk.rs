@@ -281,3 +281,59 @@ fn a_second_device_is_linked_by_codes_and_removed_again() {
     ada.syncs();
     assert_eq!(ada.reads(&talk).last().unwrap(), "the tablet is gone");
 }
+
+#[test]
+fn what_was_said_is_answered_edited_taken_back_and_reacted_to() {
+    let server = Server::start();
+    let [ada, bo] = server.people(["ada", "bo"]);
+    let talk = ada.begins(&["bo"]);
+    let first = ada.says(&talk, "meet at sixx");
+    bo.syncs();
+    let follow = bo.start(&["read", &talk, "--follow"]);
+    let entries = || loop {
+        let entry = follow.object();
+        if entry["id"].is_string() {
+            return entry;
+        }
+    };
+    assert_eq!(entries()["text"], "meet at sixx");
+
+    let edited = ada.ok(&["edit", &talk, &first, "meet at six"]);
+    assert_eq!(edited[0]["id"], first.as_str());
+    let entry = entries();
+    assert_eq!(
+        (&entry["text"], &entry["edited"]),
+        (&"meet at six".into(), &true.into())
+    );
+    ada.ok(&["react", &talk, &first[..12], "🧗"]);
+    assert_eq!(entries()["reactions"][0]["emoji"], "🧗");
+    ada.ok(&["react", &talk, "last"]);
+    assert!(entries()["reactions"].is_null());
+    let (code, failure) = ada.fails(&["edit", &talk, "ffffffff", "no such"]);
+    assert_eq!((code, &failure["kind"]), (7, &"not_found".into()));
+    follow.interrupt();
+
+    let answer = text(
+        &bo.ok(&["reply", &talk, "last", "I will be there"])[0],
+        "id",
+    );
+    let (code, failure) = bo.fails(&["edit", &talk, &first, "not mine"]);
+    assert_eq!((code, &failure["kind"]), (3, &"refused".into()));
+    ada.syncs();
+    let record = ada.ok(&["read", &talk, "--last", "1"]).remove(0);
+    assert_eq!(record["reply_to"]["id"], first.as_str());
+    assert_eq!(record["reply_to"]["text"], "meet at six");
+    let seen = ada.sees(&["read", &talk, "--ids", "--last", "2"]);
+    assert!(
+        seen.contains(&answer[..8]) && seen.contains("> you: meet at six"),
+        "{seen}"
+    );
+    ada.ok(&["take-back", &talk, &first, "--queue"]);
+    assert_eq!(ada.ok(&["read", &talk])[1]["kind"], "taken_back");
+    ada.syncs();
+    bo.syncs();
+    let seen = bo.sees(&["read", &talk]);
+    assert!(seen.contains("ada took back a message"), "{seen}");
+    assert!(seen.contains("> a message of ada"), "{seen}");
+    assert!(!seen.contains("six"), "{seen}");
+}

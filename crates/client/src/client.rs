@@ -62,18 +62,6 @@ impl Notices {
         }
     }
 
-    /// Forgets those that have come already; `false` once the client has stopped. For whoever reads everything anew anyway.
-    pub fn skip(&mut self) -> bool {
-        use broadcast::error::TryRecvError;
-        loop {
-            match self.receiver.try_recv() {
-                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Closed) => return false,
-            }
-        }
-    }
-
     /// One that has come already, if there is one.
     pub fn ready(&mut self) -> Option<Notice> {
         use broadcast::error::TryRecvError;

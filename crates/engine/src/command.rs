@@ -60,6 +60,40 @@ pub enum Command {
         /// At most [`keyfold_wire::limits::MAX_TEXT`] bytes.
         text: String,
     },
+    /// Say something in answer to a message.
+    Reply {
+        /// Where.
+        conversation: ConversationId,
+        /// The message.
+        to: ContentId,
+        /// At most [`keyfold_wire::limits::MAX_TEXT`] bytes.
+        text: String,
+    },
+    /// Say something else in the place of a text of one's own.
+    Edit {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: ContentId,
+        /// At most [`keyfold_wire::limits::MAX_TEXT`] bytes.
+        text: String,
+    },
+    /// Take a message back, for everybody: one of one's own, or, for admins of a group, anybody's.
+    TakeBack {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: ContentId,
+    },
+    /// React to a message. Each person has one reaction to it, the newest.
+    React {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: ContentId,
+        /// At most [`keyfold_protocol::limits::MAX_REACTION`] bytes; `None`: not any more.
+        emoji: Option<String>,
+    },
     /// Add people to a group.
     Add {
         /// The group.
@@ -185,6 +219,15 @@ pub enum Complaint {
     /// The link request or certificate can't be used.
     #[error("that link code can't be used: {0}")]
     Link(String),
+    /// Unknown, taken back, or nothing that anybody can do anything to.
+    #[error("there is no such message here, or it was taken back")]
+    NoSuchMessage,
+    /// Somebody else said it.
+    #[error("only a text of your own can be changed")]
+    NotYours,
+    /// An empty or too long reaction.
+    #[error("a reaction is one emoji, of at most {0} bytes")]
+    Reaction(usize),
     /// Too much is waiting to be sent.
     #[error("{0} messages are waiting to be sent; connect first")]
     TooMuchWaiting(usize),

@@ -55,6 +55,8 @@ pub enum Event {
     CreateFailed(ConversationId, Failure),
     /// A new entry on the timeline.
     Arrived(ConversationId, ContentId),
+    /// A message was edited, taken back or reacted to.
+    Amended(ConversationId, ContentId),
     /// The server has an own message.
     Sent(ConversationId, ContentId),
     /// An own message can't be sent any more.

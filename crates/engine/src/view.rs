@@ -109,6 +109,39 @@ pub struct Entry {
     pub what: What,
     /// How far it has come.
     pub state: State,
+    /// The message that it answers.
+    pub reply_to: Option<Quote>,
+    /// Its author has said something else in its place.
+    pub edited: bool,
+    /// How people react to it: one each, by when they did.
+    pub reactions: Vec<Reacted>,
+}
+
+/// Characters of a message that is answered: enough to know it by.
+pub const QUOTE: usize = 200;
+
+/// The message that another one answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// Its id.
+    pub id: ContentId,
+    /// Who said it; `None` where it is not here.
+    pub from: Option<Contact>,
+    /// It is one's own.
+    pub mine: bool,
+    /// The beginning of what it says now, at most [`QUOTE`] characters. `None`: it is not here, was taken back, or is no text.
+    pub text: Option<String>,
+}
+
+/// A reaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reacted {
+    /// Whose.
+    pub from: Contact,
+    /// An emoji, or what its sender has for one.
+    pub emoji: String,
+    /// It is one's own.
+    pub mine: bool,
 }
 
 impl Entry {
@@ -125,6 +158,13 @@ impl Entry {
 pub enum What {
     /// Text.
     Text(String),
+    /// It was taken back, by its author or an admin.
+    TakenBack {
+        /// By whom; `None` where that is not known any more.
+        by: Option<Contact>,
+        /// By this person.
+        mine: bool,
+    },
     /// Content of a newer version than this one.
     NeedsNewerVersion,
     /// So many messages of this person did not come.

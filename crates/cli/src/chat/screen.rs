@@ -151,6 +151,29 @@ fn rows(model: &Model, width: usize) -> Vec<Line<'static>> {
     rows
 }
 
+/// A row of an entry.
+enum Row {
+    /// Of its text.
+    Said(String),
+    /// Of what it answers, or how people react to it.
+    Aside(String),
+}
+
+/// What it answers and says, and how people react to it.
+fn entry_parts(entry: &Entry, text: &str, room: usize) -> (Vec<Row>, Vec<Row>) {
+    let quote = words::quote(entry).map(|quote| {
+        let cut = words::column(&format!("│ {quote}"), room);
+        Row::Aside(cut.trim_end().to_owned())
+    });
+    let said = clean::lines(text).flat_map(|line| wrap(&line, room));
+    let reactions = words::reactions(entry).into_iter();
+    let reactions = reactions.flat_map(|line| wrap(&line, room)).map(Row::Aside);
+    (
+        quote.into_iter().chain(said.map(Row::Said)).collect(),
+        reactions.collect(),
+    )
+}
+
 fn entry_rows(
     entry: &Entry,
     model: &Model,
@@ -179,7 +202,7 @@ fn entry_rows(
         )
     };
     let indent = 1 + 5 + 2 + names + 2;
-    let state = words::progress(entry.state);
+    let state = words::progress(entry);
     let narrow = width < indent + NARROW;
     let (mut lines, indent) = match (narrow, again) {
         (true, false) => (
@@ -193,11 +216,9 @@ fn entry_rows(
         (false, _) => (Vec::new(), indent),
     };
     let room = width.saturating_sub(indent + 1).max(1);
-    let body: Vec<String> = clean::lines(text)
-        .flat_map(|line| wrap(&line, room))
-        .collect();
+    let (body, reactions) = entry_parts(entry, text, room);
     let last = body.len().saturating_sub(1);
-    for (number, row) in body.into_iter().enumerate() {
+    for (number, row) in body.into_iter().chain(reactions).enumerate() {
         let mut spans = if number == 0 && !narrow {
             vec![
                 format!(" {time}  ").dim(),
@@ -207,7 +228,10 @@ fn entry_rows(
         } else {
             vec![" ".repeat(indent).into()]
         };
-        spans.push(row.into());
+        spans.push(match row {
+            Row::Said(row) => row.into(),
+            Row::Aside(row) => row.dim(),
+        });
         if number == last && !state.is_empty() {
             spans.push(format!("  {state}").dim());
         }

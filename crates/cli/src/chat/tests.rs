@@ -10,7 +10,9 @@
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use keyfold_client::{Link, Notice, SocketEnd};
-use keyfold_engine::view::{Contact, Conversation, Entry, Me, Member, Standing, State, What};
+use keyfold_engine::view::{
+    Contact, Conversation, Entry, Me, Member, Quote, Reacted, Standing, State, What,
+};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
@@ -59,6 +61,9 @@ fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) 
         at: Timestamp(NOW.0 - minutes_ago * MINUTE),
         what,
         state,
+        reply_to: None,
+        edited: false,
+        reactions: Vec::new(),
     }
 }
 
@@ -159,6 +164,49 @@ fn a_day() -> Vec<Entry> {
 #[test]
 fn a_conversation() {
     assert_snapshot!(screen(&mut model(a_day()), 64, 20));
+}
+
+/// Answers, an edit, a message that was taken back, reactions.
+fn an_afternoon() -> Vec<Entry> {
+    let mut first = said(
+        1,
+        41,
+        "bo",
+        "Meet at six by the station, and bring the long rope",
+    );
+    first.edited = true;
+    let reacted = |from: &str, emoji: &str| Reacted {
+        from: contact(from),
+        emoji: emoji.to_owned(),
+        mine: from == "ada",
+    };
+    first.reactions = vec![reacted("cy", "👍🏽"), reacted("ada", "🧗")];
+    let taken_back = |by: &str| What::TakenBack {
+        by: Some(contact(by)),
+        mine: by == "ada",
+    };
+    let quote = |entry: &Entry, text: Option<&str>| Quote {
+        id: entry.id.unwrap(),
+        from: entry.from.clone(),
+        mine: entry.mine,
+        text: text.map(str::to_owned),
+    };
+    let mut answer = said(2, 30, "ada", "I will be there");
+    answer.reply_to = Some(quote(
+        &first,
+        Some("Meet at six by the station, and bring the long rope"),
+    ));
+    let gone = entry(3, 20, "cy", taken_back("cy"), State::Received);
+    let moderated = entry(4, 19, "cy", taken_back("ada"), State::Received);
+    let mut last = said(5, 2, "cy", "Me too\nwith the rope");
+    last.reply_to = Some(quote(&answer, None));
+    vec![first, answer, gone, moderated, last]
+}
+
+#[test]
+fn answers_edits_and_reactions() {
+    assert_snapshot!(screen(&mut model(an_afternoon()), 64, 14));
+    assert_snapshot!(screen(&mut model(an_afternoon()), 30, 20));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The commands: one file for what belongs together.
 
 mod account;
+mod amend;
 mod devices;
 mod find;
 mod members;
@@ -24,6 +25,10 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::New(args) => members::new(&session, args).await,
         Command::List => talk::list(&session),
         Command::Send(args) => send::send(&session, args).await,
+        Command::Reply(args) => amend::reply(&session, args).await,
+        Command::Edit(args) => amend::edit(&session, args).await,
+        Command::TakeBack(args) => amend::take_back(&session, args).await,
+        Command::React(args) => amend::react(&session, args).await,
         Command::Read(args) => talk::read(&session, args).await,
         Command::Sync(args) => talk::sync(&session, args).await,
         Command::Add(args) => members::add(&session, args).await,

@@ -34,11 +34,7 @@ pub(super) async fn send(session: &Session, args: Send) -> Result<(), Failure> {
     if args.lines {
         return lines(session, &args).await;
     }
-    let text = if args.text == "-" {
-        standard_input()?
-    } else {
-        args.text
-    };
+    let text = standard_input_for(args.text)?;
     if args.queue {
         let mut profile = session.open()?;
         let conversation = conversation(&profile.engine, &args.conversation)?;
@@ -52,7 +48,7 @@ pub(super) async fn send(session: &Session, args: Send) -> Result<(), Failure> {
     show(session.out, conversation, id, "sent")
 }
 
-fn show(
+pub(super) fn show(
     out: Output,
     conversation: ConversationId,
     id: ContentId,
@@ -72,7 +68,19 @@ async fn say(
     text: String,
 ) -> Result<(ConversationId, ContentId), Failure> {
     let conversation = conversation_online(online, words).await?;
-    let id = message(&online.command(Command::Send { conversation, text }).await?)?;
+    let sent = settled(online, Command::Send { conversation, text }).await?;
+    let id = sent.ok_or_else(not_taken)?;
+    Ok((conversation, id))
+}
+
+/// Carries out what says something, and returns once the server has it. `None`: there was nothing to say.
+pub(super) async fn settled(
+    online: &mut Online,
+    command: Command,
+) -> Result<Option<ContentId>, Failure> {
+    let Some(id) = new_message(&online.command(command).await?) else {
+        return Ok(None);
+    };
     online
         .wait(|event| match event {
             Event::Sent(_, sent) if *sent == id => Some(Ok(())),
@@ -80,13 +88,31 @@ async fn say(
             _ => None,
         })
         .await?;
-    Ok((conversation, id))
+    Ok(Some(id))
+}
+
+/// The id of what an answer says was written.
+pub(super) const fn new_message(answer: &Answer) -> Option<ContentId> {
+    match answer {
+        Answer::Message(id) => Some(*id),
+        _ => None,
+    }
 }
 
 fn message(answer: &Answer) -> Result<ContentId, Failure> {
-    match answer {
-        Answer::Message(id) => Ok(*id),
-        _ => Err(Failure::new(Kind::Fault, "the message was not taken")),
+    new_message(answer).ok_or_else(not_taken)
+}
+
+fn not_taken() -> Failure {
+    Failure::new(Kind::Fault, "the message was not taken")
+}
+
+/// A text from the command line, where `-` stands for standard input.
+pub(super) fn standard_input_for(text: String) -> Result<String, Failure> {
+    if text == "-" {
+        standard_input()
+    } else {
+        Ok(text)
     }
 }
 

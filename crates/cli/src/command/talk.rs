@@ -1,6 +1,6 @@
 //! `list`, `read`, `sync`: what a day consists of. Saying something is in `send`.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use keyfold_client::{Notice, Notices};
@@ -20,6 +20,9 @@ use crate::words::{self, Reader};
 
 /// Entries read from the database at once.
 const PAGE: usize = 500;
+
+/// Entries that `--follow` prints once more when they change; what is further up nobody looks at.
+const PRINTED: usize = 200;
 
 #[derive(Serialize)]
 struct Synced {
@@ -54,7 +57,7 @@ pub(super) async fn read(session: &Session, args: Read) -> Result<(), Failure> {
     }
     let mut profile = session.open()?;
     let id = conversation(&profile.engine, &args.conversation)?;
-    let mut printer = Printer::new(session.out);
+    let mut printer = Printer::new(session.out, args.ids);
     if let Some(count) = args.last {
         printer.print(&profile.engine.timeline_last(id, count)?)?;
     } else {
@@ -84,7 +87,7 @@ async fn follow(session: &Session, args: &Read) -> Result<(), Failure> {
 
 async fn print_arrivals(online: &mut Online, args: &Read, out: Output) -> Result<(), Failure> {
     let id = conversation_online(online, &args.conversation).await?;
-    let mut printer = Printer::new(out);
+    let mut printer = Printer::new(out, args.ids);
     let mut place = match args.last {
         Some(count) => {
             let newest = online
@@ -110,20 +113,57 @@ async fn print_arrivals(online: &mut Online, args: &Read, out: Output) -> Result
         let woken = online
             .notices
             .until(|notice| match notice {
-                Notice::Event(event) => concerns(event, id).then_some(()),
-                Notice::Link(_) | Notice::Missed => Some(()),
+                Notice::Event(event) => concerns(event, id).then(|| is_amended(notice, id)),
+                Notice::Link(_) | Notice::Missed => Some(is_amended(notice, id)),
             })
             .await;
-        // What has come meanwhile is read together with it.
-        if woken.is_none() || !online.notices.skip() {
+        let Some(mut amended) = woken else {
             return Ok(());
+        };
+        // What has come meanwhile is read together with it.
+        while let Some(notice) = online.notices.ready() {
+            amended |= is_amended(&notice, id);
+        }
+        if amended {
+            print_amended(online, &mut printer, id).await?;
         }
     }
+}
+
+/// Whether something that was printed may be another thing now.
+fn is_amended(notice: &Notice, id: ConversationId) -> bool {
+    match notice {
+        Notice::Event(Event::Amended(at, _)) => *at == id,
+        Notice::Missed => true,
+        _ => false,
+    }
+}
+
+/// Prints what is another thing by now than when it was printed.
+async fn print_amended(
+    online: &Online,
+    printer: &mut Printer,
+    id: ConversationId,
+) -> Result<(), Failure> {
+    let Some((first, _)) = printer.printed.front() else {
+        return Ok(());
+    };
+    let (after, limit) = (first - 1, printer.printed.len());
+    let page = online
+        .client
+        .read(move |engine| engine.timeline(id, Some(after), limit))
+        .await?;
+    let changed: Vec<_> = page
+        .into_iter()
+        .filter(|entry| printer.has_changed(entry))
+        .collect();
+    printer.print(&changed)
 }
 
 fn concerns(event: &Event, id: ConversationId) -> bool {
     match event {
         Event::Arrived(at, _)
+        | Event::Amended(at, _)
         | Event::Sent(at, _)
         | Event::Changed(at)
         | Event::Gap(at)
@@ -177,16 +217,39 @@ struct Printer {
     day: Option<String>,
     width: usize,
     failed: HashSet<ContentId>,
+    ids: bool,
+    /// What was printed last, by its place: it may be edited, taken back or reacted to.
+    printed: VecDeque<(i64, EntryRecord)>,
 }
 
 impl Printer {
-    fn new(out: Output) -> Self {
+    fn new(out: Output, ids: bool) -> Self {
         Self {
             out,
             reader: Reader::here(),
             day: None,
             width: 3,
             failed: HashSet::new(),
+            ids,
+            printed: VecDeque::new(),
+        }
+    }
+
+    fn has_changed(&self, entry: &Entry) -> bool {
+        let mut printed = self.printed.iter();
+        let before = printed.find(|(place, _)| *place == entry.position);
+        before.is_some_and(|(_, record)| *record != EntryRecord::from(entry))
+    }
+
+    fn notes(&mut self, place: i64, record: EntryRecord) {
+        let known = self.printed.iter_mut().find(|(other, _)| *other == place);
+        if let Some((_, before)) = known {
+            *before = record;
+            return;
+        }
+        self.printed.push_back((place, record));
+        if self.printed.len() > PRINTED {
+            self.printed.pop_front();
         }
     }
 
@@ -202,10 +265,19 @@ impl Printer {
         self.width = self.width.max(words::name_width(entries));
         for entry in entries {
             self.heading(entry.at)?;
-            let width = self.width;
-            self.out.show(&EntryRecord::from(entry), |paint| {
-                words::entry(entry, width, &self.reader, paint)
+            let (width, ids) = (self.width, self.ids);
+            let record = EntryRecord::from(entry);
+            self.out.show(&record, |paint| {
+                let words = words::entry(entry, width, &self.reader, paint);
+                if ids {
+                    words::beside_id(record.id.as_deref(), &words, paint)
+                } else {
+                    words
+                }
             })?;
+            if entry.has_its_place() {
+                self.notes(entry.position, record);
+            }
         }
         Ok(())
     }

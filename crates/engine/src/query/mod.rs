@@ -1,6 +1,7 @@
 //! Reads: what screens and scripts show, straight from the tables.
 
 mod conversation;
+mod fold;
 mod timeline;
 
 use keyfold_wire::ids::ConversationId;

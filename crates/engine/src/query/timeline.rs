@@ -1,13 +1,13 @@
 //! Timelines as a screen shows them.
 
-use keyfold_protocol::content;
+use keyfold_protocol::content::{Body, ContentId, Kept};
 use keyfold_wire::ids::ConversationId;
 
 use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Entry, State, What};
+use crate::view::{Entry, QUOTE, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -52,6 +52,40 @@ impl Engine {
         self.newest(id, timeline::WAITING, limit)
     }
 
+    /// The messages of a conversation whose id is, or begins with, these words of four characters and more, with what they say: at most
+    /// ten. `last` means the newest one.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn find_messages(
+        &self,
+        id: ConversationId,
+        words: &str,
+    ) -> Result<Vec<(ContentId, String)>, Fault> {
+        let Some(row) = self.shown_row(&id)? else {
+            return Ok(Vec::new());
+        };
+        let tx = &self.database;
+        let found = match words {
+            "last" => timeline::last_message(tx, row.row)?.into_iter().collect(),
+            _ if words.len() < 4 || !words.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Vec::new()
+            }
+            _ => timeline::with_id(tx, row.row, &words.to_uppercase())?,
+        };
+        let mut messages = Vec::new();
+        for found in found {
+            if let Some(id) = found.content_id {
+                let text = match self.entry(&found)?.what {
+                    What::Text(text) => text.chars().take(QUOTE).collect(),
+                    _ => String::new(),
+                };
+                messages.push((id, text));
+            }
+        }
+        Ok(messages)
+    }
+
     fn newest(&self, id: ConversationId, before: i64, limit: usize) -> Result<Vec<Entry>, Fault> {
         let Some(row) = self.shown_row(&id)? else {
             return Ok(Vec::new());
@@ -70,10 +104,32 @@ impl Engine {
             Some(account) => contact::get(tx, account)?,
             None => None,
         };
-        let what = match row.kind {
-            Kind::Content => said(&row.body),
-            Kind::Gap => What::Gap(row.body.as_slice().try_into().map_or(0, u64::from_be_bytes)),
-            Kind::Notice => Notice::decode(&row.body)?.show(tx)?,
+        let shown_in = row.place.conversation();
+        let fate = self.fate(shown_in, row)?;
+        let said = row.says();
+        let what = match (row.kind, fate.taken_back) {
+            (Kind::Content | Kind::Deleted, Some(by)) => What::TakenBack {
+                by: contact::get(tx, &by)?,
+                mine: Some(by) == me,
+            },
+            (Kind::Deleted, None) => What::TakenBack {
+                by: None,
+                mine: false,
+            },
+            (Kind::Content, None) => says(row, said.as_ref(), fate.edited.as_ref()),
+            (Kind::Gap, _) => {
+                What::Gap(row.body.as_slice().try_into().map_or(0, u64::from_be_bytes))
+            }
+            (Kind::Notice, _) => Notice::decode(&row.body)?.show(tx)?,
+        };
+        let stands = matches!(what, What::Text(_));
+        let reply_to = said.and_then(|kept| kept.in_reply_to).filter(|_| stands);
+        let reply_to = reply_to.map(|id| self.quote(shown_in, &id)).transpose()?;
+        let edited = stands && fate.edited.is_some();
+        let reactions = if fate.taken_back.is_none() {
+            self.reactions(fate)?
+        } else {
+            Vec::new()
         };
         Ok(Entry {
             position: row.place.position(),
@@ -88,14 +144,17 @@ impl Engine {
                 Stage::Received => State::Received,
                 Stage::Failed => State::Failed,
             },
+            reply_to,
+            edited,
+            reactions,
         })
     }
 }
 
-fn said(encoded: &[u8]) -> What {
-    match content::text_of(encoded) {
-        Ok(Some(text)) => What::Text(text.text),
-        Ok(None) if content::is_leaving(encoded).unwrap_or(false) => What::Left,
-        Ok(None) | Err(_) => What::NeedsNewerVersion,
+fn says(row: &EntryRow, kept: Option<&Kept>, edited: Option<&String>) -> What {
+    match kept.map(|kept| &kept.body) {
+        Some(Body::Text(text)) => What::Text(edited.unwrap_or(&text.text).clone()),
+        Some(_) if row.is_leaving() => What::Left,
+        _ => What::NeedsNewerVersion,
     }
 }

@@ -1,5 +1,6 @@
 //! Commands: checked against what is here, then written down as intents.
 
+use keyfold_protocol::content::Saying;
 use keyfold_protocol::rules::GroupView;
 use keyfold_protocol::state::{Name, Role};
 use keyfold_protocol::suite::Suite;
@@ -51,6 +52,10 @@ impl Step<'_> {
 
     fn in_conversation(&mut self, command: Command) -> Result<Answered, Fault> {
         let (Command::Send { conversation, .. }
+        | Command::Reply { conversation, .. }
+        | Command::Edit { conversation, .. }
+        | Command::TakeBack { conversation, .. }
+        | Command::React { conversation, .. }
         | Command::Add { conversation, .. }
         | Command::Remove { conversation, .. }
         | Command::Leave { conversation }
@@ -85,7 +90,17 @@ impl Step<'_> {
             return Ok(Err(Complaint::Leaving));
         }
         match command {
-            Command::Send { text, .. } => self.say(loaded, &text),
+            Command::Send { text, .. } => {
+                let text = Saying::Text {
+                    text: &text,
+                    in_reply_to: None,
+                };
+                self.say(loaded, text)
+            }
+            Command::Reply { to, text, .. } => self.answer_message(loaded, &to, &text),
+            Command::Edit { message, text, .. } => self.edit(loaded, &message, &text),
+            Command::TakeBack { message, .. } => self.take_back_message(loaded, &message),
+            Command::React { message, emoji, .. } => self.react(loaded, &message, emoji.as_deref()),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))

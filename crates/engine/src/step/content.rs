@@ -5,6 +5,7 @@ use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::LeafView;
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch, Timestamp};
 
+use super::amend::Aim;
 use super::send::counts_as_leaving;
 use super::{Notice, Step};
 use crate::Fault;
@@ -76,6 +77,10 @@ impl Step<'_> {
             self.somebody_leaves(loaded, proof, at)?;
             return Ok(Fate::Applied);
         }
+        let aim = self.aim(loaded, &sender.account(), &content.body)?;
+        if aim == Aim::Nowhere {
+            return Ok(Fate::Applied);
+        }
         let mine = sender.account() == self.me()?.account();
         let place = self.append(
             loaded,
@@ -87,8 +92,14 @@ impl Step<'_> {
                 entry.content_id = Some(content.id);
                 entry.mine = mine;
                 entry.stage = if mine { Stage::Sent } else { Stage::Received };
+                entry.aims(aim);
             },
         )?;
+        self.erase_taken_back(loaded, &content.id)?;
+        if let Aim::At { target, .. } = aim {
+            self.tell_amended(loaded, &target)?;
+            return Ok(Fate::Applied);
+        }
         self.count_unread(loaded, mine, place)?;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Arrived(shown, content.id));
@@ -179,6 +190,8 @@ impl Step<'_> {
             body,
             at,
             stage: Stage::Received,
+            target: None,
+            by_admin: false,
         };
         finish(&mut entry);
         timeline::insert(self.tx, &entry)?;

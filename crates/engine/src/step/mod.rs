@@ -3,6 +3,7 @@
 //! A step changes tables and caches; nothing leaves the device before its transaction is durable. When it fails, the
 //! transaction is rolled back and the caches are read anew.
 
+mod amend;
 mod asking;
 mod certificate;
 mod command;

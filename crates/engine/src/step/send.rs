@@ -1,14 +1,16 @@
 //! Own messages: written down, encrypted once, settled when they come back in the conversation's order.
 
-use keyfold_protocol::content::{self, Author, Composed};
+use keyfold_protocol::content::{self, Author, Composed, ContentError, Saying};
 use keyfold_protocol::envelope;
 use keyfold_protocol::leave::LeaveProof;
+use keyfold_protocol::limits::MAX_REACTION;
 use keyfold_wire::ids::{Epoch, MessageId, Timestamp};
 use keyfold_wire::limits::MAX_TEXT;
 use keyfold_wire::v1;
 use sha2::{Digest as _, Sha256};
 
 use super::Step;
+use super::amend::Aim;
 use super::command::Answered;
 use super::errand::leaf_of;
 use crate::Fault;
@@ -23,28 +25,25 @@ use crate::view::Standing;
 
 impl Step<'_> {
     /// A person says something.
-    pub(super) fn say(&mut self, loaded: &mut Loaded, text: &str) -> Result<Answered, Fault> {
-        let actual = text.len();
-        if actual == 0 || actual > MAX_TEXT {
-            return Ok(Err(Complaint::TextSize {
-                limit: MAX_TEXT,
-                actual,
-            }));
-        }
+    pub(super) fn say(
+        &mut self,
+        loaded: &mut Loaded,
+        saying: Saying<'_>,
+    ) -> Result<Answered, Fault> {
         if loaded.waiting >= MAX_WAITING {
             return Ok(Err(Complaint::TooMuchWaiting(loaded.waiting)));
+        }
+        if let Err(error) = saying.check() {
+            return Ok(Err(complaint(saying, error)));
         }
         let (author, counter) = self.next_own(loaded)?;
         let composed = self
             .rng
-            .with(|rng| content::text(&author, counter, text, rng));
-        let Ok(composed) = composed else {
-            return Ok(Err(Complaint::TextSize {
-                limit: MAX_TEXT,
-                actual,
-            }));
-        };
-        self.write_down(loaded, composed).map(Ok)
+            .with(|rng| content::write(&author, counter, saying, rng));
+        match composed {
+            Ok(composed) => self.write_down(loaded, composed).map(Ok),
+            Err(error) => Ok(Err(complaint(saying, error))),
+        }
     }
 
     /// A person leaves: says so, and goes when the others have it.
@@ -107,7 +106,14 @@ impl Step<'_> {
             body: composed.encoded,
             at: now,
             stage: Stage::Waiting,
+            target: None,
+            by_admin: false,
         };
+        let aim = match entry.says() {
+            Some(kept) => self.aim(loaded, &me, &kept.body)?,
+            None => Aim::Itself,
+        };
+        entry.aims(aim);
         let ready = loaded.waiting == 0 && self.may_encrypt(loaded)? && !self.must_wait(loaded);
         if ready && self.encrypt(loaded, &entry)? {
             entry.stage = Stage::Encrypted;
@@ -116,6 +122,9 @@ impl Step<'_> {
             self.touched.insert(loaded.row.row);
         }
         timeline::insert(self.tx, &entry)?;
+        if let Aim::At { target, .. } = aim {
+            self.tell_amended(loaded, &target)?;
+        }
         Ok(Answer::Message(composed.id))
     }
 
@@ -266,6 +275,12 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let to = self.next_place(loaded)?;
         timeline::settle(self.tx, entry.place, to, at)?;
+        if let Some(id) = &entry.content_id {
+            self.erase_taken_back(loaded, id)?;
+        }
+        if let Some(target) = &entry.target {
+            self.tell_amended(loaded, target)?;
+        }
         if waiting.accepted {
             let shown = self.shown_id(loaded)?;
             self.tell(Event::Changed(shown));
@@ -324,6 +339,18 @@ impl Step<'_> {
 /// not, and whoever says it says it again.
 pub(super) fn counts_as_leaving(row: &ConversationRow, epoch: Epoch) -> bool {
     row.line_of.is_none() && epoch >= row.epoch
+}
+
+/// Why something can't be said.
+fn complaint(saying: Saying<'_>, error: ContentError) -> Complaint {
+    match (saying, error) {
+        (_, ContentError::Reaction) => Complaint::Reaction(MAX_REACTION),
+        (Saying::Text { text, .. } | Saying::Edit { text, .. }, _) => Complaint::TextSize {
+            limit: MAX_TEXT,
+            actual: text.len(),
+        },
+        _ => Complaint::NoSuchMessage,
+    }
 }
 
 /// A key for a protobuf field.

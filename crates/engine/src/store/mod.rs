@@ -152,9 +152,10 @@ fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     {
         let transaction =
             connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        for part in *step {
+        for part in step.sql {
             transaction.execute_batch(part)?;
         }
+        (step.finish)(&transaction)?;
         at = at.saturating_add(1);
         transaction.pragma_update(None, "user_version", at)?;
         transaction.commit()?;

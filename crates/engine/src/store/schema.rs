@@ -1,5 +1,10 @@
 //! The database's versions. Each step up is one transaction; a released step never changes.
 
+use rusqlite::Connection;
+
+use crate::Fault;
+use crate::table;
+
 /// MLS state: what `openmls` stores, one row a thing. `kind` numbers are in `mls.rs`; keys and values are `MessagePack`.
 const MLS: &str = "
 CREATE TABLE mls (
@@ -11,14 +16,36 @@ CREATE TABLE mls (
 );
 ";
 
+/// One step up.
+pub(super) struct Step {
+    /// Statements.
+    pub(super) sql: &'static [&'static str],
+    /// What statements can't do.
+    pub(super) finish: fn(&Connection) -> Result<(), Fault>,
+}
+
+impl Step {
+    const fn of(sql: &'static [&'static str]) -> Self {
+        Self {
+            sql,
+            finish: |_| Ok(()),
+        }
+    }
+}
+
 /// What brings the database from version `n` to `n + 1`, by `n`.
-pub(super) const STEPS: &[&[&str]] = &[
+pub(super) const STEPS: &[Step] = &[
     // 1: the beginning.
-    &[MLS, crate::table::SCHEMA],
+    Step::of(&[MLS, table::SCHEMA]),
     // 2: lines of a conversation, and what is offered and found out on the way back.
-    &[crate::table::SCHEMA_2],
+    Step::of(&[table::SCHEMA_2]),
     // 3: who was taken out of a conversation.
-    &[crate::table::SCHEMA_3],
+    Step::of(&[table::SCHEMA_3]),
     // 4: places of a conversation that are not followed.
-    &[crate::table::SCHEMA_4],
+    Step::of(&[table::SCHEMA_4]),
+    // 5: edits, deletions and reactions, which until then were kept as what needs a newer version.
+    Step {
+        sql: &[table::SCHEMA_5],
+        finish: table::timeline::find_targets,
+    },
 ];

@@ -31,6 +31,9 @@ pub(crate) const SCHEMA_3: &str = include_str!("schema_3.sql");
 /// Brings them to schema version 4.
 pub(crate) const SCHEMA_4: &str = include_str!("schema_4.sql");
 
+/// Brings them to schema version 5; [`timeline::find_targets`] fills in what is there.
+pub(crate) const SCHEMA_5: &str = include_str!("schema_5.sql");
+
 use keyfold_wire::ids::Timestamp;
 
 use crate::Fault;

@@ -3,7 +3,7 @@
 //! The row id is the conversation's row times 2^40 plus the position. What waits to be sent has positions from 2^39
 //! on, hence stands last; when the server has it, it moves to the next position before them.
 
-use keyfold_protocol::content::{self, ContentId};
+use keyfold_protocol::content::{self, Body, ContentId, Kept};
 use keyfold_wire::ids::{AccountId, Timestamp};
 use rusqlite::{Connection, Row as SqlRow};
 
@@ -27,6 +27,11 @@ impl Place {
         Self((conversation.0 << 40) + position)
     }
 
+    /// The conversation whose timeline it is on.
+    pub(crate) const fn conversation(self) -> Row {
+        Row(self.0 >> 40)
+    }
+
     /// The position within the conversation.
     pub(crate) const fn position(self) -> i64 {
         self.0 & ((1 << 40) - 1)
@@ -42,6 +47,8 @@ pub(crate) enum Kind {
     Gap,
     /// Something that the conversation says, encoded by `step::notice`.
     Notice,
+    /// What was content and has been taken back: nothing of it is left but who had said it, and when.
+    Deleted,
 }
 
 /// How far an entry has come.
@@ -79,6 +86,10 @@ pub(crate) struct EntryRow {
     pub(crate) body: Vec<u8>,
     pub(crate) at: Timestamp,
     pub(crate) stage: Stage,
+    /// The message that this one is about, where it is no entry of its own.
+    pub(crate) target: Option<ContentId>,
+    /// It came from an admin.
+    pub(crate) by_admin: bool,
 }
 
 impl EntryRow {
@@ -86,15 +97,31 @@ impl EntryRow {
     pub(crate) fn is_leaving(&self) -> bool {
         content::is_leaving(&self.body).unwrap_or(false)
     }
+
+    /// Whether it takes this message back, and its author may.
+    pub(crate) fn takes_back(&self, message: &Self) -> bool {
+        let deletion = matches!(self.says().map(|kept| kept.body), Some(Body::Deletion(_)));
+        let moderated = self.by_admin && message.target.is_none();
+        deletion && self.stage != Stage::Failed && (self.sender == message.sender || moderated)
+    }
+
+    /// What it says, unless that has been taken back.
+    pub(crate) fn says(&self) -> Option<Kept> {
+        (self.kind == Kind::Content)
+            .then(|| Kept::read(&self.body).ok())
+            .flatten()
+    }
 }
 
-const COLUMNS: &str = "id, origin, content_id, sender, mine, kind, body, at, state";
+const COLUMNS: &str =
+    "id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin";
 
 const fn kind_number(kind: Kind) -> i64 {
     match kind {
         Kind::Content => 0,
         Kind::Gap => 1,
         Kind::Notice => 2,
+        Kind::Deleted => 3,
     }
 }
 
@@ -106,6 +133,7 @@ fn stage(number: i64) -> Stage {
 fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
     let content_id: Option<Vec<u8>> = row.get(2)?;
     let sender: Option<Vec<u8>> = row.get(3)?;
+    let target: Option<Vec<u8>> = row.get(9)?;
     let kind: i64 = row.get(5)?;
     Ok(EntryRow {
         place: Place(row.get(0)?),
@@ -116,19 +144,22 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
         kind: match kind {
             0 => Kind::Content,
             1 => Kind::Gap,
+            3 => Kind::Deleted,
             _ => Kind::Notice,
         },
         body: row.get(6)?,
         at: Timestamp(from_sql(row.get(7)?)),
         stage: stage(row.get(8)?),
+        target: target.as_deref().map(id).transpose()?,
+        by_admin: row.get(10)?,
     })
 }
 
 /// Inserts an entry.
 pub(crate) fn insert(tx: &Connection, entry: &EntryRow) -> Result<(), Fault> {
     tx.prepare_cached(
-        "INSERT INTO timeline (id, origin, content_id, sender, mine, kind, body, at, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO timeline (id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute((
         entry.place.0,
@@ -140,6 +171,8 @@ pub(crate) fn insert(tx: &Connection, entry: &EntryRow) -> Result<(), Fault> {
         &entry.body,
         instant(entry.at),
         entry.stage as i64,
+        entry.target.as_ref().map(AsRef::<[u8]>::as_ref),
+        entry.by_admin,
     ))?;
     Ok(())
 }
@@ -208,6 +241,109 @@ pub(crate) fn has(tx: &Connection, shown_in: Row, id: &ContentId) -> Result<bool
             id.as_ref(),
         ))
         .map_err(Fault::from)
+}
+
+/// The message with this id, on the timeline of a conversation.
+pub(crate) fn find(
+    tx: &Connection,
+    shown_in: Row,
+    id: &ContentId,
+) -> Result<Option<EntryRow>, Fault> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 AND content_id = ?3");
+    let mut statement = tx.prepare_cached(&sql)?;
+    let mut rows = statement.query((
+        Place::new(shown_in, 0).0,
+        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        id.as_ref(),
+    ))?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Messages whose id begins with these hexadecimal digits (in capitals), at most ten.
+pub(crate) fn with_id(
+    tx: &Connection,
+    shown_in: Row,
+    digits: &str,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 AND kind = 0 AND target IS NULL
+         AND substr(hex(content_id), 1, ?3) = ?4 ORDER BY id LIMIT 10"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((
+        Place::new(shown_in, 0).0,
+        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        i64::try_from(digits.len()).unwrap_or(i64::MAX),
+        digits,
+    ))?)
+}
+
+/// The newest message that was not taken back.
+pub(crate) fn last_message(tx: &Connection, shown_in: Row) -> Result<Option<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 AND kind = 0 AND target IS NULL
+         ORDER BY id DESC LIMIT 1"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let mut rows = statement.query((
+        Place::new(shown_in, 0).0,
+        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+    ))?;
+    rows.next()?.map(read).transpose()
+}
+
+/// What is about this message, in order.
+pub(crate) fn about(
+    tx: &Connection,
+    shown_in: Row,
+    target: &ContentId,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE target = ?1 AND id >= ?2 AND id < ?3 ORDER BY id"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((
+        target.as_ref(),
+        Place::new(shown_in, 0).0,
+        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+    ))?)
+}
+
+/// Erases what a message says. Its id stays: it is not shown again should it come again.
+pub(crate) fn erase(tx: &Connection, place: Place) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET kind = 3, body = x'' WHERE id = ?1")?
+        .execute([place.0])?;
+    Ok(())
+}
+
+/// Notes what messages are about that came before anybody looked at that, and erases what their authors have taken back.
+pub(crate) fn find_targets(tx: &Connection) -> Result<(), Fault> {
+    let mut statement = tx.prepare("SELECT id, sender, body FROM timeline WHERE kind = 0")?;
+    let mut rows = statement.query(())?;
+    let mut update = tx.prepare("UPDATE timeline SET target = ?2 WHERE id = ?1")?;
+    let mut deletions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (place, sender): (i64, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+        let Ok(kept) = Kept::read(&row.get::<_, Vec<u8>>(2)?) else {
+            continue;
+        };
+        let Some(target) = kept.body.about() else {
+            continue;
+        };
+        update.execute((place, target.as_ref()))?;
+        if matches!(kept.body, Body::Deletion(_)) {
+            deletions.push((place, sender, target));
+        }
+    }
+    let mut erase = tx.prepare(
+        "UPDATE timeline SET kind = 3, body = x''
+         WHERE (content_id = ?1 OR target = ?1) AND sender = ?2 AND kind = 0 AND id <> ?3",
+    )?;
+    for (place, sender, target) in deletions {
+        erase.execute((target.as_ref(), sender, place))?;
+    }
+    Ok(())
 }
 
 /// Gives an own entry that was not sent another content.
@@ -282,15 +418,16 @@ pub(crate) fn count_all_waiting(tx: &Connection) -> Result<u64, Fault> {
     Ok(from_sql(count))
 }
 
-/// Entries after a position, oldest first.
+/// Entries after a position, oldest first, without what is about others.
 pub(crate) fn after(
     tx: &Connection,
     conversation: Row,
     after: i64,
     limit: usize,
 ) -> Result<Vec<EntryRow>, Fault> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM timeline WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE id > ?1 AND id < ?2 AND target IS NULL ORDER BY id LIMIT ?3"
+    );
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query((
         Place::new(conversation, after).0,
@@ -300,7 +437,7 @@ pub(crate) fn after(
     collect(rows)
 }
 
-/// The newest entries before a position, oldest first.
+/// The newest entries before a position, oldest first, without what is about others.
 pub(crate) fn last(
     tx: &Connection,
     conversation: Row,
@@ -308,7 +445,8 @@ pub(crate) fn last(
     limit: usize,
 ) -> Result<Vec<EntryRow>, Fault> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"
+        "SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 AND target IS NULL
+         ORDER BY id DESC LIMIT ?3"
     );
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query((
@@ -323,7 +461,12 @@ pub(crate) fn last(
 
 /// All entries of one timeline, to be moved to another.
 pub(crate) fn all(tx: &Connection, conversation: Row) -> Result<Vec<EntryRow>, Fault> {
-    after(tx, conversation, -1, usize::MAX)
+    let sql = format!("SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 ORDER BY id");
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((
+        Place::new(conversation, 0).0,
+        Place::new(Row(conversation.0.saturating_add(1)), 0).0,
+    ))?)
 }
 
 /// Moves one entry as it is.

@@ -211,7 +211,7 @@ impl World {
         };
         let statement = match sabotage {
             Sabotage::DoublesLine => format!(
-                "INSERT INTO timeline SELECT id + 500, origin, content_id, sender, mine, kind, body, at, state
+                "INSERT INTO timeline SELECT id + 500, origin, content_id, sender, mine, kind, body, at, state, target, by_admin
                  FROM timeline WHERE {TEXT} LIMIT 1"
             ),
             Sabotage::LosesLine => format!(
@@ -226,7 +226,7 @@ impl World {
             Sabotage::InventsGap => format!(
                 "CREATE TEMP TABLE one AS SELECT * FROM timeline WHERE {TEXT} ORDER BY id LIMIT 1;
                  UPDATE timeline SET id = id + 300 WHERE id = (SELECT id FROM one);
-                 INSERT INTO timeline SELECT id, origin, NULL, sender, 0, 1, x'0000000000000001', at, 3 FROM one;"
+                 INSERT INTO timeline SELECT id, origin, NULL, sender, 0, 1, x'0000000000000001', at, 3, NULL, 0 FROM one;"
             ),
             Sabotage::HidesGap => "DELETE FROM timeline WHERE kind = 1".to_owned(),
             Sabotage::HidesReason => "DELETE FROM timeline WHERE kind = 1 OR kind = 2 AND (

@@ -1,0 +1,115 @@
+//! What became of a message: edited, taken back, reacted to.
+//!
+//! Such messages lie on the timeline behind the one that they are about; the last word of each author counts. What its author may
+//! not say is passed over.
+
+use keyfold_protocol::content::{Body, ContentId, Reaction};
+use keyfold_wire::ids::AccountId;
+
+use crate::table::contact;
+use crate::table::conversation::Row;
+use crate::table::timeline::{self, EntryRow, Kind, Stage};
+use crate::view::{QUOTE, Quote, Reacted};
+use crate::{Engine, Fault};
+
+/// What became of a message.
+#[derive(Default)]
+pub(super) struct Fate {
+    /// What it says now, where that is another text.
+    pub(super) edited: Option<String>,
+    /// Who took it back.
+    pub(super) taken_back: Option<AccountId>,
+    reactions: Vec<(AccountId, String)>,
+}
+
+impl Engine {
+    /// What became of a message on the timeline of this conversation.
+    pub(super) fn fate(&self, shown_in: Row, message: &EntryRow) -> Result<Fate, Fault> {
+        let mut fate = Fate::default();
+        let Some(id) = &message.content_id else {
+            return Ok(fate);
+        };
+        for one in timeline::about(&self.database, shown_in, id)? {
+            let Some(author) = one.sender.filter(|_| one.stage != Stage::Failed) else {
+                continue;
+            };
+            match one.says().map(|kept| kept.body) {
+                Some(Body::Edit { text, .. }) if one.sender == message.sender => {
+                    fate.edited = Some(text.text);
+                }
+                Some(Body::Deletion(_)) if one.takes_back(message) => {
+                    fate.taken_back = Some(author);
+                }
+                Some(Body::Reaction(Reaction { emoji, .. })) => {
+                    fate.reactions.retain(|(other, _)| *other != author);
+                    if !self.is_taken_back(shown_in, &one)? {
+                        fate.reactions.push((author, emoji));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(fate)
+    }
+
+    /// Whether an own reaction is being taken back; what is certain has been erased.
+    fn is_taken_back(&self, shown_in: Row, reaction: &EntryRow) -> Result<bool, Fault> {
+        let Some(id) = reaction.content_id.as_ref().filter(|_| reaction.mine) else {
+            return Ok(false);
+        };
+        let about = timeline::about(&self.database, shown_in, id)?;
+        Ok(about.iter().any(|one| one.takes_back(reaction)))
+    }
+
+    /// Who reacts how, by whose reaction came first.
+    pub(super) fn reactions(&self, fate: Fate) -> Result<Vec<Reacted>, Fault> {
+        let me = self
+            .identity
+            .as_ref()
+            .map(crate::identity::Identity::account);
+        let mut reactions = Vec::new();
+        for (account, emoji) in fate.reactions {
+            if let Some(from) = contact::get(&self.database, &account)? {
+                let mine = Some(account) == me;
+                reactions.push(Reacted { from, emoji, mine });
+            }
+        }
+        Ok(reactions)
+    }
+
+    /// The message that another one answers, in short.
+    pub(super) fn quote(&self, shown_in: Row, id: &ContentId) -> Result<Quote, Fault> {
+        let unknown = Quote {
+            id: *id,
+            from: None,
+            mine: false,
+            text: None,
+        };
+        let Some(mut found) = timeline::find(&self.database, shown_in, id)? else {
+            return Ok(unknown);
+        };
+        // Other clients may answer an edit.
+        if let Some(target) = &found.target {
+            match timeline::find(&self.database, shown_in, target)? {
+                Some(first) => found = first,
+                None => return Ok(unknown),
+            }
+        }
+        let fate = self.fate(shown_in, &found)?;
+        let text = match found.says().map(|kept| kept.body) {
+            Some(Body::Text(text)) => Some(fate.edited.unwrap_or(text.text)),
+            _ => None,
+        };
+        let text = text.filter(|_| found.kind == Kind::Content && fate.taken_back.is_none());
+        let from = match &found.sender {
+            Some(account) => contact::get(&self.database, account)?,
+            None => None,
+        };
+        Ok(Quote {
+            id: found.content_id.unwrap_or(*id),
+            from,
+            mine: found.mine,
+            text: text.map(|text| text.chars().take(QUOTE).collect()),
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! What is done to a message after it was said: it is edited, taken back, or reacted to.
+//!
+//! Such a message is no entry of its own; it lies on the timeline behind its target, and whoever reads that folds it in
+//! (`query::fold`). What is taken back is erased here, once that is certain. draft-ietf-mimi-content-08, "Rendering and
+//! authorization of edits and deletes".
+
+use keyfold_protocol::content::{Body, ContentId, Saying};
+use keyfold_protocol::state::Role;
+use keyfold_wire::ids::AccountId;
+
+use super::Step;
+use super::command::Answered;
+use crate::Fault;
+use crate::command::{Answer, Complaint};
+use crate::memory::Loaded;
+use crate::outcome::Event;
+use crate::table::conversation::Row;
+use crate::table::member;
+use crate::table::timeline::{self, EntryRow, Kind, Stage};
+
+/// What a message is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Aim {
+    /// Nothing: it is an entry of its own.
+    Itself,
+    /// Another one.
+    At {
+        /// Which, as it was said first.
+        target: ContentId,
+        /// An admin says so.
+        by_admin: bool,
+    },
+    /// Another one, which its author may not change, or which can't be changed so.
+    Nowhere,
+}
+
+impl EntryRow {
+    /// Notes what it is about.
+    pub(super) const fn aims(&mut self, aim: Aim) {
+        if let Aim::At { target, by_admin } = aim {
+            (self.target, self.by_admin) = (Some(target), by_admin);
+        }
+    }
+}
+
+impl Step<'_> {
+    /// What a message of this account is about. Of what is not known here (yet) nobody can say whether they may: that is seen when it is
+    /// shown.
+    pub(super) fn aim(
+        &self,
+        loaded: &Loaded,
+        author: &AccountId,
+        body: &Body,
+    ) -> Result<Aim, Fault> {
+        let Some(of) = body.about() else {
+            return Ok(Aim::Itself);
+        };
+        let by_admin = matches!(body, Body::Deletion(_)) && self.is_admin(loaded, author)?;
+        let Some(found) = self.first_said(loaded.row.shown_in, &of)? else {
+            return Ok(Aim::At {
+                target: of,
+                by_admin,
+            });
+        };
+        let own = found.sender.as_ref() == Some(author);
+        // A reaction is nobody's business but its author's.
+        let moderated = by_admin && found.target.is_none();
+        let may = match body {
+            Body::Edit { .. } => own && found.target.is_none(),
+            Body::Deletion(_) => own || moderated,
+            _ => found.target.is_none(),
+        };
+        Ok(match found.content_id {
+            Some(target) if may && found.kind == Kind::Content => Aim::At { target, by_admin },
+            _ => Aim::Nowhere,
+        })
+    }
+
+    /// The message with this id; of an edit the one that was edited. Of a reaction itself.
+    fn first_said(&self, shown_in: Row, id: &ContentId) -> Result<Option<EntryRow>, Fault> {
+        let found = timeline::find(self.tx, shown_in, id)?;
+        let Some((amends, target)) = found.as_ref().and_then(|one| Some((one, one.target?))) else {
+            return Ok(found);
+        };
+        if matches!(amends.says().map(|kept| kept.body), Some(Body::Reaction(_))) {
+            return Ok(found);
+        }
+        timeline::find(self.tx, shown_in, &target)
+    }
+
+    fn is_admin(&self, loaded: &Loaded, account: &AccountId) -> Result<bool, Fault> {
+        if loaded.row.direct {
+            return Ok(false);
+        }
+        let members = member::all(self.tx, loaded.row.row)?;
+        Ok(members
+            .iter()
+            .any(|one| one.account == *account && one.role >= Role::Admin))
+    }
+
+    /// A message has its place on a timeline: if it takes something back, that is erased; and if it has been taken back, it is.
+    pub(super) fn erase_taken_back(
+        &mut self,
+        loaded: &Loaded,
+        id: &ContentId,
+    ) -> Result<(), Fault> {
+        let shown_in = loaded.row.shown_in;
+        let Some(placed) = timeline::find(self.tx, shown_in, id)? else {
+            return Ok(());
+        };
+        let taken_back = match (placed.says().map(|kept| kept.body), placed.target) {
+            (Some(Body::Deletion(_)), Some(target)) => timeline::find(self.tx, shown_in, &target)?,
+            _ => Some(placed),
+        };
+        let Some(message) = taken_back.filter(|one| one.kind == Kind::Content) else {
+            return Ok(());
+        };
+        let Some(message_id) = message.content_id else {
+            return Ok(());
+        };
+        let about = timeline::about(self.tx, shown_in, &message_id)?;
+        let is_final = |one: &EntryRow| one.place.position() < timeline::WAITING;
+        if !is_final(&message)
+            || !about
+                .iter()
+                .any(|one| is_final(one) && one.takes_back(&message))
+        {
+            return Ok(());
+        }
+        timeline::erase(self.tx, message.place)?;
+        for one in about {
+            let deletion = matches!(one.says().map(|kept| kept.body), Some(Body::Deletion(_)));
+            if is_final(&one) && !deletion {
+                timeline::erase(self.tx, one.place)?;
+            }
+        }
+        self.erase_soon();
+        Ok(())
+    }
+
+    /// Whoever shows the message reads it anew.
+    pub(super) fn tell_amended(
+        &mut self,
+        loaded: &mut Loaded,
+        target: &ContentId,
+    ) -> Result<(), Fault> {
+        let shown_in = loaded.row.shown_in;
+        let found = timeline::find(self.tx, shown_in, target)?;
+        let entry = found.and_then(|one| one.target).unwrap_or(*target);
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Amended(shown, entry));
+        Ok(())
+    }
+
+    /// The message that a person means, if it is there to be changed.
+    fn meant(
+        &self,
+        loaded: &Loaded,
+        id: &ContentId,
+    ) -> Result<Result<(EntryRow, ContentId), Complaint>, Fault> {
+        let found = timeline::find(self.tx, loaded.row.shown_in, id)?;
+        let found = found.filter(|one| one.kind == Kind::Content && one.target.is_none());
+        Ok(match found {
+            Some(entry) if !entry.is_leaving() && !self.is_taken_back(loaded, &entry)? => {
+                Ok((entry, *id))
+            }
+            _ => Err(Complaint::NoSuchMessage),
+        })
+    }
+
+    fn is_taken_back(&self, loaded: &Loaded, entry: &EntryRow) -> Result<bool, Fault> {
+        let Some(id) = &entry.content_id else {
+            return Ok(false);
+        };
+        let about = timeline::about(self.tx, loaded.row.shown_in, id)?;
+        Ok(about.iter().any(|one| one.takes_back(entry)))
+    }
+
+    /// A person answers a message.
+    pub(super) fn answer_message(
+        &mut self,
+        loaded: &mut Loaded,
+        to: &ContentId,
+        text: &str,
+    ) -> Result<Answered, Fault> {
+        let (_, to) = match self.meant(loaded, to)? {
+            Ok(meant) => meant,
+            Err(complaint) => return Ok(Err(complaint)),
+        };
+        let saying = Saying::Text {
+            text,
+            in_reply_to: Some(to),
+        };
+        self.say(loaded, saying)
+    }
+
+    /// A person says something else in the place of what they have said.
+    pub(super) fn edit(
+        &mut self,
+        loaded: &mut Loaded,
+        message: &ContentId,
+        text: &str,
+    ) -> Result<Answered, Fault> {
+        let (entry, of) = match self.meant(loaded, message)? {
+            Ok(meant) => meant,
+            Err(complaint) => return Ok(Err(complaint)),
+        };
+        let said = entry.says();
+        let is_text = matches!(said.as_ref().map(|kept| &kept.body), Some(Body::Text(_)));
+        if entry.sender != Some(self.me()?.account()) || !is_text {
+            return Ok(Err(Complaint::NotYours));
+        }
+        let in_reply_to = said.and_then(|kept| kept.in_reply_to);
+        let saying = Saying::Edit {
+            of,
+            text,
+            in_reply_to,
+        };
+        self.say(loaded, saying)
+    }
+
+    /// A person takes back what they have said, or what somebody else has where they may.
+    pub(super) fn take_back_message(
+        &mut self,
+        loaded: &mut Loaded,
+        message: &ContentId,
+    ) -> Result<Answered, Fault> {
+        let (entry, of) = match self.meant(loaded, message)? {
+            Ok(meant) => meant,
+            Err(complaint) => return Ok(Err(complaint)),
+        };
+        let me = self.me()?.account();
+        if entry.sender != Some(me) && !self.is_admin(loaded, &me)? {
+            return Ok(Err(if loaded.row.direct {
+                Complaint::NotYours
+            } else {
+                Complaint::NotAllowed
+            }));
+        }
+        if entry.stage == Stage::Failed {
+            // Nobody else has it.
+            timeline::erase(self.tx, entry.place)?;
+            self.erase_soon();
+            self.tell_amended(loaded, &of)?;
+            return Ok(Ok(Answer::Taken));
+        }
+        self.say(loaded, Saying::Deletion(of))
+    }
+
+    /// A person reacts to a message, otherwise than before, or not any more.
+    pub(super) fn react(
+        &mut self,
+        loaded: &mut Loaded,
+        message: &ContentId,
+        emoji: Option<&str>,
+    ) -> Result<Answered, Fault> {
+        let (_, to) = match self.meant(loaded, message)? {
+            Ok(meant) => meant,
+            Err(complaint) => return Ok(Err(complaint)),
+        };
+        let mine = self.own_reaction(loaded, &to)?;
+        let saying = match (emoji, &mine) {
+            (Some(emoji), Some((_, before))) if emoji == before => return Ok(Ok(Answer::Taken)),
+            (Some(emoji), mine) => Saying::Reaction {
+                to,
+                emoji,
+                replaces: mine.as_ref().map(|(id, _)| *id),
+            },
+            (None, Some((id, _))) => Saying::Deletion(*id),
+            (None, None) => return Ok(Ok(Answer::Taken)),
+        };
+        self.say(loaded, saying)
+    }
+
+    /// This account's reaction to a message, with its id.
+    fn own_reaction(
+        &self,
+        loaded: &Loaded,
+        to: &ContentId,
+    ) -> Result<Option<(ContentId, String)>, Fault> {
+        let me = self.me()?.account();
+        let about = timeline::about(self.tx, loaded.row.shown_in, to)?;
+        let newest = about.iter().rev().find_map(|one| {
+            let own = one.sender == Some(me) && one.stage != Stage::Failed;
+            match one.says()?.body {
+                Body::Reaction(reaction) if own => Some((one, reaction.emoji)),
+                _ => None,
+            }
+        });
+        let Some((row, emoji)) = newest else {
+            return Ok(None);
+        };
+        if self.is_taken_back(loaded, row)? {
+            return Ok(None);
+        }
+        Ok(row.content_id.map(|id| (id, emoji)))
+    }
+}
