@@ -12,10 +12,11 @@ mod town;
 
 use std::time::Duration;
 
-use keyfold_engine::view::{Entry, State, What};
+use keyfold_engine::view::{Entry, What};
 use keyfold_engine::{Answer, Command, Complaint, Event};
 use keyfold_protocol::content::{self, Author, ContentId, Saying};
 use keyfold_protocol::limits::MAX_REACTION;
+use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
@@ -383,30 +384,6 @@ fn what_is_taken_back_is_in_no_file_any_more() {
     );
 }
 
-/// A failed message of one's own is gone at once: nobody else has it.
-#[test]
-fn what_could_not_be_sent_is_taken_back_without_a_word() {
-    let mut town = Town::new(8);
-    let [ada, bo] = town.people(["ada", "bo"]);
-    let group = town.creates_group(ada, "climbing", &[bo]);
-    town.goes_offline(bo);
-    town.says(bo, group, "too late");
-    town.removes(ada, group, &[bo]);
-    town.settles();
-    town.comes_back(bo);
-    let entry = town.timeline(bo, group);
-    let entry = entry
-        .iter()
-        .find(|entry| entry.state == State::Failed)
-        .unwrap();
-    assert_eq!(entry.what, What::Text("too late".to_owned()));
-    let command = Command::TakeBack {
-        conversation: group,
-        message: entry.id.unwrap(),
-    };
-    assert_eq!(town.does(bo, command), Err(Complaint::NotAMember));
-}
-
 /// Mallory is a member with a client of their own making.
 struct Hostile {
     town: Town,
@@ -627,4 +604,112 @@ fn the_answer_names_the_message() {
     );
     town.settles();
     assert!(town.events(bo).contains(&Event::Sent(talk, id)));
+}
+
+#[test]
+fn a_reaction_that_is_taken_back_twice_takes_nothing_else_with_it() {
+    let mut town = Town::new(12);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let tablet = town.links(ada, &Suite::ALL);
+    let group = town.creates_group(ada, "climbing", &[bo]);
+    town.says(ada, group, "meet at six");
+    town.settles();
+    reacts(&mut town, ada, group, "meet at six", Some("👍"));
+    town.settles();
+    town.goes_offline(tablet);
+    reacts(&mut town, tablet, group, "meet at six", None);
+    reacts(&mut town, ada, group, "meet at six", None);
+    town.settles();
+    town.comes_back(tablet);
+    all_see(&town, &[ada, bo, tablet], group, &["ada: meet at six"]);
+    town.agree(&[ada, bo, tablet], group);
+}
+
+#[test]
+fn an_earlier_reaction_does_not_come_back() {
+    let mut town = Town::new(13);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let tablet = town.links(bo, &Suite::ALL);
+    let talk = town.meets(ada, bo);
+    town.says(ada, talk, "meet at six");
+    town.settles();
+    for emoji in [Some("👍"), Some("❤️"), None] {
+        reacts(&mut town, bo, talk, "meet at six", emoji);
+        town.settles();
+    }
+    let everybody = [ada, bo, tablet];
+    all_see(&town, &everybody, talk, &["ada: meet at six"]);
+    // Another device takes back what has been replaced meanwhile.
+    reacts(&mut town, bo, talk, "meet at six", Some("👍"));
+    town.settles();
+    town.goes_offline(tablet);
+    reacts(&mut town, tablet, talk, "meet at six", None);
+    reacts(&mut town, bo, talk, "meet at six", Some("🧗"));
+    town.settles();
+    town.comes_back(tablet);
+    all_see(&town, &everybody, talk, &["ada: meet at six bo🧗"]);
+    reacts(&mut town, tablet, talk, "meet at six", None);
+    town.settles();
+    all_see(&town, &everybody, talk, &["ada: meet at six"]);
+}
+
+/// What counts is what somebody may do where it comes, also on the device that said it.
+#[test]
+fn who_may_no_more_when_it_comes_has_done_nothing_on_their_own_screen_either() {
+    let mut town = Town::on_disk(14);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let group = town.creates_group(ada, "climbing", &[bo, cy]);
+    town.promotes(ada, group, bo, Role::Admin);
+    for text in ["cy's words", "more words"] {
+        town.says(cy, group, text);
+    }
+    town.settles();
+    town.goes_offline(bo);
+    takes_back(&mut town, bo, group, "cy's words");
+    town.goes_offline(cy);
+    edits(
+        &mut town,
+        cy,
+        group,
+        "more words",
+        "words that nobody hears",
+    );
+    town.promotes(ada, group, bo, Role::Member);
+    takes_back(&mut town, ada, group, "more words");
+    town.settles();
+    town.comes_back(bo);
+    town.comes_back(cy);
+    town.passes(Duration::from_mins(10));
+    let end = ["cy: cy's words", "cy: taken back by ada"];
+    all_see(&town, &[ada, bo, cy], group, &end);
+    town.agree(&[ada, bo, cy], group);
+    let file = std::fs::read(town.people[cy.0].file.as_ref().unwrap()).unwrap();
+    let word = b"words that nobody hears";
+    assert!(!file.windows(word.len()).any(|window| window == word));
+}
+
+#[test]
+fn a_flood_of_edits_leaves_one() {
+    let mut scene = Hostile::new();
+    let [ada, bo, _] = scene.people;
+    let own = message(&scene.town, ada, scene.group, "hello");
+    for number in 0..40 {
+        let text = format!("edit {number}");
+        scene.says(Saying::Edit {
+            of: own,
+            text: &text,
+            in_reply_to: None,
+        });
+    }
+    let expected = ["ada: ada's words bo👍", "mallory: edit 39 (edited)"];
+    all_see(&scene.town, &[ada, bo], scene.group, &expected);
+    let database = Copied::of(&scene.town.people[bo.0]).database;
+    let count =
+        "SELECT count(*), sum(length(body)) < 1000 FROM timeline WHERE target = ?1 AND kind";
+    let superseded: (i64, bool) = database
+        .query_row(&format!("{count} = 4"), [own.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!(superseded, (39, true));
 }

@@ -45,10 +45,17 @@ pub(crate) const GROUNDS: [Ground; 3] = [
         sources: "crates/engine/src/",
         files: &["crates/engine/src/**/*.rs"],
         suites: &[],
-        rounds: &[Round {
-            package: "keyfold-engine",
-            targets: &["--lib", "--tests"],
-        }],
+        rounds: &[
+            Round {
+                package: "keyfold-engine",
+                targets: &["--lib", "--tests"],
+            },
+            // Much of the ways back has no shorter story than a world.
+            Round {
+                package: "keyfold-sim",
+                targets: &["--test=scenarios", "--test=worlds"],
+            },
+        ],
     },
     Ground {
         package: "keyfold-server",

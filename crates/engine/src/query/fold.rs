@@ -33,6 +33,10 @@ impl Engine {
             let Some(author) = one.sender.filter(|_| one.stage != Stage::Failed) else {
                 continue;
             };
+            if one.kind == Kind::Deleted {
+                fate.reactions.retain(|(other, _)| *other != author);
+                continue;
+            }
             match one.says().map(|kept| kept.body) {
                 Some(Body::Edit { text, .. }) if one.sender == message.sender => {
                     fate.edited = Some(text.text);

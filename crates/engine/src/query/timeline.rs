@@ -108,11 +108,12 @@ impl Engine {
         let fate = self.fate(shown_in, row)?;
         let said = row.says();
         let what = match (row.kind, fate.taken_back) {
-            (Kind::Content | Kind::Deleted, Some(by)) => What::TakenBack {
+            // Superseded ones are about another, and no entries.
+            (Kind::Content | Kind::Deleted | Kind::Superseded, Some(by)) => What::TakenBack {
                 by: contact::get(tx, &by)?,
                 mine: Some(by) == me,
             },
-            (Kind::Deleted, None) => What::TakenBack {
+            (Kind::Deleted | Kind::Superseded, None) => What::TakenBack {
                 by: None,
                 mine: false,
             },

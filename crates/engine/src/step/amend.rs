@@ -56,11 +56,9 @@ impl Step<'_> {
             return Ok(Aim::Itself);
         };
         let by_admin = matches!(body, Body::Deletion(_)) && self.is_admin(loaded, author)?;
-        let Some(found) = self.first_said(loaded.row.shown_in, &of)? else {
-            return Ok(Aim::At {
-                target: of,
-                by_admin,
-            });
+        let (target, found) = self.first_said(loaded.row.shown_in, &of)?;
+        let Some(found) = found else {
+            return Ok(Aim::At { target, by_admin });
         };
         let own = found.sender.as_ref() == Some(author);
         // A reaction is nobody's business but its author's.
@@ -70,22 +68,87 @@ impl Step<'_> {
             Body::Deletion(_) => own || moderated,
             _ => found.target.is_none(),
         };
-        Ok(match found.content_id {
-            Some(target) if may && found.kind == Kind::Content => Aim::At { target, by_admin },
-            _ => Aim::Nowhere,
+        Ok(if may && found.kind == Kind::Content {
+            Aim::At { target, by_admin }
+        } else {
+            Aim::Nowhere
         })
     }
 
-    /// The message with this id; of an edit the one that was edited. Of a reaction itself.
-    fn first_said(&self, shown_in: Row, id: &ContentId) -> Result<Option<EntryRow>, Fault> {
+    /// The message with this id, where it is here; of an edit the one that was edited. Of a reaction itself, also once that is taken back.
+    fn first_said(
+        &self,
+        shown_in: Row,
+        id: &ContentId,
+    ) -> Result<(ContentId, Option<EntryRow>), Fault> {
         let found = timeline::find(self.tx, shown_in, id)?;
-        let Some((amends, target)) = found.as_ref().and_then(|one| Some((one, one.target?))) else {
-            return Ok(found);
-        };
-        if matches!(amends.says().map(|kept| kept.body), Some(Body::Reaction(_))) {
-            return Ok(found);
+        let edited = found.as_ref().and_then(|one| {
+            let edit = matches!(one.says()?.body, Body::Edit { .. });
+            one.target.filter(|_| edit)
+        });
+        match edited {
+            Some(first) => Ok((first, timeline::find(self.tx, shown_in, &first)?)),
+            None => Ok((*id, found)),
         }
-        timeline::find(self.tx, shown_in, &target)
+    }
+
+    /// What a message of one's own is about, now that it has its place: judged anew, as everybody else judges it there.
+    pub(super) fn aim_of_placed(
+        &mut self,
+        loaded: &Loaded,
+        entry: &EntryRow,
+    ) -> Result<Aim, Fault> {
+        let Some(kept) = entry.says() else {
+            return Ok(Aim::Itself);
+        };
+        let me = self.me()?.account();
+        let Some(host) = loaded.row.line_of else {
+            return self.aim(loaded, &me, &kept.body);
+        };
+        let host = self.expect(host)?;
+        let aim = self.aim(&host, &me, &kept.body);
+        self.put(host);
+        aim
+    }
+
+    /// A message has its place on a timeline: what it takes back is erased, and what it takes the place of.
+    pub(super) fn amends(
+        &mut self,
+        loaded: &mut Loaded,
+        id: &ContentId,
+        aim: Aim,
+    ) -> Result<(), Fault> {
+        self.erase_taken_back(loaded, id)?;
+        if let Aim::At { target, .. } = aim {
+            self.supersede(loaded, id, &target)?;
+            self.tell_amended(loaded, &target)?;
+        }
+        Ok(())
+    }
+
+    /// The last edit stands, and each person's last reaction: nobody reads the ones before again.
+    fn supersede(&self, loaded: &Loaded, id: &ContentId, target: &ContentId) -> Result<(), Fault> {
+        let about = timeline::about(self.tx, loaded.row.shown_in, target)?;
+        let Some(last) = about.iter().find(|one| one.content_id.as_ref() == Some(id)) else {
+            return Ok(());
+        };
+        let Some(last_says) = last.says().map(|kept| kept.body) else {
+            return Ok(());
+        };
+        for one in &about {
+            let earlier = one.place < last.place && one.sender == last.sender;
+            let alike = match (one.says().map(|kept| kept.body), &last_says) {
+                (Some(Body::Edit { .. }), Body::Edit { .. })
+                | (Some(Body::Reaction(_)), Body::Reaction(_)) => true,
+                // Taken back, and followed by another one.
+                (None, Body::Reaction(_)) => one.kind == Kind::Deleted,
+                _ => false,
+            };
+            if earlier && alike {
+                timeline::supersede(self.tx, one.place)?;
+            }
+        }
+        Ok(())
     }
 
     fn is_admin(&self, loaded: &Loaded, account: &AccountId) -> Result<bool, Fault> {
@@ -98,7 +161,7 @@ impl Step<'_> {
             .any(|one| one.account == *account && one.role >= Role::Admin))
     }
 
-    /// A message has its place on a timeline: if it takes something back, that is erased; and if it has been taken back, it is.
+    /// If a message takes something back, that is erased; and if it has been taken back, it is.
     pub(super) fn erase_taken_back(
         &mut self,
         loaded: &Loaded,
@@ -130,7 +193,7 @@ impl Step<'_> {
         timeline::erase(self.tx, message.place)?;
         for one in about {
             let deletion = matches!(one.says().map(|kept| kept.body), Some(Body::Deletion(_)));
-            if is_final(&one) && !deletion {
+            if (is_final(&one) || one.stage == Stage::Failed) && !deletion {
                 timeline::erase(self.tx, one.place)?;
             }
         }
@@ -168,6 +231,18 @@ impl Step<'_> {
         })
     }
 
+    /// The same, where others have it, or will.
+    fn meant_by_all(
+        &self,
+        loaded: &Loaded,
+        id: &ContentId,
+    ) -> Result<Result<(EntryRow, ContentId), Complaint>, Fault> {
+        Ok(match self.meant(loaded, id)? {
+            Ok((entry, _)) if entry.stage == Stage::Failed => Err(Complaint::NoSuchMessage),
+            meant => meant,
+        })
+    }
+
     fn is_taken_back(&self, loaded: &Loaded, entry: &EntryRow) -> Result<bool, Fault> {
         let Some(id) = &entry.content_id else {
             return Ok(false);
@@ -183,7 +258,7 @@ impl Step<'_> {
         to: &ContentId,
         text: &str,
     ) -> Result<Answered, Fault> {
-        let (_, to) = match self.meant(loaded, to)? {
+        let (_, to) = match self.meant_by_all(loaded, to)? {
             Ok(meant) => meant,
             Err(complaint) => return Ok(Err(complaint)),
         };
@@ -201,7 +276,7 @@ impl Step<'_> {
         message: &ContentId,
         text: &str,
     ) -> Result<Answered, Fault> {
-        let (entry, of) = match self.meant(loaded, message)? {
+        let (entry, of) = match self.meant_by_all(loaded, message)? {
             Ok(meant) => meant,
             Err(complaint) => return Ok(Err(complaint)),
         };
@@ -238,8 +313,13 @@ impl Step<'_> {
             }));
         }
         if entry.stage == Stage::Failed {
-            // Nobody else has it.
+            // Nobody else has it, nor what was said about it.
             timeline::erase(self.tx, entry.place)?;
+            for one in timeline::about(self.tx, loaded.row.shown_in, &of)? {
+                if one.stage == Stage::Failed {
+                    timeline::erase(self.tx, one.place)?;
+                }
+            }
             self.erase_soon();
             self.tell_amended(loaded, &of)?;
             return Ok(Ok(Answer::Taken));
@@ -254,7 +334,7 @@ impl Step<'_> {
         message: &ContentId,
         emoji: Option<&str>,
     ) -> Result<Answered, Fault> {
-        let (_, to) = match self.meant(loaded, message)? {
+        let (_, to) = match self.meant_by_all(loaded, message)? {
             Ok(meant) => meant,
             Err(complaint) => return Ok(Err(complaint)),
         };
@@ -280,14 +360,18 @@ impl Step<'_> {
     ) -> Result<Option<(ContentId, String)>, Fault> {
         let me = self.me()?.account();
         let about = timeline::about(self.tx, loaded.row.shown_in, to)?;
+        // The newest counts, be it that it was taken back.
         let newest = about.iter().rev().find_map(|one| {
-            let own = one.sender == Some(me) && one.stage != Stage::Failed;
-            match one.says()?.body {
-                Body::Reaction(reaction) if own => Some((one, reaction.emoji)),
+            if one.sender != Some(me) || one.stage == Stage::Failed {
+                return None;
+            }
+            match one.says().map(|kept| kept.body) {
+                Some(Body::Reaction(reaction)) => Some(Some((one, reaction.emoji))),
+                None if one.kind == Kind::Deleted => Some(None),
                 _ => None,
             }
         });
-        let Some((row, emoji)) = newest else {
+        let Some((row, emoji)) = newest.flatten() else {
             return Ok(None);
         };
         if self.is_taken_back(loaded, row)? {

@@ -95,9 +95,8 @@ impl Step<'_> {
                 entry.aims(aim);
             },
         )?;
-        self.erase_taken_back(loaded, &content.id)?;
-        if let Aim::At { target, .. } = aim {
-            self.tell_amended(loaded, &target)?;
+        self.amends(loaded, &content.id, aim)?;
+        if aim != Aim::Itself {
             return Ok(Fate::Applied);
         }
         self.count_unread(loaded, mine, place)?;

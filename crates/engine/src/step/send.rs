@@ -275,18 +275,39 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let to = self.next_place(loaded)?;
         timeline::settle(self.tx, entry.place, to, at)?;
-        if let Some(id) = &entry.content_id {
-            self.erase_taken_back(loaded, id)?;
-        }
-        if let Some(target) = &entry.target {
-            self.tell_amended(loaded, target)?;
-        }
+        self.judge_placed(loaded, entry, to)?;
         if waiting.accepted {
             let shown = self.shown_id(loaded)?;
             self.tell(Event::Changed(shown));
             return Ok(());
         }
         self.tell_sent(loaded, entry)
+    }
+
+    /// What an own message does to an earlier one, or does not, now that it has its place.
+    fn judge_placed(
+        &mut self,
+        loaded: &mut Loaded,
+        entry: &EntryRow,
+        place: Place,
+    ) -> Result<(), Fault> {
+        let Some(id) = &entry.content_id else {
+            return Ok(());
+        };
+        let aim = self.aim_of_placed(loaded, entry)?;
+        match aim {
+            Aim::At { target, by_admin } => timeline::aim_at(self.tx, place, &target, by_admin)?,
+            // Nobody shows it.
+            Aim::Nowhere => {
+                timeline::remove(self.tx, place)?;
+                self.erase_soon();
+            }
+            Aim::Itself => {}
+        }
+        if let (Aim::Nowhere, Some(target)) = (aim, &entry.target) {
+            return self.tell_amended(loaded, target);
+        }
+        self.amends(loaded, id, aim)
     }
 
     /// An own message will never be sent.
@@ -297,6 +318,9 @@ impl Step<'_> {
         why: &Failure,
     ) -> Result<(), Fault> {
         timeline::mark(self.tx, entry.place, Stage::Failed)?;
+        if let Some(target) = &entry.target {
+            self.tell_amended(loaded, target)?;
+        }
         if let Some(id) = entry.content_id {
             let shown = self.shown_id(loaded)?;
             self.tell(Event::SendFailed(shown, id, why.clone()));

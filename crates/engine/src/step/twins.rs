@@ -40,7 +40,8 @@ impl Step<'_> {
         if guest.row.shown_in == host.row.row || host.row.shown_in != host.row.row {
             return Ok(());
         }
-        for entry in timeline::all(self.tx, guest.row.row)? {
+        let entries = timeline::all(self.tx, guest.row.row)?;
+        for entry in &entries {
             let to = next_place(host, entry.place);
             timeline::relocate(self.tx, entry.place, to)?;
             // It may be of another twin, that was shown in the guest until now.
@@ -53,6 +54,9 @@ impl Step<'_> {
                 self.put(other);
             }
             heard::relocate(self.tx, origin, entry.place, to)?;
+        }
+        for id in entries.iter().filter_map(|entry| entry.content_id) {
+            self.erase_taken_back(host, &id)?;
         }
         for row in conversation::lines(self.tx, Some(guest.row.row))? {
             if let Some(mut line) = self.take(row)? {

@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     Notice,
     /// What was content and has been taken back: nothing of it is left but who had said it, and when.
     Deleted,
+    /// What was an edit or a reaction of somebody who has said another one since: its id is all that counts.
+    Superseded,
 }
 
 /// How far an entry has come.
@@ -122,6 +124,7 @@ const fn kind_number(kind: Kind) -> i64 {
         Kind::Gap => 1,
         Kind::Notice => 2,
         Kind::Deleted => 3,
+        Kind::Superseded => 4,
     }
 }
 
@@ -145,6 +148,7 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
             0 => Kind::Content,
             1 => Kind::Gap,
             3 => Kind::Deleted,
+            4 => Kind::Superseded,
             _ => Kind::Notice,
         },
         body: row.get(6)?,
@@ -293,14 +297,14 @@ pub(crate) fn last_message(tx: &Connection, shown_in: Row) -> Result<Option<Entr
     rows.next()?.map(read).transpose()
 }
 
-/// What is about this message, in order.
+/// What is about this message, in order, without what has been superseded.
 pub(crate) fn about(
     tx: &Connection,
     shown_in: Row,
     target: &ContentId,
 ) -> Result<Vec<EntryRow>, Fault> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM timeline WHERE target = ?1 AND id >= ?2 AND id < ?3 ORDER BY id"
+        "SELECT {COLUMNS} FROM timeline WHERE target = ?1 AND kind <> 4 AND id >= ?2 AND id < ?3 ORDER BY id"
     );
     let mut statement = tx.prepare_cached(&sql)?;
     collect(statement.query((
@@ -317,31 +321,66 @@ pub(crate) fn erase(tx: &Connection, place: Place) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Erases what another message of the same author has taken the place of. Its id stays: it is not shown again should it come again.
+pub(crate) fn supersede(tx: &Connection, place: Place) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET kind = 4, body = x'' WHERE id = ?1")?
+        .execute([place.0])?;
+    Ok(())
+}
+
+/// What an own message is about, as it was judged at its place.
+pub(crate) fn aim_at(
+    tx: &Connection,
+    place: Place,
+    target: &ContentId,
+    by_admin: bool,
+) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET target = ?2, by_admin = ?3 WHERE id = ?1")?
+        .execute((place.0, target.as_ref(), by_admin))?;
+    Ok(())
+}
+
+/// Forgets a message that nobody shows.
+pub(crate) fn remove(tx: &Connection, place: Place) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM timeline WHERE id = ?1")?
+        .execute([place.0])?;
+    Ok(())
+}
+
 /// Notes what messages are about that came before anybody looked at that, and erases what their authors have taken back.
 pub(crate) fn find_targets(tx: &Connection) -> Result<(), Fault> {
     let mut statement = tx.prepare("SELECT id, sender, body FROM timeline WHERE kind = 0")?;
     let mut rows = statement.query(())?;
     let mut update = tx.prepare("UPDATE timeline SET target = ?2 WHERE id = ?1")?;
-    let mut deletions = Vec::new();
+    let mut amending = Vec::new();
     while let Some(row) = rows.next()? {
         let (place, sender): (i64, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
         let Ok(kept) = Kept::read(&row.get::<_, Vec<u8>>(2)?) else {
             continue;
         };
-        let Some(target) = kept.body.about() else {
-            continue;
-        };
-        update.execute((place, target.as_ref()))?;
-        if matches!(kept.body, Body::Deletion(_)) {
-            deletions.push((place, sender, target));
+        if let Some(target) = kept.body.about() {
+            update.execute((place, target.as_ref()))?;
+            amending.push((
+                place,
+                sender,
+                target,
+                matches!(kept.body, Body::Deletion(_)),
+            ));
         }
     }
-    let mut erase = tx.prepare(
-        "UPDATE timeline SET kind = 3, body = x''
-         WHERE (content_id = ?1 OR target = ?1) AND sender = ?2 AND kind = 0 AND id <> ?3",
-    )?;
-    for (place, sender, target) in deletions {
-        erase.execute((target.as_ref(), sender, place))?;
+    let select = "SELECT id FROM timeline WHERE content_id = ?1 AND sender = ?2 AND kind = 0";
+    let mut select = tx.prepare(select)?;
+    for (_, sender, target, _) in amending.iter().filter(|(.., deletion)| *deletion) {
+        let taken_back = select
+            .query_map((target.as_ref(), sender), |row| row.get(0).map(Place))?
+            .collect::<Result<Vec<_>, _>>()?;
+        for place in &taken_back {
+            erase(tx, *place)?;
+        }
+        let about = |one: &&(i64, _, _, bool)| one.2 == *target && !one.3 && !taken_back.is_empty();
+        for (place, ..) in amending.iter().filter(about) {
+            erase(tx, Place(*place))?;
+        }
     }
     Ok(())
 }
