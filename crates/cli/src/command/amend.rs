@@ -1,14 +1,15 @@
 //! What is done to a message that was said: it is answered, edited, taken back, reacted to.
 
-use keyfold_engine::{Command, Engine, Fault};
+use keyfold_engine::Command;
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
 
-use super::send::{settled, show, standard_input_for};
+use super::find::the_one;
+use super::send::{new_message, settled, show, standard_input_for};
 use super::{conversation, conversation_online};
 use crate::args::{Message, React, Reword, TakeBack};
-use crate::failure::{Candidate, Failure, Kind};
-use crate::session::Session;
+use crate::failure::Failure;
+use crate::session::{Online, Session};
 
 /// Answers a message.
 pub(super) async fn reply(session: &Session, args: Reword) -> Result<(), Failure> {
@@ -74,57 +75,43 @@ async fn carry_out(
     if queue {
         let mut profile = session.open()?;
         let conversation = conversation(&profile.engine, &at.conversation)?;
-        let meant = choose(
-            &at.message,
-            &candidates(&profile.engine, conversation, &at.message)?,
-        )?;
+        let found = profile.engine.find_messages(conversation, &at.message)?;
+        let meant = choose(&at.message, &found)?;
         let answer = profile.offline(command(conversation, meant))?;
-        let new = super::send::new_message(&answer);
+        let new = new_message(&answer);
         let state = if new.is_some() { "waiting" } else { "done" };
         return show(session.out, conversation, id(meant, new), state);
     }
     let mut online = session.online()?;
-    let conversation = conversation_online(&online, &at.conversation).await?;
-    let words = at.message.clone();
-    let found = online
-        .client
-        .read(move |engine| candidates(engine, conversation, &words))
-        .await?;
-    let meant = choose(&at.message, &found)?;
-    let new = settled(&mut online, command(conversation, meant)).await;
+    let done = carry_out_online(&mut online, at, command).await;
     online.end().await;
-    let new = new?;
+    let (conversation, meant, new) = done?;
     let state = if new.is_some() { "sent" } else { "done" };
     show(session.out, conversation, id(meant, new), state)
 }
 
-type Found = Vec<(ContentId, String)>;
-
-/// The messages that may be meant, with what they say.
-fn candidates(engine: &Engine, conversation: ConversationId, words: &str) -> Result<Found, Fault> {
-    engine.find_messages(conversation, words)
+/// The conversation, the message that was meant, and the new one, if one was needed.
+async fn carry_out_online(
+    online: &mut Online,
+    at: &Message,
+    command: impl FnOnce(ConversationId, ContentId) -> Command,
+) -> Result<(ConversationId, ContentId, Option<ContentId>), Failure> {
+    let conversation = conversation_online(online, &at.conversation).await?;
+    let words = at.message.clone();
+    let found = online
+        .client
+        .read(move |engine| engine.find_messages(conversation, &words))
+        .await?;
+    let meant = choose(&at.message, &found)?;
+    let new = settled(online, command(conversation, meant)).await?;
+    Ok((conversation, meant, new))
 }
 
 fn choose(words: &str, found: &[(ContentId, String)]) -> Result<ContentId, Failure> {
-    match found {
-        [(only, _)] => Ok(*only),
-        [] => Err(Failure::new(
-            Kind::NotFound,
-            format!("no message here has the id {words}: `keyfold read --ids` shows them"),
-        )),
-        several => Err(Failure {
-            error: format!(
-                "{words} is the beginning of {} messages' ids: use more of it",
-                several.len()
-            ),
-            kind: Kind::Ambiguous,
-            candidates: several
-                .iter()
-                .map(|(id, text)| Candidate {
-                    id: id.to_string(),
-                    name: text.clone(),
-                })
-                .collect(),
-        }),
-    }
+    let none = format!("no message here has the id {words}: `keyfold read --ids` shows them");
+    let several = format!(
+        "{words} is the beginning of {} messages' ids: use more of it",
+        found.len()
+    );
+    the_one(found, none, several)
 }

@@ -50,21 +50,29 @@ async fn search(online: &Online, words: &str) -> Result<Found, Failure> {
 }
 
 fn choose(words: &str, found: &[(ConversationId, String)]) -> Result<ConversationId, Failure> {
+    let none = format!(
+        "no conversation is called {words}: `keyfold list` shows them, `keyfold new {words}` begins one"
+    );
+    let several = format!(
+        "{words} may be one of {} conversations: use the beginning of an id",
+        found.len()
+    );
+    the_one(found, none, several)
+}
+
+/// The only one that is found; else why not, in these words, with the names of all.
+pub(super) fn the_one<T: Copy + ToString>(
+    found: &[(T, String)],
+    none: String,
+    several: String,
+) -> Result<T, Failure> {
     match found {
         [(only, _)] => Ok(*only),
-        [] => Err(Failure::new(
-            Kind::NotFound,
-            format!(
-                "no conversation is called {words}: `keyfold list` shows them, `keyfold new {words}` begins one"
-            ),
-        )),
-        several => Err(Failure {
-            error: format!(
-                "{words} may be one of {} conversations: use the beginning of an id",
-                several.len()
-            ),
+        [] => Err(Failure::new(Kind::NotFound, none)),
+        all => Err(Failure {
+            error: several,
             kind: Kind::Ambiguous,
-            candidates: several
+            candidates: all
                 .iter()
                 .map(|(id, name)| Candidate {
                     id: id.to_string(),

@@ -46,23 +46,18 @@ impl Engine {
                 }
                 Some(Body::Reaction(Reaction { emoji, .. })) => {
                     fate.reactions.retain(|(other, _)| *other != author);
-                    if !self.is_taken_back(shown_in, &one)? {
+                    // Of others what is taken back has been erased; of one's own that may still wait.
+                    if !(one.mine && timeline::is_taken_back(&self.database, shown_in, &one)?) {
                         fate.reactions.push((author, emoji));
                     }
                 }
                 _ => {}
             }
         }
+        if fate.taken_back.is_some() {
+            fate.reactions.clear();
+        }
         Ok(fate)
-    }
-
-    /// Whether an own reaction is being taken back; what is certain has been erased.
-    fn is_taken_back(&self, shown_in: Row, reaction: &EntryRow) -> Result<bool, Fault> {
-        let Some(id) = reaction.content_id.as_ref().filter(|_| reaction.mine) else {
-            return Ok(false);
-        };
-        let about = timeline::about(&self.database, shown_in, id)?;
-        Ok(about.iter().any(|one| one.takes_back(reaction)))
     }
 
     /// Who reacts how, by whose reaction came first.
@@ -105,13 +100,9 @@ impl Engine {
             _ => None,
         };
         let text = text.filter(|_| found.kind == Kind::Content && fate.taken_back.is_none());
-        let from = match &found.sender {
-            Some(account) => contact::get(&self.database, account)?,
-            None => None,
-        };
         Ok(Quote {
             id: found.content_id.unwrap_or(*id),
-            from,
+            from: self.person(found.sender.as_ref())?,
             mine: found.mine,
             text: text.map(|text| text.chars().take(QUOTE).collect()),
         })

@@ -1,13 +1,13 @@
 //! Timelines as a screen shows them.
 
 use keyfold_protocol::content::{Body, ContentId, Kept};
-use keyfold_wire::ids::ConversationId;
+use keyfold_wire::ids::{AccountId, ConversationId};
 
 use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Entry, QUOTE, State, What};
+use crate::view::{Contact, Entry, QUOTE, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -97,27 +97,26 @@ impl Engine {
             .collect()
     }
 
+    /// The person of an account, where there is one.
+    pub(super) fn person(&self, account: Option<&AccountId>) -> Result<Option<Contact>, Fault> {
+        let found = account.map(|account| contact::get(&self.database, account));
+        Ok(found.transpose()?.flatten())
+    }
+
     pub(super) fn entry(&self, row: &EntryRow) -> Result<Entry, Fault> {
         let tx = &self.database;
         let me = self.identity.as_ref().map(Identity::account);
-        let from = match &row.sender {
-            Some(account) => contact::get(tx, account)?,
-            None => None,
-        };
+        let from = self.person(row.sender.as_ref())?;
         let shown_in = row.place.conversation();
         let fate = self.fate(shown_in, row)?;
         let said = row.says();
         let what = match (row.kind, fate.taken_back) {
-            // Superseded ones are about another, and no entries.
-            (Kind::Content | Kind::Deleted | Kind::Superseded, Some(by)) => What::TakenBack {
-                by: contact::get(tx, &by)?,
-                mine: Some(by) == me,
-            },
-            (Kind::Deleted | Kind::Superseded, None) => What::TakenBack {
-                by: None,
-                mine: false,
-            },
             (Kind::Content, None) => says(row, said.as_ref(), fate.edited.as_ref()),
+            // Superseded ones are about another, and no entries.
+            (Kind::Content | Kind::Deleted | Kind::Superseded, by) => What::TakenBack {
+                by: self.person(by.as_ref())?,
+                mine: by.is_some() && by == me,
+            },
             (Kind::Gap, _) => {
                 What::Gap(row.body.as_slice().try_into().map_or(0, u64::from_be_bytes))
             }
@@ -127,11 +126,7 @@ impl Engine {
         let reply_to = said.and_then(|kept| kept.in_reply_to).filter(|_| stands);
         let reply_to = reply_to.map(|id| self.quote(shown_in, &id)).transpose()?;
         let edited = stands && fate.edited.is_some();
-        let reactions = if fate.taken_back.is_none() {
-            self.reactions(fate)?
-        } else {
-            Vec::new()
-        };
+        let reactions = self.reactions(fate)?;
         Ok(Entry {
             position: row.place.position(),
             id: row.content_id,

@@ -120,6 +120,7 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         self.erase_taken_back(loaded, id)?;
         if let Aim::At { target, .. } = aim {
+            self.erase_taken_back(loaded, &target)?;
             self.supersede(loaded, id, &target)?;
             self.tell_amended(loaded, &target)?;
         }
@@ -161,35 +162,27 @@ impl Step<'_> {
             .any(|one| one.account == *account && one.role >= Role::Admin))
     }
 
-    /// If a message takes something back, that is erased; and if it has been taken back, it is.
+    /// A message or reaction that was taken back is erased, and what is about it, once both have their places.
     pub(super) fn erase_taken_back(
         &mut self,
         loaded: &Loaded,
         id: &ContentId,
     ) -> Result<(), Fault> {
         let shown_in = loaded.row.shown_in;
-        let Some(placed) = timeline::find(self.tx, shown_in, id)? else {
-            return Ok(());
-        };
-        let taken_back = match (placed.says().map(|kept| kept.body), placed.target) {
-            (Some(Body::Deletion(_)), Some(target)) => timeline::find(self.tx, shown_in, &target)?,
-            _ => Some(placed),
-        };
-        let Some(message) = taken_back.filter(|one| one.kind == Kind::Content) else {
-            return Ok(());
-        };
-        let Some(message_id) = message.content_id else {
-            return Ok(());
-        };
-        let about = timeline::about(self.tx, shown_in, &message_id)?;
-        let is_final = |one: &EntryRow| one.place.position() < timeline::WAITING;
-        if !is_final(&message)
-            || !about
-                .iter()
-                .any(|one| is_final(one) && one.takes_back(&message))
-        {
+        let about = timeline::about(self.tx, shown_in, id)?;
+        if about.is_empty() {
             return Ok(());
         }
+        let is_final = |one: &EntryRow| one.place.position() < timeline::WAITING;
+        let message = timeline::find(self.tx, shown_in, id)?;
+        let message = message.filter(|one| one.kind == Kind::Content && is_final(one));
+        let taken_back = |message: &EntryRow| {
+            let mut placed = about.iter().filter(|one| is_final(one));
+            placed.any(|one| one.takes_back(message))
+        };
+        let Some(message) = message.filter(taken_back) else {
+            return Ok(());
+        };
         timeline::erase(self.tx, message.place)?;
         for one in about {
             let deletion = matches!(one.says().map(|kept| kept.body), Some(Body::Deletion(_)));
@@ -216,16 +209,15 @@ impl Step<'_> {
     }
 
     /// The message that a person means, if it is there to be changed.
-    fn meant(
-        &self,
-        loaded: &Loaded,
-        id: &ContentId,
-    ) -> Result<Result<(EntryRow, ContentId), Complaint>, Fault> {
-        let found = timeline::find(self.tx, loaded.row.shown_in, id)?;
+    fn meant(&self, loaded: &Loaded, id: &ContentId) -> Result<Result<EntryRow, Complaint>, Fault> {
+        let shown_in = loaded.row.shown_in;
+        let found = timeline::find(self.tx, shown_in, id)?;
         let found = found.filter(|one| one.kind == Kind::Content && one.target.is_none());
         Ok(match found {
-            Some(entry) if !entry.is_leaving() && !self.is_taken_back(loaded, &entry)? => {
-                Ok((entry, *id))
+            Some(entry)
+                if !entry.is_leaving() && !timeline::is_taken_back(self.tx, shown_in, &entry)? =>
+            {
+                Ok(entry)
             }
             _ => Err(Complaint::NoSuchMessage),
         })
@@ -236,19 +228,11 @@ impl Step<'_> {
         &self,
         loaded: &Loaded,
         id: &ContentId,
-    ) -> Result<Result<(EntryRow, ContentId), Complaint>, Fault> {
+    ) -> Result<Result<EntryRow, Complaint>, Fault> {
         Ok(match self.meant(loaded, id)? {
-            Ok((entry, _)) if entry.stage == Stage::Failed => Err(Complaint::NoSuchMessage),
+            Ok(entry) if entry.stage == Stage::Failed => Err(Complaint::NoSuchMessage),
             meant => meant,
         })
-    }
-
-    fn is_taken_back(&self, loaded: &Loaded, entry: &EntryRow) -> Result<bool, Fault> {
-        let Some(id) = &entry.content_id else {
-            return Ok(false);
-        };
-        let about = timeline::about(self.tx, loaded.row.shown_in, id)?;
-        Ok(about.iter().any(|one| one.takes_back(entry)))
     }
 
     /// A person answers a message.
@@ -258,13 +242,12 @@ impl Step<'_> {
         to: &ContentId,
         text: &str,
     ) -> Result<Answered, Fault> {
-        let (_, to) = match self.meant_by_all(loaded, to)? {
-            Ok(meant) => meant,
-            Err(complaint) => return Ok(Err(complaint)),
-        };
+        if let Err(complaint) = self.meant_by_all(loaded, to)? {
+            return Ok(Err(complaint));
+        }
         let saying = Saying::Text {
             text,
-            in_reply_to: Some(to),
+            in_reply_to: Some(*to),
         };
         self.say(loaded, saying)
     }
@@ -276,8 +259,8 @@ impl Step<'_> {
         message: &ContentId,
         text: &str,
     ) -> Result<Answered, Fault> {
-        let (entry, of) = match self.meant_by_all(loaded, message)? {
-            Ok(meant) => meant,
+        let entry = match self.meant_by_all(loaded, message)? {
+            Ok(entry) => entry,
             Err(complaint) => return Ok(Err(complaint)),
         };
         let said = entry.says();
@@ -287,7 +270,7 @@ impl Step<'_> {
         }
         let in_reply_to = said.and_then(|kept| kept.in_reply_to);
         let saying = Saying::Edit {
-            of,
+            of: *message,
             text,
             in_reply_to,
         };
@@ -300,8 +283,8 @@ impl Step<'_> {
         loaded: &mut Loaded,
         message: &ContentId,
     ) -> Result<Answered, Fault> {
-        let (entry, of) = match self.meant(loaded, message)? {
-            Ok(meant) => meant,
+        let entry = match self.meant(loaded, message)? {
+            Ok(entry) => entry,
             Err(complaint) => return Ok(Err(complaint)),
         };
         let me = self.me()?.account();
@@ -315,16 +298,16 @@ impl Step<'_> {
         if entry.stage == Stage::Failed {
             // Nobody else has it, nor what was said about it.
             timeline::erase(self.tx, entry.place)?;
-            for one in timeline::about(self.tx, loaded.row.shown_in, &of)? {
+            for one in timeline::about(self.tx, loaded.row.shown_in, message)? {
                 if one.stage == Stage::Failed {
                     timeline::erase(self.tx, one.place)?;
                 }
             }
             self.erase_soon();
-            self.tell_amended(loaded, &of)?;
+            self.tell_amended(loaded, message)?;
             return Ok(Ok(Answer::Taken));
         }
-        self.say(loaded, Saying::Deletion(of))
+        self.say(loaded, Saying::Deletion(*message))
     }
 
     /// A person reacts to a message, otherwise than before, or not any more.
@@ -334,15 +317,14 @@ impl Step<'_> {
         message: &ContentId,
         emoji: Option<&str>,
     ) -> Result<Answered, Fault> {
-        let (_, to) = match self.meant_by_all(loaded, message)? {
-            Ok(meant) => meant,
-            Err(complaint) => return Ok(Err(complaint)),
-        };
-        let mine = self.own_reaction(loaded, &to)?;
+        if let Err(complaint) = self.meant_by_all(loaded, message)? {
+            return Ok(Err(complaint));
+        }
+        let mine = self.own_reaction(loaded, message)?;
         let saying = match (emoji, &mine) {
             (Some(emoji), Some((_, before))) if emoji == before => return Ok(Ok(Answer::Taken)),
             (Some(emoji), mine) => Saying::Reaction {
-                to,
+                to: *message,
                 emoji,
                 replaces: mine.as_ref().map(|(id, _)| *id),
             },
@@ -374,7 +356,7 @@ impl Step<'_> {
         let Some((row, emoji)) = newest.flatten() else {
             return Ok(None);
         };
-        if self.is_taken_back(loaded, row)? {
+        if timeline::is_taken_back(self.tx, loaded.row.shown_in, row)? {
             return Ok(None);
         }
         Ok(row.content_id.map(|id| (id, emoji)))

@@ -55,8 +55,10 @@ impl Step<'_> {
             }
             heard::relocate(self.tx, origin, entry.place, to)?;
         }
-        for id in entries.iter().filter_map(|entry| entry.content_id) {
-            self.erase_taken_back(host, &id)?;
+        for entry in &entries {
+            for id in entry.content_id.iter().chain(&entry.target) {
+                self.erase_taken_back(host, id)?;
+            }
         }
         for row in conversation::lines(self.tx, Some(guest.row.row))? {
             if let Some(mut line) = self.take(row)? {

@@ -27,6 +27,11 @@ impl Place {
         Self((conversation.0 << 40) + position)
     }
 
+    /// Behind all places of a conversation's timeline.
+    const fn behind(conversation: Row) -> Self {
+        Self::new(Row(conversation.0.saturating_add(1)), 0)
+    }
+
     /// The conversation whose timeline it is on.
     pub(crate) const fn conversation(self) -> Row {
         Row(self.0 >> 40)
@@ -229,7 +234,7 @@ pub(crate) fn waiting(
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query((
         Place::new(shown_in, WAITING).0,
-        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        Place::behind(shown_in).0,
         origin.0,
         i64::try_from(limit).unwrap_or(i64::MAX),
     ))?;
@@ -241,7 +246,7 @@ pub(crate) fn has(tx: &Connection, shown_in: Row, id: &ContentId) -> Result<bool
     tx.prepare_cached("SELECT 1 FROM timeline WHERE id >= ?1 AND id < ?2 AND content_id = ?3")?
         .exists((
             Place::new(shown_in, 0).0,
-            Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+            Place::behind(shown_in).0,
             id.as_ref(),
         ))
         .map_err(Fault::from)
@@ -258,7 +263,7 @@ pub(crate) fn find(
     let mut statement = tx.prepare_cached(&sql)?;
     let mut rows = statement.query((
         Place::new(shown_in, 0).0,
-        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        Place::behind(shown_in).0,
         id.as_ref(),
     ))?;
     rows.next()?.map(read).transpose()
@@ -277,7 +282,7 @@ pub(crate) fn with_id(
     let mut statement = tx.prepare_cached(&sql)?;
     collect(statement.query((
         Place::new(shown_in, 0).0,
-        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        Place::behind(shown_in).0,
         i64::try_from(digits.len()).unwrap_or(i64::MAX),
         digits,
     ))?)
@@ -290,10 +295,7 @@ pub(crate) fn last_message(tx: &Connection, shown_in: Row) -> Result<Option<Entr
          ORDER BY id DESC LIMIT 1"
     );
     let mut statement = tx.prepare_cached(&sql)?;
-    let mut rows = statement.query((
-        Place::new(shown_in, 0).0,
-        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
-    ))?;
+    let mut rows = statement.query((Place::new(shown_in, 0).0, Place::behind(shown_in).0))?;
     rows.next()?.map(read).transpose()
 }
 
@@ -310,8 +312,21 @@ pub(crate) fn about(
     collect(statement.query((
         target.as_ref(),
         Place::new(shown_in, 0).0,
-        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        Place::behind(shown_in).0,
     ))?)
+}
+
+/// Whether a message, or a reaction, is taken back, be it by words that still wait to be sent.
+pub(crate) fn is_taken_back(
+    tx: &Connection,
+    shown_in: Row,
+    message: &EntryRow,
+) -> Result<bool, Fault> {
+    let Some(id) = &message.content_id else {
+        return Ok(false);
+    };
+    let about = about(tx, shown_in, id)?;
+    Ok(about.iter().any(|one| one.takes_back(message)))
 }
 
 /// Erases what a message says. Its id stays: it is not shown again should it come again.
@@ -426,7 +441,7 @@ pub(crate) fn own_unsettled(
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query((
         Place::new(shown_in, WAITING).0,
-        Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+        Place::behind(shown_in).0,
         origin.0,
     ))?;
     collect(rows)
@@ -441,7 +456,7 @@ pub(crate) fn count_waiting(tx: &Connection, shown_in: Row, origin: Row) -> Resu
         .query_row(
             (
                 Place::new(shown_in, WAITING).0,
-                Place::new(Row(shown_in.0.saturating_add(1)), 0).0,
+                Place::behind(shown_in).0,
                 origin.0,
             ),
             |row| row.get(0),
@@ -470,7 +485,7 @@ pub(crate) fn after(
     let mut statement = tx.prepare_cached(&sql)?;
     let rows = statement.query((
         Place::new(conversation, after).0,
-        Place::new(Row(conversation.0.saturating_add(1)), 0).0,
+        Place::behind(conversation).0,
         i64::try_from(limit).unwrap_or(i64::MAX),
     ))?;
     collect(rows)
@@ -502,10 +517,7 @@ pub(crate) fn last(
 pub(crate) fn all(tx: &Connection, conversation: Row) -> Result<Vec<EntryRow>, Fault> {
     let sql = format!("SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 ORDER BY id");
     let mut statement = tx.prepare_cached(&sql)?;
-    collect(statement.query((
-        Place::new(conversation, 0).0,
-        Place::new(Row(conversation.0.saturating_add(1)), 0).0,
-    ))?)
+    collect(statement.query((Place::new(conversation, 0).0, Place::behind(conversation).0))?)
 }
 
 /// Moves one entry as it is.
