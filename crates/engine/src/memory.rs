@@ -84,7 +84,7 @@ pub(crate) struct Session {
     pub(crate) strange: BTreeMap<Serial, Timestamp>,
     /// Since when a move has waited for a key package of an account.
     pub(crate) missing: HashMap<(Row, AccountId), Timestamp>,
-    /// When this device, which has linked none, last asked which others its account has.
+    /// When this device, which has linked none or has met one that it does not know, last asked which others its account has.
     pub(crate) looked_up_others: Option<Timestamp>,
     /// Own requests that the server had accepted before the present connection, and that had not come back, in order: it may have lost them.
     pub(crate) accepted_before: Vec<i64>,

@@ -199,9 +199,24 @@ impl Step<'_> {
             return Ok(());
         }
         let me = self.me()?.account();
-        for device in self.removed_devices()? {
-            if leaf_of(view, me, device).is_some() {
-                self.wish_without(row, device)?;
+        let removed = self.removed_devices()?;
+        for device in &removed {
+            if leaf_of(view, me, *device).is_some() {
+                self.wish_without(row, *device)?;
+            }
+        }
+        self.notice_unknown(view, &removed)
+    }
+
+    /// A device of this account is in a conversation which this primary one does not know to have linked: its database is an older copy, though
+    /// nothing at the server shows that. The directory says which devices there are.
+    fn notice_unknown(&mut self, view: &GroupView, removed: &[DeviceId]) -> Result<(), Fault> {
+        let me = self.me()?;
+        let (account, own) = (me.account(), me.device());
+        for leaf in view.leaves.iter().filter(|leaf| leaf.account() == account) {
+            let device = leaf.device();
+            if device != own && !removed.contains(&device) && !linked::has(self.tx, &device)? {
+                return self.look_up_others();
             }
         }
         Ok(())

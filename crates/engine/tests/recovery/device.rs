@@ -270,6 +270,30 @@ fn a_device_that_was_linked_in_the_time_that_is_lost_comes_in_with_the_one_that_
     assert_eq!(town.shows(bo, club).members[0].devices, 1);
 }
 
+/// The server can't tell that ada's phone is put back to before it had linked the laptop: nothing had come to it since. It meets the laptop in
+/// a conversation that this has begun.
+#[test]
+fn a_device_that_was_linked_in_the_time_that_is_lost_comes_in_where_it_is_met() {
+    let mut town = Town::on_disk(50);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let club = town.creates_group(ada, "club", &[bo]);
+    town.passes(MINUTE * 5);
+    let copy = copy(&town, ada, "copy.db");
+    town.people[ada.0].refuses = Some(Box::new(|body| {
+        matches!(body, Body::Commit(_)).then(|| refusal(RefusalCode::Busy))
+    }));
+    let laptop = town.links(ada, &Suite::ALL);
+    town.goes_offline(ada);
+    let attic = town.creates_group(laptop, "attic", &[bo]);
+    town.people[ada.0].refuses = None;
+    puts_back(&mut town, ada, &copy);
+    town.comes_back(ada);
+    town.passes(MINUTE * 5);
+    assert!(!town.events(ada).contains(&Event::RolledBack));
+    talks_on(&mut town, &[ada, laptop, bo], club);
+    talks_on(&mut town, &[ada, laptop, bo], attic);
+}
+
 /// Ada's phone is put back to before it had linked the laptop, and bo is away: the laptop lets it in, and nothing moves.
 #[test]
 fn a_device_that_was_put_back_to_before_it_linked_another_is_let_in_by_that() {

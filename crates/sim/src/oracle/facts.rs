@@ -277,15 +277,8 @@ impl Oracle {
         }
     }
 
-    /// The server has answered a request.
-    pub(crate) fn answered(
-        &mut self,
-        server: &Server,
-        device: usize,
-        body: &Body,
-        answer: &Content,
-        at: u64,
-    ) {
+    /// Key packages that the server hands out or is given, and tokens.
+    fn keys_are_handed_on(&mut self, device: usize, body: &Body, answer: &Content, at: u64) {
         if let Content::KeyPackages(packages) = answer {
             for one in &packages.devices {
                 *self.handed_out.entry(one.device.to_vec()).or_default() += 1;
@@ -299,6 +292,23 @@ impl Oracle {
         if matches!(body, Body::ReplaceToken(_)) {
             self.has_another_token(device, at);
         }
+        if let (Body::PublishKeyPackages(publish), Content::Done(_)) = (body, answer)
+            && publish.replace
+        {
+            self.replaced.entry(device).or_default().push(at);
+        }
+    }
+
+    /// The server has answered a request.
+    pub(crate) fn answered(
+        &mut self,
+        server: &Server,
+        device: usize,
+        body: &Body,
+        answer: &Content,
+        at: u64,
+    ) {
+        self.keys_are_handed_on(device, body, answer, at);
         if !matches!(answer, Content::Accepted(_)) {
             return;
         }

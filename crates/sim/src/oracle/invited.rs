@@ -67,9 +67,11 @@ impl Oracle {
         })
     }
 
-    /// Until when key packages of the other copy of a device may be handed out: the one that goes on replaces them when it is greeted.
+    /// Until when key packages of the other copy of a device may be handed out: the one that goes on replaces them when it notices.
     fn packages_replaced(&self, device: usize, clones: &Clones) -> u64 {
-        self.in_touch_after(device, clones.until)
+        let mut replaced = self.replaced.get(&device).into_iter().flatten().copied();
+        let replaced = replaced.find(|at| *at >= clones.until);
+        replaced.unwrap_or_else(|| self.in_touch_after(device, clones.until))
     }
 
     /// When a device was in touch after this.

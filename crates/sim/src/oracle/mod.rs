@@ -205,6 +205,8 @@ pub(crate) struct Oracle {
     packages: HashSet<Vec<u8>>,
     /// When it handed out a one-time one of a device that it had handed out before.
     handed_again: HashMap<Vec<u8>, Vec<u64>>,
+    /// When it took key packages of a device in place of all that it had.
+    replaced: BTreeMap<usize, Vec<u64>>,
     /// When a device said that it had lost its place in a conversation or was out of it (`true`), or was at another one.
     moved_about: HashMap<(usize, ConversationId), Vec<(u64, bool)>>,
     /// When a device said that it was out of a conversation (`true`), or in it.
