@@ -149,6 +149,24 @@ pub enum Command {
         /// The handle.
         handle: String,
     },
+    /// Pin a message for everybody, or not any more. Any member may.
+    Pin {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: ContentId,
+        /// It is from now on.
+        pinned: bool,
+    },
+    /// Say a text again elsewhere. Answers with a message for each conversation; where it can't be said in one of them it is said in none.
+    Forward {
+        /// Where it was said.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: ContentId,
+        /// At most [`MAX_FORWARD`](crate::limits::MAX_FORWARD); one that is named twice counts once.
+        to: Vec<ConversationId>,
+    },
 }
 
 /// What a command gives back at once.
@@ -160,6 +178,8 @@ pub enum Answer {
     Conversation(ConversationId),
     /// The message, durable here, on its way.
     Message(ContentId),
+    /// The messages, one for each conversation in the order in which these were named.
+    Messages(Vec<ContentId>),
     /// To be carried to a primary device of the account.
     LinkRequest(Vec<u8>),
     /// To be carried to the new device: its certificate.
@@ -228,6 +248,12 @@ pub enum Complaint {
     /// An empty or too long reaction.
     #[error("a reaction is one emoji, of at most {0} bytes")]
     Reaction(usize),
+    /// Nothing that can be said again.
+    #[error("only texts can be forwarded")]
+    NoText,
+    /// To nobody, or to too many at once.
+    #[error("a message is forwarded to between 1 and {0} conversations at once")]
+    Forward(usize),
     /// Too much is waiting to be sent.
     #[error("{0} messages are waiting to be sent; connect first")]
     TooMuchWaiting(usize),

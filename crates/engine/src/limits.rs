@@ -22,6 +22,9 @@ pub const MAX_ENCRYPTED_AHEAD: usize = 64;
 /// the keys of no more than these.
 pub const MAX_OVERTAKING: i64 = keyfold_protocol::group::OUT_OF_ORDER_TOLERANCE as i64;
 
+/// Conversations that a message is forwarded to at once: a family and its friends. What is to reach more people wants a group.
+pub const MAX_FORWARD: usize = 20;
+
 /// Messages of one conversation that may wait to be sent: a week offline of somebody who types a lot.
 pub const MAX_WAITING: usize = 10_000;
 

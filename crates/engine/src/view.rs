@@ -1,6 +1,6 @@
 //! What reads return: plain data for screens and scripts.
 
-use keyfold_protocol::content::ContentId;
+use keyfold_protocol::content::{Block, ContentId};
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
@@ -115,6 +115,14 @@ pub struct Entry {
     pub edited: bool,
     /// How people react to it: one each, by when they did.
     pub reactions: Vec<Reacted>,
+    /// A text as it is to be shown; [`What::Text`] is how it was typed. Whom it mentions is called as they are known here.
+    pub blocks: Vec<Block>,
+    /// It mentions this person.
+    pub mentions_me: bool,
+    /// It was said elsewhere, maybe by somebody else.
+    pub forwarded: bool,
+    /// It is pinned for everybody.
+    pub pinned: bool,
 }
 
 /// Characters of a message that is answered: enough to know it by.
@@ -156,7 +164,7 @@ impl Entry {
 /// What an entry shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Text.
+    /// Text, as it was typed: Markdown, with `@` and the handle for a mention.
     Text(String),
     /// It was taken back, by its author or an admin.
     TakenBack {

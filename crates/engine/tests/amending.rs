@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use keyfold_engine::view::{Entry, What};
 use keyfold_engine::{Answer, Command, Complaint, Event};
-use keyfold_protocol::content::{self, Author, ContentId, Saying};
+use keyfold_protocol::content::{self, ContentId, Saying};
 use keyfold_protocol::limits::MAX_REACTION;
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
-use keyfold_wire::v1::client_frame::Request as Body;
 use rusqlite::Connection;
 use town::copied::Copied;
+use town::mallory::Hostile;
 use town::person::copy_database;
 use town::{Town, Who};
 
@@ -384,60 +384,6 @@ fn what_is_taken_back_is_in_no_file_any_more() {
     );
 }
 
-/// Mallory is a member with a client of their own making.
-struct Hostile {
-    town: Town,
-    people: [Who; 3],
-    group: ConversationId,
-    mallory: Copied,
-    author: Author,
-    counter: u64,
-}
-
-impl Hostile {
-    fn new() -> Self {
-        let mut town = Town::on_disk(9);
-        let [ada, bo, mallory] = town.people(["ada", "bo", "mallory"]);
-        let group = town.creates_group(ada, "club", &[bo, mallory]);
-        town.says(ada, group, "ada's words");
-        town.says(mallory, group, "hello");
-        town.settles();
-        reacts(&mut town, bo, group, "ada's words", Some("👍"));
-        town.settles();
-        town.passes(Duration::from_mins(10));
-        town.goes_offline(mallory);
-        let author = Author {
-            account: town.me(mallory).account,
-            device: town.me(mallory).device,
-            conversation: group,
-        };
-        Self {
-            mallory: Copied::of(&town.people[mallory.0]),
-            town,
-            people: [ada, bo, mallory],
-            group,
-            author,
-            counter: 1,
-        }
-    }
-
-    fn says(&mut self, saying: Saying<'_>) -> ContentId {
-        self.counter += 1;
-        let mut rng = self.town.rng.clone();
-        let said = content::write(&self.author, self.counter, saying, &mut rng).unwrap();
-        self.town.rng = rng;
-        self.sends(&said.encoded);
-        said.id
-    }
-
-    fn sends(&mut self, encoded: &[u8]) {
-        let sealed = self.mallory.encrypts(self.group, encoded);
-        let send = self.mallory.sends(self.group, &sealed);
-        self.town.asks(Body::Send(send)).unwrap();
-        self.town.settles();
-    }
-}
-
 #[test]
 fn nobody_edits_or_takes_back_what_is_not_theirs() {
     let mut scene = Hostile::new();
@@ -556,6 +502,7 @@ fn what_an_earlier_version_kept_is_shown_as_what_it_is() {
     database
         .execute_batch(
             "DROP INDEX timeline_target;
+             DROP INDEX timeline_pin;
              ALTER TABLE timeline DROP COLUMN target;
              ALTER TABLE timeline DROP COLUMN by_admin;
              PRAGMA user_version = 4;",

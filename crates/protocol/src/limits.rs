@@ -8,6 +8,11 @@ pub const MAX_CONTENT: usize = 96 * 1024;
 /// Bytes of a reaction: the longest emoji (people with skin tones, joined) takes 41, and nobody's row of reactions is to be a text.
 pub const MAX_REACTION: usize = 64;
 
+/// Bytes of where a link in a text leads. Longer ones stay text: browsers and servers take about as much, and nobody sees where a longer one leads.
+pub const MAX_LINK: usize = 2048;
+/// How deep quotes and lists of a text are told apart: a phone has no room for more, and deeper ones are shown as deep as this.
+pub const MAX_NESTING: u8 = 8;
+
 /// How deep parts may nest: draft-ietf-mimi-content calls more than 4 levels malicious.
 pub const MAX_PART_DEPTH: usize = 4;
 

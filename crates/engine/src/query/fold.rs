@@ -3,9 +3,10 @@
 //! Such messages lie on the timeline behind the one that they are about; the last word of each author counts. What its author may
 //! not say is passed over.
 
-use keyfold_protocol::content::{Body, ContentId, Reaction};
+use keyfold_protocol::content::{Body, ContentId, Reaction, Text};
 use keyfold_wire::ids::AccountId;
 
+use super::words::as_typed;
 use crate::table::contact;
 use crate::table::conversation::Row;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
@@ -16,7 +17,9 @@ use crate::{Engine, Fault};
 #[derive(Default)]
 pub(super) struct Fate {
     /// What it says now, where that is another text.
-    pub(super) edited: Option<String>,
+    pub(super) edited: Option<Text>,
+    /// It is pinned.
+    pub(super) pinned: bool,
     /// Who took it back.
     pub(super) taken_back: Option<AccountId>,
     reactions: Vec<(AccountId, String)>,
@@ -39,8 +42,9 @@ impl Engine {
             }
             match one.says().map(|kept| kept.body) {
                 Some(Body::Edit { text, .. }) if one.sender == message.sender => {
-                    fate.edited = Some(text.text);
+                    fate.edited = Some(text);
                 }
+                Some(Body::Pin { pinned, .. }) => fate.pinned = pinned,
                 Some(Body::Deletion(_)) if one.takes_back(message) => {
                     fate.taken_back = Some(author);
                 }
@@ -56,6 +60,7 @@ impl Engine {
         }
         if fate.taken_back.is_some() {
             fate.reactions.clear();
+            fate.pinned = false;
         }
         Ok(fate)
     }
@@ -96,10 +101,12 @@ impl Engine {
         }
         let fate = self.fate(shown_in, &found)?;
         let text = match found.says().map(|kept| kept.body) {
-            Some(Body::Text(text)) => Some(fate.edited.unwrap_or(text.text)),
+            Some(Body::Text(text)) if fate.taken_back.is_none() => {
+                let text = fate.edited.as_ref().unwrap_or(&text);
+                Some(as_typed(&self.database, text)?)
+            }
             _ => None,
         };
-        let text = text.filter(|_| found.kind == Kind::Content && fate.taken_back.is_none());
         Ok(Quote {
             id: found.content_id.unwrap_or(*id),
             from: self.person(found.sender.as_ref())?,

@@ -3,8 +3,11 @@
 mod conversation;
 mod fold;
 mod timeline;
+mod words;
 
 use keyfold_wire::ids::ConversationId;
+
+pub(crate) use words::as_typed;
 
 use crate::table::outbox::Kind;
 use crate::table::setting::{self, Setting};

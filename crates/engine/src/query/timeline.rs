@@ -1,8 +1,11 @@
 //! Timelines as a screen shows them.
 
-use keyfold_protocol::content::{Body, ContentId, Kept};
+use std::collections::HashSet;
+
+use keyfold_protocol::content::{Body, ContentId};
 use keyfold_wire::ids::{AccountId, ConversationId};
 
+use super::words::{as_typed, mentions};
 use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
@@ -86,6 +89,34 @@ impl Engine {
         Ok(messages)
     }
 
+    /// Messages that are pinned for everybody, whatever was pinned last first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn pinned(&self, id: ConversationId, limit: usize) -> Result<Vec<Entry>, Fault> {
+        let Some(row) = self.shown_row(&id)? else {
+            return Ok(Vec::new());
+        };
+        let tx = &self.database;
+        let mut pinned = Vec::new();
+        let mut seen = HashSet::new();
+        for pin in timeline::pins(tx, row.row)?.iter().rev() {
+            let Some(target) = pin.target.filter(|target| seen.insert(*target)) else {
+                continue;
+            };
+            if let Some(found) = timeline::find(tx, row.row, &target)? {
+                let entry = self.entry(&found)?;
+                if entry.pinned {
+                    pinned.push(entry);
+                }
+            }
+            if pinned.len() >= limit {
+                break;
+            }
+        }
+        Ok(pinned)
+    }
+
     fn newest(&self, id: ConversationId, before: i64, limit: usize) -> Result<Vec<Entry>, Fault> {
         let Some(row) = self.shown_row(&id)? else {
             return Ok(Vec::new());
@@ -110,10 +141,20 @@ impl Engine {
         let shown_in = row.place.conversation();
         let fate = self.fate(shown_in, row)?;
         let said = row.says();
+        let text = match said.as_ref().map(|kept| &kept.body) {
+            Some(Body::Text(text)) if fate.taken_back.is_none() => {
+                Some(fate.edited.as_ref().unwrap_or(text))
+            }
+            _ => None,
+        };
         let what = match (row.kind, fate.taken_back) {
-            (Kind::Content, None) => says(row, said.as_ref(), fate.edited.as_ref()),
+            (Kind::Content, None) => match text {
+                Some(text) => What::Text(as_typed(tx, text)?),
+                None if row.is_leaving() => What::Left,
+                None => What::NeedsNewerVersion,
+            },
             // Superseded ones are about another, and no entries.
-            (Kind::Content | Kind::Deleted | Kind::Superseded, by) => What::TakenBack {
+            (Kind::Content | Kind::Deleted | Kind::Superseded | Kind::Pin, by) => What::TakenBack {
                 by: self.person(by.as_ref())?,
                 mine: by.is_some() && by == me,
             },
@@ -122,10 +163,15 @@ impl Engine {
             }
             (Kind::Notice, _) => Notice::decode(&row.body)?.show(tx)?,
         };
+        let blocks = text.map(|text| self.blocks(text)).transpose()?;
+        let blocks = blocks.unwrap_or_default();
         let stands = matches!(what, What::Text(_));
-        let reply_to = said.and_then(|kept| kept.in_reply_to).filter(|_| stands);
+        let said = said.filter(|_| stands);
+        let forwarded = said.as_ref().is_some_and(|kept| kept.forwarded);
+        let reply_to = said.and_then(|kept| kept.in_reply_to);
         let reply_to = reply_to.map(|id| self.quote(shown_in, &id)).transpose()?;
         let edited = stands && fate.edited.is_some();
+        let pinned = fate.pinned;
         let reactions = self.reactions(fate)?;
         Ok(Entry {
             position: row.place.position(),
@@ -143,14 +189,10 @@ impl Engine {
             reply_to,
             edited,
             reactions,
+            mentions_me: me.is_some_and(|me| mentions(&blocks, &me)),
+            blocks,
+            forwarded,
+            pinned,
         })
-    }
-}
-
-fn says(row: &EntryRow, kept: Option<&Kept>, edited: Option<&String>) -> What {
-    match kept.map(|kept| &kept.body) {
-        Some(Body::Text(text)) => What::Text(edited.unwrap_or(&text.text).clone()),
-        Some(_) if row.is_leaving() => What::Left,
-        _ => What::NeedsNewerVersion,
     }
 }

@@ -1,10 +1,10 @@
-//! What is done to a message after it was said: it is edited, taken back, or reacted to.
+//! What is done to a message after it was said: it is edited, taken back, reacted to, or pinned.
 //!
 //! Such a message is no entry of its own; it lies on the timeline behind its target, and whoever reads that folds it in
 //! (`query::fold`). What is taken back is erased here, once that is certain. draft-ietf-mimi-content-08, "Rendering and
 //! authorization of edits and deletes".
 
-use keyfold_protocol::content::{Body, ContentId, Saying};
+use keyfold_protocol::content::{Body, ContentId, Kept, Saying};
 use keyfold_protocol::state::Role;
 use keyfold_wire::ids::AccountId;
 
@@ -137,8 +137,12 @@ impl Step<'_> {
             return Ok(());
         };
         for one in &about {
-            let earlier = one.place < last.place && one.sender == last.sender;
+            let earlier = one.place < last.place;
+            let own = one.sender == last.sender;
             let alike = match (one.says().map(|kept| kept.body), &last_says) {
+                // Whoever pins it, it is pinned once.
+                (Some(Body::Pin { .. }), Body::Pin { .. }) => true,
+                _ if !own => false,
                 (Some(Body::Edit { .. }), Body::Edit { .. })
                 | (Some(Body::Reaction(_)), Body::Reaction(_)) => true,
                 // Taken back, and followed by another one.
@@ -209,7 +213,11 @@ impl Step<'_> {
     }
 
     /// The message that a person means, if it is there to be changed.
-    fn meant(&self, loaded: &Loaded, id: &ContentId) -> Result<Result<EntryRow, Complaint>, Fault> {
+    pub(super) fn meant(
+        &self,
+        loaded: &Loaded,
+        id: &ContentId,
+    ) -> Result<Result<EntryRow, Complaint>, Fault> {
         let shown_in = loaded.row.shown_in;
         let found = timeline::find(self.tx, shown_in, id)?;
         let found = found.filter(|one| one.kind == Kind::Content && one.target.is_none());
@@ -245,8 +253,9 @@ impl Step<'_> {
         if let Err(complaint) = self.meant_by_all(loaded, to)? {
             return Ok(Err(complaint));
         }
+        let text = self.with_mentions(loaded, text)?;
         let saying = Saying::Text {
-            text,
+            text: &text,
             in_reply_to: Some(*to),
         };
         self.say(loaded, saying)
@@ -264,14 +273,16 @@ impl Step<'_> {
             Err(complaint) => return Ok(Err(complaint)),
         };
         let said = entry.says();
-        let is_text = matches!(said.as_ref().map(|kept| &kept.body), Some(Body::Text(_)));
+        let own_words = |kept: &&Kept| matches!(kept.body, Body::Text(_)) && !kept.forwarded;
+        let is_text = said.as_ref().is_some_and(|kept| own_words(&kept));
         if entry.sender != Some(self.me()?.account()) || !is_text {
             return Ok(Err(Complaint::NotYours));
         }
         let in_reply_to = said.and_then(|kept| kept.in_reply_to);
+        let text = self.with_mentions(loaded, text)?;
         let saying = Saying::Edit {
             of: *message,
-            text,
+            text: &text,
             in_reply_to,
         };
         self.say(loaded, saying)
@@ -332,6 +343,33 @@ impl Step<'_> {
             (None, None) => return Ok(Ok(Answer::Taken)),
         };
         self.say(loaded, saying)
+    }
+
+    /// A person pins a message for everybody, or does not want it pinned any more.
+    pub(super) fn pin(
+        &mut self,
+        loaded: &mut Loaded,
+        message: &ContentId,
+        pinned: bool,
+    ) -> Result<Answered, Fault> {
+        if let Err(complaint) = self.meant_by_all(loaded, message)? {
+            return Ok(Err(complaint));
+        }
+        if self.is_pinned(loaded, message)? == pinned {
+            return Ok(Ok(Answer::Taken));
+        }
+        let of = *message;
+        self.say(loaded, Saying::Pin { of, pinned })
+    }
+
+    fn is_pinned(&self, loaded: &Loaded, message: &ContentId) -> Result<bool, Fault> {
+        let about = timeline::about(self.tx, loaded.row.shown_in, message)?;
+        let stands = about.iter().rev().filter(|one| one.stage != Stage::Failed);
+        let mut pins = stands.filter_map(|one| match one.says()?.body {
+            Body::Pin { pinned, .. } => Some(pinned),
+            _ => None,
+        });
+        Ok(pins.next().unwrap_or(false))
     }
 
     /// This account's reaction to a message, with its id.

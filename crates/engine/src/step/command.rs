@@ -45,6 +45,11 @@ impl Step<'_> {
                 suite,
             } => self.begin(&people, name.as_deref(), suite),
             Command::LookUp { handle } => self.look_up(&handle),
+            Command::Forward {
+                conversation,
+                message,
+                to,
+            } => self.forward(&conversation, &message, to),
             Command::MarkVerified { account } => self.mark_verified(&account),
             other => self.in_conversation(other),
         }
@@ -56,6 +61,7 @@ impl Step<'_> {
         | Command::Edit { conversation, .. }
         | Command::TakeBack { conversation, .. }
         | Command::React { conversation, .. }
+        | Command::Pin { conversation, .. }
         | Command::Add { conversation, .. }
         | Command::Remove { conversation, .. }
         | Command::Leave { conversation }
@@ -81,16 +87,12 @@ impl Step<'_> {
             (row.read_up_to, row.unread) = (read_up_to, 0);
             return Ok(Ok(Answer::Taken));
         }
-        match loaded.row.standing {
-            Standing::Left => return Ok(Err(Complaint::NotAMember)),
-            Standing::Failed(_) => return Ok(Err(Complaint::NoSuchConversation)),
-            Standing::Creating | Standing::Active | Standing::Held(_) | Standing::Rejoining(_) => {}
-        }
-        if loaded.leaving {
-            return Ok(Err(Complaint::Leaving));
+        if let Err(complaint) = may_speak(loaded) {
+            return Ok(Err(complaint));
         }
         match command {
             Command::Send { text, .. } => {
+                let text = self.with_mentions(loaded, &text)?;
                 let text = Saying::Text {
                     text: &text,
                     in_reply_to: None,
@@ -101,6 +103,9 @@ impl Step<'_> {
             Command::Edit { message, text, .. } => self.edit(loaded, &message, &text),
             Command::TakeBack { message, .. } => self.take_back_message(loaded, &message),
             Command::React { message, emoji, .. } => self.react(loaded, &message, emoji.as_deref()),
+            Command::Pin {
+                message, pinned, ..
+            } => self.pin(loaded, &message, pinned),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
@@ -325,6 +330,18 @@ impl Step<'_> {
 /// A handle in the directory's form.
 pub(super) fn normal_form(typed: &str) -> String {
     keyfold_wire::handle::normal_form(typed)
+}
+
+/// Whether anything can be said or changed in a conversation.
+pub(super) fn may_speak(loaded: &Loaded) -> Result<(), Complaint> {
+    match loaded.row.standing {
+        Standing::Left => Err(Complaint::NotAMember),
+        Standing::Failed(_) => Err(Complaint::NoSuchConversation),
+        _ if loaded.leaving => Err(Complaint::Leaving),
+        Standing::Creating | Standing::Active | Standing::Held(_) | Standing::Rejoining(_) => {
+            Ok(())
+        }
+    }
 }
 
 /// A group's name must be one that somebody can call it by.

@@ -85,7 +85,7 @@ impl Step<'_> {
         let place = self.append(
             loaded,
             Some(sender.account()),
-            Kind::Content,
+            Kind::of(&content.body),
             content.encoded().to_vec(),
             at,
             |entry| {

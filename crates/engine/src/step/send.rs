@@ -33,8 +33,8 @@ impl Step<'_> {
         if loaded.waiting >= MAX_WAITING {
             return Ok(Err(Complaint::TooMuchWaiting(loaded.waiting)));
         }
-        if let Err(error) = saying.check() {
-            return Ok(Err(complaint(saying, error)));
+        if let Err(complaint) = check(saying) {
+            return Ok(Err(complaint));
         }
         let (author, counter) = self.next_own(loaded)?;
         let composed = self
@@ -110,7 +110,10 @@ impl Step<'_> {
             by_admin: false,
         };
         let aim = match entry.says() {
-            Some(kept) => self.aim(loaded, &me, &kept.body)?,
+            Some(kept) => {
+                entry.kind = timeline::Kind::of(&kept.body);
+                self.aim(loaded, &me, &kept.body)?
+            }
             None => Aim::Itself,
         };
         entry.aims(aim);
@@ -365,15 +368,22 @@ pub(super) fn counts_as_leaving(row: &ConversationRow, epoch: Epoch) -> bool {
     row.line_of.is_none() && epoch >= row.epoch
 }
 
+/// Whether something can be said.
+pub(super) fn check(saying: Saying<'_>) -> Result<(), Complaint> {
+    saying.check().map_err(|error| complaint(saying, error))
+}
+
 /// Why something can't be said.
 fn complaint(saying: Saying<'_>, error: ContentError) -> Complaint {
     match (saying, error) {
         (_, ContentError::Reaction) => Complaint::Reaction(MAX_REACTION),
-        (Saying::Text { text, .. } | Saying::Edit { text, .. }, _) => Complaint::TextSize {
-            limit: MAX_TEXT,
-            actual: text.len(),
+        _ => match saying.text() {
+            Some(text) => Complaint::TextSize {
+                limit: MAX_TEXT,
+                actual: text.len(),
+            },
+            None => Complaint::NoSuchMessage,
         },
-        _ => Complaint::NoSuchMessage,
     }
 }
 

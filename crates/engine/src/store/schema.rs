@@ -48,4 +48,9 @@ pub(super) const STEPS: &[Step] = &[
         sql: &[table::SCHEMA_5],
         finish: table::timeline::find_targets,
     },
+    // 6: pins, which until then were kept as what needs a newer version.
+    Step {
+        sql: &[table::SCHEMA_6],
+        finish: table::timeline::find_pins,
+    },
 ];

@@ -34,6 +34,9 @@ pub(crate) const SCHEMA_4: &str = include_str!("schema_4.sql");
 /// Brings them to schema version 5; [`timeline::find_targets`] fills in what is there.
 pub(crate) const SCHEMA_5: &str = include_str!("schema_5.sql");
 
+/// Brings them to schema version 6; [`timeline::find_pins`] fills in what is there.
+pub(crate) const SCHEMA_6: &str = include_str!("schema_6.sql");
+
 use keyfold_wire::ids::Timestamp;
 
 use crate::Fault;

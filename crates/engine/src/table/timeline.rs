@@ -56,6 +56,18 @@ pub(crate) enum Kind {
     Deleted,
     /// What was an edit or a reaction of somebody who has said another one since: its id is all that counts.
     Superseded,
+    /// Encoded content that pins a message, or does not any more.
+    Pin,
+}
+
+impl Kind {
+    /// The kind of a message that says this.
+    pub(crate) const fn of(body: &Body) -> Self {
+        match body {
+            Body::Pin { .. } => Self::Pin,
+            _ => Self::Content,
+        }
+    }
 }
 
 /// How far an entry has come.
@@ -114,7 +126,7 @@ impl EntryRow {
 
     /// What it says, unless that has been taken back.
     pub(crate) fn says(&self) -> Option<Kept> {
-        (self.kind == Kind::Content)
+        matches!(self.kind, Kind::Content | Kind::Pin)
             .then(|| Kept::read(&self.body).ok())
             .flatten()
     }
@@ -130,6 +142,7 @@ const fn kind_number(kind: Kind) -> i64 {
         Kind::Notice => 2,
         Kind::Deleted => 3,
         Kind::Superseded => 4,
+        Kind::Pin => 5,
     }
 }
 
@@ -154,6 +167,7 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
             1 => Kind::Gap,
             3 => Kind::Deleted,
             4 => Kind::Superseded,
+            5 => Kind::Pin,
             _ => Kind::Notice,
         },
         body: row.get(6)?,
@@ -316,6 +330,15 @@ pub(crate) fn about(
     ))?)
 }
 
+/// What pins messages of this conversation or does not any more, in order, without what has been superseded.
+pub(crate) fn pins(tx: &Connection, shown_in: Row) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE kind = 5 AND id >= ?1 AND id < ?2 ORDER BY id"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((Place::new(shown_in, 0).0, Place::behind(shown_in).0))?)
+}
+
 /// Whether a message, or a reaction, is taken back, be it by words that still wait to be sent.
 pub(crate) fn is_taken_back(
     tx: &Connection,
@@ -395,6 +418,21 @@ pub(crate) fn find_targets(tx: &Connection) -> Result<(), Fault> {
         let about = |one: &&(i64, _, _, bool)| one.2 == *target && !one.3 && !taken_back.is_empty();
         for (place, ..) in amending.iter().filter(about) {
             erase(tx, Place(*place))?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes which messages pin others that came before anybody looked at that.
+pub(crate) fn find_pins(tx: &Connection) -> Result<(), Fault> {
+    let mut statement =
+        tx.prepare("SELECT id, body FROM timeline WHERE kind = 0 AND target IS NULL")?;
+    let mut rows = statement.query(())?;
+    let mut update = tx.prepare("UPDATE timeline SET kind = 5, target = ?2 WHERE id = ?1")?;
+    while let Some(row) = rows.next()? {
+        let kept = Kept::read(&row.get::<_, Vec<u8>>(1)?);
+        if let Ok(Body::Pin { of, .. }) = kept.map(|kept| kept.body) {
+            update.execute((row.get::<_, i64>(0)?, of.as_ref()))?;
         }
     }
     Ok(())

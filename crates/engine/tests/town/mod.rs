@@ -13,6 +13,7 @@
 )]
 
 pub mod copied;
+pub mod mallory;
 pub mod person;
 
 use std::sync::Arc;

@@ -5,8 +5,8 @@ use rand_core::CryptoRng;
 
 use super::mimi::{Disposition, Extension, Key, Mimi, Part};
 use super::{
-    Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_LEAVE, MARKDOWN, PLAIN,
-    check_reaction,
+    Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED, EXTENSION_LEAVE,
+    EXTENSION_PIN, MARKDOWN, PLAIN, check_reaction,
 };
 use crate::cbor;
 use crate::leave::LeaveProof;
@@ -39,6 +39,8 @@ pub enum Saying<'a> {
         /// The message that it answers, as the first one did.
         in_reply_to: Option<ContentId>,
     },
+    /// A text that was said elsewhere, 1 to `MAX_TEXT` bytes.
+    Forwarded(&'a str),
     /// A message or a reaction is taken back.
     Deletion(ContentId),
     /// A reaction.
@@ -50,21 +52,36 @@ pub enum Saying<'a> {
         /// The own reaction whose place it takes.
         replaces: Option<ContentId>,
     },
+    /// A message is pinned for everybody, or not any more.
+    Pin {
+        /// The message as it was said first.
+        of: ContentId,
+        /// It is from now on.
+        pinned: bool,
+    },
 }
 
-impl Saying<'_> {
+impl<'a> Saying<'a> {
+    /// The text that it says.
+    pub const fn text(&self) -> Option<&'a str> {
+        match self {
+            Self::Text { text, .. } | Self::Edit { text, .. } | Self::Forwarded(text) => Some(text),
+            Self::Deletion(_) | Self::Reaction { .. } | Self::Pin { .. } => None,
+        }
+    }
+
     /// Whether it can be written.
     ///
     /// # Errors
     /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`].
     pub fn check(&self) -> Result<(), ContentError> {
-        match self {
-            Self::Text { text: "", .. } | Self::Edit { text: "", .. } => Err(ContentError::Empty),
-            Self::Text { text, .. } | Self::Edit { text, .. } if text.len() > MAX_TEXT => {
-                Err(ContentError::TextTooLong)
-            }
-            Self::Reaction { emoji, .. } => check_reaction(emoji),
-            _ => Ok(()),
+        match self.text() {
+            Some("") => Err(ContentError::Empty),
+            Some(text) if text.len() > MAX_TEXT => Err(ContentError::TextTooLong),
+            _ => match self {
+                Self::Reaction { emoji, .. } => check_reaction(emoji),
+                _ => Ok(()),
+            },
         }
     }
 }
@@ -116,15 +133,33 @@ pub fn write(
             replaces,
             in_reply_to: Some(to),
         },
+        Saying::Pin { of, .. } => About {
+            replaces: None,
+            in_reply_to: Some(of),
+        },
+        Saying::Forwarded(_) => About::default(),
     };
     let part = match saying {
-        Saying::Text { text, .. } | Saying::Edit { text, .. } => {
+        Saying::Text { text, .. } | Saying::Edit { text, .. } | Saying::Forwarded(text) => {
             single(Disposition::RENDER, MARKDOWN, text)
         }
-        Saying::Deletion(_) => Part::Null,
+        Saying::Deletion(_) | Saying::Pin { .. } => Part::Null,
         Saying::Reaction { emoji, .. } => single(Disposition::REACTION, PLAIN, emoji),
     };
-    Ok(compose(author, about, vec![counting(counter)], part, rng))
+    let mut extensions = vec![counting(counter)];
+    extensions.extend(match saying {
+        Saying::Forwarded(_) => Some(flag(EXTENSION_FORWARDED, true)),
+        Saying::Pin { pinned, .. } => Some(flag(EXTENSION_PIN, pinned)),
+        _ => None,
+    });
+    Ok(compose(author, about, extensions, part, rng))
+}
+
+fn flag(name: &str, value: bool) -> Extension {
+    Extension {
+        key: Key::text(name),
+        value: cbor::encode(|e| e.bool(value)?.ok()),
+    }
 }
 
 fn single(disposition: Disposition, media_type: &str, content: &str) -> Part {

@@ -6,6 +6,7 @@
 
 mod compose;
 mod id;
+mod markup;
 mod mimi;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use minicbor::Decoder;
 
 pub use compose::{Composed, Saying, leaving, text, write};
 pub use id::{Author, ContentId};
+pub use markup::{Block, BlockKind, Link, Look, Mark, Span, mention, with_mentions};
 use mimi::{Disposition, Key, Mimi, Part, Semantics};
 
 use crate::cbor::{self, Malformed};
@@ -31,6 +33,11 @@ pub const PLAIN: &str = "text/plain;charset=utf-8";
 pub const EXTENSION_COUNTER: &str = "keyfold.counter";
 /// The extension with the signature of a leave proof, 64 bytes.
 pub const EXTENSION_LEAVE: &str = "keyfold.leave";
+
+/// The extension of a message that says again what was said elsewhere: `true`.
+pub const EXTENSION_FORWARDED: &str = "keyfold.forwarded";
+/// The extension of a message that pins another one (`true`), or does not any more.
+pub const EXTENSION_PIN: &str = "keyfold.pin";
 
 /// The registered extensions that repeat author and room.
 const EXTENSION_SENDER_URI: i128 = 1;
@@ -115,6 +122,13 @@ pub enum Body {
     Deletion(ContentId),
     /// A reaction to an earlier message.
     Reaction(Reaction),
+    /// An earlier message is pinned for everybody, or not any more.
+    Pin {
+        /// The message.
+        of: ContentId,
+        /// It is from now on.
+        pinned: bool,
+    },
     /// The sender's account leaves; the proof has been verified.
     Leaving(LeaveProof),
     /// Something that takes a newer version.
@@ -122,10 +136,10 @@ pub enum Body {
 }
 
 impl Body {
-    /// The earlier message that it does something to: edits, takes back, or reacts to.
+    /// The earlier message that it does something to: edits, takes back, reacts to, or pins.
     pub const fn about(&self) -> Option<ContentId> {
         match self {
-            Self::Edit { of, .. } | Self::Deletion(of) => Some(*of),
+            Self::Edit { of, .. } | Self::Deletion(of) | Self::Pin { of, .. } => Some(*of),
             Self::Reaction(reaction) => Some(reaction.to),
             Self::Text(_) | Self::Leaving(_) | Self::Unsupported => None,
         }
@@ -209,6 +223,8 @@ pub struct Kept {
     pub in_reply_to: Option<ContentId>,
     /// What it says. Leaving, which [`is_leaving`] tells, counts as [`Body::Unsupported`] here.
     pub body: Body,
+    /// It was said elsewhere, maybe by somebody else.
+    pub forwarded: bool,
 }
 
 impl Kept {
@@ -222,6 +238,7 @@ impl Kept {
         Ok(Self {
             in_reply_to: mimi.in_reply_to,
             body,
+            forwarded: flag(&mimi, EXTENSION_FORWARDED)? == Some(true),
         })
     }
 }
@@ -258,8 +275,20 @@ pub fn counter_of(encoded: &[u8]) -> Result<u64, ContentError> {
 fn is_known(key: &Key) -> bool {
     match key {
         Key::Number(number) => matches!(*number, EXTENSION_SENDER_URI | EXTENSION_ROOM_URI),
-        Key::Text(text) => text == EXTENSION_COUNTER || text == EXTENSION_LEAVE,
+        Key::Text(text) => [
+            EXTENSION_COUNTER,
+            EXTENSION_LEAVE,
+            EXTENSION_FORWARDED,
+            EXTENSION_PIN,
+        ]
+        .contains(&text.as_str()),
     }
+}
+
+/// An extension that says yes or no.
+fn flag(mimi: &Mimi, name: &str) -> Result<Option<bool>, ContentError> {
+    let value = mimi.extension(&Key::text(name));
+    Ok(value.map(|value| Decoder::new(value).bool()).transpose()?)
 }
 
 fn check_author(mimi: &Mimi, author: &Author) -> Result<(), ContentError> {
@@ -306,6 +335,13 @@ fn said(mimi: &Mimi) -> Result<Body, ContentError> {
     // Shown as it is, a fleeting one would stay.
     if mimi.expires.is_some() {
         return Ok(Body::Unsupported);
+    }
+    let _forwarded = flag(mimi, EXTENSION_FORWARDED)?;
+    if let Some(pinned) = flag(mimi, EXTENSION_PIN)? {
+        return Ok(match (mimi.replaces, mimi.in_reply_to, &mimi.part) {
+            (None, Some(of), Part::Null) => Body::Pin { of, pinned },
+            _ => Body::Unsupported,
+        });
     }
     Ok(match (mimi.replaces, text, emoji, mimi.in_reply_to) {
         (None, Some(text), ..) => Body::Text(text),
@@ -403,4 +439,6 @@ macro_rules! hide {
     )*};
 }
 
-hide!(Unverified, Content, Kept, Body, Text, Reaction, Composed);
+hide!(
+    Unverified, Content, Kept, Body, Text, Reaction, Composed, Span, Link
+);
