@@ -61,9 +61,17 @@ pub(crate) enum Command {
     /// Say something else in the place of a message of your own
     Edit(Reword),
     /// Take a message of your own back, for everybody; admins of a group anybody's
-    TakeBack(TakeBack),
+    TakeBack(At),
     /// React to a message with an emoji; without one: not any more
     React(React),
+    /// Pin a message for everybody
+    Pin(At),
+    /// Do not pin a message any more, whoever pinned it
+    Unpin(At),
+    /// List what is pinned, the last first
+    Pins(Pins),
+    /// Say a text again in other conversations
+    Forward(Forward),
     /// Read the messages of a conversation
     Read(Read),
     /// Fetch, open and send all that waits
@@ -182,9 +190,30 @@ pub(crate) struct Reword {
 }
 
 #[derive(Args)]
-pub(crate) struct TakeBack {
+pub(crate) struct At {
     #[command(flatten)]
     pub(crate) at: Message,
+    /// Return at once: it is stored here and goes out with the next connection
+    #[arg(long)]
+    pub(crate) queue: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Pins {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+    /// Show the beginning of each message's id
+    #[arg(long)]
+    pub(crate) ids: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Forward {
+    #[command(flatten)]
+    pub(crate) at: Message,
+    /// Where to: ids, unique beginnings of ids, names or handles
+    #[arg(required = true)]
+    pub(crate) to: Vec<String>,
     /// Return at once: it is stored here and goes out with the next connection
     #[arg(long)]
     pub(crate) queue: bool,

@@ -8,6 +8,7 @@ mod chat;
 mod clean;
 mod command;
 mod failure;
+mod formatted;
 mod output;
 mod qr;
 mod record;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::clean;
 use crate::failure::{Failure, Kind};
+use crate::formatted::{Piece, Role};
 
 /// Where and how to print.
 #[derive(Clone, Copy)]
@@ -113,6 +114,32 @@ impl Paint {
 
     pub(crate) fn dim(self, text: &str) -> String {
         self.with("2", text)
+    }
+
+    /// Whether it shows styles at all.
+    pub(crate) const fn shows(self) -> bool {
+        self.colour
+    }
+
+    /// A piece of a message's text.
+    pub(crate) fn piece(self, piece: &Piece) -> String {
+        let mut codes = Vec::new();
+        for (is, code) in [
+            (piece.look.strong || piece.role == Role::Mention, "1"),
+            (piece.role == Role::Aside, "2"),
+            (piece.look.emphasis, "3"),
+            (piece.role == Role::Link, "4"),
+            (piece.look.strikethrough, "9"),
+            (piece.look.code, "36"),
+        ] {
+            if is {
+                codes.push(code);
+            }
+        }
+        if codes.is_empty() {
+            return piece.text.clone();
+        }
+        self.with(&codes.join(";"), &piece.text)
     }
 
     fn with(self, code: &str, text: &str) -> String {

@@ -35,6 +35,7 @@ pub(crate) struct MemberRecord {
 
 /// One entry of `read`.
 #[derive(Serialize, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not by itself")]
 pub(crate) struct EntryRecord {
     pub(crate) id: Option<String>,
     pub(crate) kind: &'static str,
@@ -53,6 +54,12 @@ pub(crate) struct EntryRecord {
     pub(crate) edited: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) reactions: Vec<ReactionRecord>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) mentions_me: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) forwarded: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) pinned: bool,
 }
 
 /// The message that an entry answers.
@@ -141,6 +148,9 @@ impl From<&Entry> for EntryRecord {
             reply_to: entry.reply_to.as_ref().map(QuoteRecord::from),
             edited: entry.edited,
             reactions: entry.reactions.iter().map(ReactionRecord::from).collect(),
+            mentions_me: entry.mentions_me,
+            forwarded: entry.forwarded,
+            pinned: entry.pinned,
         };
         match &entry.what {
             What::Text(text)

@@ -5,9 +5,8 @@ use keyfold_engine::view::{Contact, Conversation, Entry, Reacted, Standing, Stat
 use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::clean;
 use crate::output::Paint;
-use crate::when;
+use crate::{clean, formatted, when};
 
 /// The widest that a name may be before it is cut.
 const NAME_WIDTH: usize = 16;
@@ -108,6 +107,9 @@ pub(crate) fn quote(entry: &Entry) -> Option<String> {
     })
 }
 
+/// Before what was said elsewhere.
+pub(crate) const FORWARDED: &str = "forwarded:";
+
 /// How people react to an entry, in one line; `None` where nobody does.
 pub(crate) fn reactions(entry: &Entry) -> Option<String> {
     let one = |reacted: &Reacted| {
@@ -136,11 +138,13 @@ fn names(people: &[Contact]) -> String {
 
 /// What stands behind a message: that it was edited, and how far one's own has come.
 pub(crate) fn progress(entry: &Entry) -> &'static str {
-    match (entry.state, entry.edited) {
-        (State::Waiting, _) => "waiting",
-        (State::Failed, _) => "not sent",
-        (State::Sent | State::Received, true) => "edited",
-        (State::Sent | State::Received, false) => "",
+    match (entry.state, entry.edited, entry.pinned) {
+        (State::Waiting, ..) => "waiting",
+        (State::Failed, ..) => "not sent",
+        (State::Sent | State::Received, true, true) => "edited, pinned",
+        (State::Sent | State::Received, true, false) => "edited",
+        (State::Sent | State::Received, false, true) => "pinned",
+        (State::Sent | State::Received, false, false) => "",
     }
 }
 
@@ -174,7 +178,16 @@ pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) 
     let indent = " ".repeat("00:00".len() + 2 + width + 2);
     let quoted = quote(entry)
         .map(|quote| paint.dim(&format!("> {}", column(&quote, QUOTE_WIDTH).trim_end())));
-    let body: Vec<_> = quoted.into_iter().chain(clean::lines(text)).collect();
+    let forwarded = entry.forwarded.then(|| paint.dim(FORWARDED));
+    let said: Vec<String> = if paint.shows() {
+        let lines = formatted::lines(entry).into_iter();
+        lines
+            .map(|line| line.iter().map(|piece| paint.piece(piece)).collect())
+            .collect()
+    } else {
+        clean::lines(text).collect()
+    };
+    let body: Vec<_> = quoted.into_iter().chain(forwarded).chain(said).collect();
     let mut lines = format!("{time}  {name}  {}", body.join(&format!("\n{indent}")));
     let progress = progress(entry);
     if !progress.is_empty() {

@@ -283,6 +283,38 @@ fn a_second_device_is_linked_by_codes_and_removed_again() {
 }
 
 #[test]
+fn texts_are_formatted_mention_people_and_are_forwarded() {
+    let server = Server::start();
+    let [ada, bo, cy] = server.people(["ada", "bo", "cy"]);
+    let group = ada.begins(&["bo", "cy", "--name", "climbing"]);
+    let talk = ada.begins(&["cy"]);
+    let said = ada.says(&group, "**six**, @bo?");
+    for (who, mentioned) in [(&bo, Some(true)), (&cy, None)] {
+        who.syncs();
+        let record = who.ok(&["read", &group, "--last", "1"]).remove(0);
+        assert_eq!(record["text"], "**six**, @bo?");
+        assert_eq!(record["mentions_me"].as_bool(), mentioned);
+    }
+    let (code, failure) = ada.fails(&["forward", &group, "last", &talk, "nobody"]);
+    assert_eq!((code, &failure["kind"]), (7, &"not_found".into()));
+    let sent = ada.ok(&["forward", &group, &said, &talk, "climbing", &talk]);
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0]["conversation"], talk.as_str());
+    assert_eq!(sent[0]["state"], "sent");
+    cy.syncs();
+    let record = cy.ok(&["read", &talk, "--last", "1"]).remove(0);
+    assert_eq!(
+        (&record["text"], &record["forwarded"]),
+        (&"**six**, @bo?".into(), &true.into())
+    );
+    let seen = cy.sees(&["read", &talk]);
+    assert!(
+        seen.contains("forwarded:") && seen.contains("**six**, @bo?"),
+        "{seen}"
+    );
+}
+
+#[test]
 fn what_was_said_is_answered_edited_taken_back_and_reacted_to() {
     let server = Server::start();
     let [ada, bo] = server.people(["ada", "bo"]);
@@ -328,6 +360,16 @@ fn what_was_said_is_answered_edited_taken_back_and_reacted_to() {
         seen.contains(&answer[..8]) && seen.contains("> you: meet at six"),
         "{seen}"
     );
+    let pinned = ada.ok(&["pin", &talk, &first]);
+    assert_eq!(pinned[0]["id"], first.as_str());
+    bo.syncs();
+    let pins = bo.ok(&["pins", &talk]);
+    assert_eq!((pins.len(), &pins[0]["text"]), (1, &"meet at six".into()));
+    assert_eq!(
+        bo.ok(&["unpin", &talk, &first, "--queue"])[0]["state"],
+        "waiting"
+    );
+    assert!(bo.ok(&["pins", &talk]).is_empty());
     ada.ok(&["take-back", &talk, &first, "--queue"]);
     assert_eq!(ada.ok(&["read", &talk])[1]["kind"], "taken_back");
     ada.syncs();

@@ -1,6 +1,7 @@
 //! What reads return: plain data for screens and scripts.
 
-use keyfold_protocol::content::{Block, ContentId};
+use keyfold_protocol::content::ContentId;
+pub use keyfold_protocol::content::{Block, BlockKind, Link, Look, Mark, Span};
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
@@ -93,6 +94,7 @@ pub struct Member {
 
 /// An entry of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not by itself")]
 pub struct Entry {
     /// Its place: entries of a conversation are ordered by it. Changes once for own messages, when they
     /// have come back.

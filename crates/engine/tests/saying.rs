@@ -145,7 +145,10 @@ fn nobody_gives_another_name_to_who_is_mentioned() {
         in_reply_to: None,
     });
     let entry = last(&scene.town, bo, scene.group);
-    assert_eq!(spans(&entry), [("@ada", Some(adas)), (" ", None), ("@ada", None)]);
+    assert_eq!(
+        spans(&entry),
+        [("@ada", Some(adas)), (" ", None), ("@ada", None)]
+    );
     assert!(!entry.mentions_me);
     assert!(last(&scene.town, ada, scene.group).mentions_me);
 }

@@ -62,6 +62,9 @@ pub fn content(data: &[u8]) {
     match &verified.body {
         Body::Text(text) => {
             assert!(text.text.len() <= MAX_TEXT);
+            let spans = text.blocks().into_iter().flat_map(|block| block.spans);
+            assert!(spans.into_iter().all(|span| !span.text.is_empty()));
+            assert_eq!(text.as_typed(|_| None), text.text);
             assert_eq!(shown.unwrap().unwrap().text, text.text);
         }
         Body::Edit { text, .. } => assert!(text.text.len() <= MAX_TEXT),
@@ -69,7 +72,7 @@ pub fn content(data: &[u8]) {
             assert!((1..=MAX_REACTION).contains(&reaction.emoji.len()));
             assert!(!reaction.emoji.chars().any(char::is_control));
         }
-        Body::Deletion(_) => {}
+        Body::Deletion(_) | Body::Pin { .. } => {}
         Body::Leaving(proof) => assert!(proof.is_valid(GROUP, &leaf)),
         Body::Unsupported => {
             assert!(verified.needs_newer_version());

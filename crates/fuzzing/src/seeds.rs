@@ -188,6 +188,8 @@ fn agreed() -> Vec<Seed> {
                 replaces: Some(of),
             }),
         ),
+        seed("content", "pin", about(Saying::Pin { of, pinned: true })),
+        seed("content", "forwarded", about(Saying::Forwarded("six"))),
         seed("content", "text", text.encoded),
         seed("content", "leaving", leaving.encoded),
     ]

@@ -169,3 +169,44 @@ fn a_reaction_of_another_client_is_read_within_the_same_limits() {
     let kept = reads(&reaction("image/png", b"\x89PNG")).unwrap();
     assert!(kept.body == Body::Unsupported && kept.needs_newer_version());
 }
+
+#[test]
+fn a_pin_names_a_message_and_what_is_forwarded_is_said_to_be() {
+    for pinned in [true, false] {
+        let saying = Saying::Pin {
+            of: first(),
+            pinned,
+        };
+        let body = arrives(saying, Some(first()));
+        assert!(
+            body == Body::Pin {
+                of: first(),
+                pinned
+            }
+        );
+    }
+    let Body::Text(text) = arrives(Saying::Forwarded("six"), None) else {
+        unreachable!("a text")
+    };
+    assert_eq!(text.text, "six");
+    let encoded = writes(Saying::Forwarded("six")).unwrap().encoded;
+    assert!(Kept::read(&encoded).unwrap().forwarded);
+    assert_eq!(
+        writes(Saying::Forwarded("")).err(),
+        Some(ContentError::Empty)
+    );
+    // Neither yes nor no; and a pin with words.
+    let mut no_flag = encoded.clone();
+    let place = no_flag.iter().position(|byte| *byte == 0xf5).unwrap();
+    no_flag[place] = 0x05;
+    assert_eq!(reads(&no_flag).err(), Some(ContentError::Malformed));
+    let name = b"keyfold.forwarded";
+    let place = encoded
+        .windows(name.len())
+        .position(|one| one == name)
+        .unwrap();
+    let mut words = encoded[..place - 1].to_vec();
+    words.extend(b"\x6bkeyfold.pin");
+    words.extend(&encoded[place + name.len()..]);
+    assert!(reads(&words).unwrap().body == Body::Unsupported);
+}

@@ -28,6 +28,7 @@ fn read(name: &str) -> String {
         Body::Edit { of, text } => format!("edit of {}: {:?}", short(of), text.text),
         Body::Deletion(of) => format!("deletion of {}", short(of)),
         Body::Reaction(reaction) => format!("reaction {}", reaction.emoji),
+        Body::Pin { of, pinned } => format!("pin of {}: {pinned}", short(of)),
         Body::Unsupported => "newer".to_owned(),
         Body::Leaving(_) => panic!("{name} leaves"),
     };

@@ -9,7 +9,7 @@ mod model;
 mod prompt;
 mod screen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io::IsTerminal as _;
 

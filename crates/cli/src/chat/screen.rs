@@ -13,8 +13,8 @@ use unicode_width::UnicodeWidthStr as _;
 use keyfold_engine::view::{Entry, What};
 
 use super::model::Model;
-use crate::words;
-use crate::{clean, when};
+use crate::formatted::{Piece, Role};
+use crate::{clean, formatted, when, words};
 
 /// The most rows that the prompt takes.
 const PROMPT_ROWS: usize = 6;
@@ -154,22 +154,32 @@ fn rows(model: &Model, width: usize) -> Vec<Line<'static>> {
 /// A row of an entry.
 enum Row {
     /// Of its text.
-    Said(String),
+    Said(Vec<Piece>),
     /// Of what it answers, or how people react to it.
     Aside(String),
 }
 
 /// What it answers and says, and how people react to it.
-fn entry_parts(entry: &Entry, text: &str, room: usize) -> (Vec<Row>, Vec<Row>) {
+fn entry_parts(entry: &Entry, room: usize) -> (Vec<Row>, Vec<Row>) {
     let quote = words::quote(entry).map(|quote| {
         let cut = words::column(&format!("│ {quote}"), room);
         Row::Aside(cut.trim_end().to_owned())
     });
-    let said = clean::lines(text).flat_map(|line| wrap(&line, room));
+    let forwarded = entry
+        .forwarded
+        .then(|| Row::Aside(words::FORWARDED.to_owned()));
+    let said = formatted::lines(entry).into_iter().flat_map(|line| {
+        let text: String = line.iter().map(|piece| piece.text.as_str()).collect();
+        formatted::spread(&line, &wrap(&text, room))
+    });
     let reactions = words::reactions(entry).into_iter();
     let reactions = reactions.flat_map(|line| wrap(&line, room)).map(Row::Aside);
     (
-        quote.into_iter().chain(said.map(Row::Said)).collect(),
+        quote
+            .into_iter()
+            .chain(forwarded)
+            .chain(said.map(Row::Said))
+            .collect(),
         reactions.collect(),
     )
 }
@@ -181,7 +191,7 @@ fn entry_rows(
     width: usize,
     again: bool,
 ) -> Vec<Line<'static>> {
-    let What::Text(text) = &entry.what else {
+    let What::Text(_) = &entry.what else {
         let sentence = words::happening(entry).unwrap_or_default();
         return wrap(&sentence, width.saturating_sub(2))
             .into_iter()
@@ -216,7 +226,7 @@ fn entry_rows(
         (false, _) => (Vec::new(), indent),
     };
     let room = width.saturating_sub(indent + 1).max(1);
-    let (body, reactions) = entry_parts(entry, text, room);
+    let (body, reactions) = entry_parts(entry, room);
     let last = body.len().saturating_sub(1);
     for (number, row) in body.into_iter().chain(reactions).enumerate() {
         let mut spans = if number == 0 && !narrow {
@@ -228,16 +238,37 @@ fn entry_rows(
         } else {
             vec![" ".repeat(indent).into()]
         };
-        spans.push(match row {
-            Row::Said(row) => row.into(),
-            Row::Aside(row) => row.dim(),
-        });
+        match row {
+            Row::Said(row) => spans.extend(row.into_iter().map(piece)),
+            Row::Aside(row) => spans.push(row.dim()),
+        }
         if number == last && !state.is_empty() {
             spans.push(format!("  {state}").dim());
         }
         lines.push(Line::from(spans));
     }
     lines
+}
+
+/// A piece of a message's text.
+fn piece(piece: Piece) -> Span<'static> {
+    let mut style = Style::new();
+    for (is, modifier) in [
+        (piece.look.strong, Modifier::BOLD),
+        (piece.look.emphasis, Modifier::ITALIC),
+        (piece.look.strikethrough, Modifier::CROSSED_OUT),
+        (piece.role == Role::Mention, Modifier::BOLD),
+        (piece.role == Role::Link, Modifier::UNDERLINED),
+        (piece.role == Role::Aside, Modifier::DIM),
+    ] {
+        if is {
+            style = style.add_modifier(modifier);
+        }
+    }
+    if piece.look.code {
+        style = style.fg(ACCENT);
+    }
+    Span::styled(piece.text, style)
 }
 
 /// Breaks a line between words, and inside a word that is longer than the line.

@@ -13,7 +13,7 @@ use keyfold_client::{Link, Notice, SocketEnd};
 use keyfold_engine::view::{
     Contact, Conversation, Entry, Me, Member, Quote, Reacted, Standing, State, What,
 };
-use keyfold_protocol::content::ContentId;
+use keyfold_protocol::content::{Block, ContentId, Text, TextFormat, mention};
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
@@ -51,6 +51,14 @@ fn member(handle: &str) -> Member {
 }
 
 fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) -> Entry {
+    let blocks = match &what {
+        What::Text(text) => Text {
+            text: text.clone(),
+            format: TextFormat::Markdown,
+        }
+        .blocks(),
+        _ => Vec::new(),
+    };
     let mut id = [1; 32];
     id[1] = u8::try_from(position % 256).unwrap();
     Entry {
@@ -64,6 +72,18 @@ fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) 
         reply_to: None,
         edited: false,
         reactions: Vec::new(),
+        blocks,
+        mentions_me: false,
+        forwarded: false,
+        pinned: false,
+    }
+}
+
+/// A text of these blocks.
+pub(crate) fn formatted(blocks: Vec<Block>) -> Entry {
+    Entry {
+        blocks,
+        ..entry(1, 0, "bo", What::Text(String::new()), State::Received)
     }
 }
 
@@ -73,13 +93,8 @@ fn said(position: i64, minutes_ago: u64, from: &str, text: &str) -> Entry {
     } else {
         State::Received
     };
-    entry(
-        position,
-        minutes_ago,
-        from,
-        What::Text(text.to_owned()),
-        state,
-    )
+    let what = What::Text(text.to_owned());
+    entry(position, minutes_ago, from, what, state)
 }
 
 fn model(entries: Vec<Entry>) -> Model {
@@ -164,6 +179,28 @@ fn a_day() -> Vec<Entry> {
 #[test]
 fn a_conversation() {
     assert_snapshot!(screen(&mut model(a_day()), 64, 20));
+}
+
+/// What is formatted, forwarded, pinned.
+#[test]
+fn formatted_texts() {
+    let account = contact("ada").account;
+    let hello = mention(&account, "ada");
+    let plan = format!(
+        "{hello}, the plan for **Friday**:\n\n1. meet at *six*, ~~seven~~\n2. bring `rope`\n\n> as last time\n\n\
+         [the map](https://maps.example.org/climbing/hall) and https://example.org"
+    );
+    let mut forwarded = said(
+        2,
+        4,
+        "cy",
+        "the hall is closed on **Saturday**, says the one who has the key to it",
+    );
+    forwarded.forwarded = true;
+    let mut pinned = said(3, 3, "ada", "```\nalias up='climb --fast'\n```");
+    pinned.pinned = true;
+    let mut model = model(vec![said(1, 5, "bo", &plan), forwarded, pinned]);
+    assert_snapshot!(screen(&mut model, 60, 24));
 }
 
 /// Answers, an edit, a message that was taken back, reactions.

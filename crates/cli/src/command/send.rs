@@ -81,14 +81,26 @@ pub(super) async fn settled(
     let Some(id) = new_message(&online.command(command).await?) else {
         return Ok(None);
     };
+    all_sent(online, HashSet::from([id])).await?;
+    Ok(Some(id))
+}
+
+/// Returns once the server has all of these.
+pub(super) async fn all_sent(
+    online: &mut Online,
+    mut messages: HashSet<ContentId>,
+) -> Result<(), Failure> {
     online
         .wait(|event| match event {
-            Event::Sent(_, sent) if *sent == id => Some(Ok(())),
-            Event::SendFailed(_, failed, why) if *failed == id => Some(Err(Failure::refused(why))),
+            Event::Sent(_, sent) => {
+                (messages.remove(sent) && messages.is_empty()).then_some(Ok(()))
+            }
+            Event::SendFailed(_, failed, why) if messages.contains(failed) => {
+                Some(Err(Failure::refused(why)))
+            }
             _ => None,
         })
-        .await?;
-    Ok(Some(id))
+        .await
 }
 
 /// The id of what an answer says was written.
@@ -103,7 +115,7 @@ fn message(answer: &Answer) -> Result<ContentId, Failure> {
     new_message(answer).ok_or_else(not_taken)
 }
 
-fn not_taken() -> Failure {
+pub(super) fn not_taken() -> Failure {
     Failure::new(Kind::Fault, "the message was not taken")
 }
 

@@ -10,7 +10,7 @@ use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{ConversationId, Timestamp};
 use serde::Serialize;
 
-use crate::args::{Read, Sync};
+use crate::args::{Pins, Read, Sync};
 use crate::command::{conversation, conversation_online};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -23,6 +23,9 @@ const PAGE: usize = 500;
 
 /// Entries that `--follow` prints once more when they change; what is further up nobody looks at.
 const PRINTED: usize = 200;
+
+/// Pinned messages that are listed: more than anybody looks for among them.
+const MOST_PINS: usize = 100;
 
 #[derive(Serialize)]
 struct Synced {
@@ -48,6 +51,14 @@ pub(super) fn list(session: &Session) -> Result<(), Failure> {
     session
         .out
         .say(|paint| words::table(&conversations, &Reader::here(), paint))
+}
+
+/// Prints what is pinned in a conversation.
+pub(super) fn pins(session: &Session, args: &Pins) -> Result<(), Failure> {
+    let profile = session.open()?;
+    let id = conversation(&profile.engine, &args.conversation)?;
+    let pinned = profile.engine.pinned(id, MOST_PINS)?;
+    Printer::new(session.out, args.ids).print(&pinned)
 }
 
 /// Prints a conversation.

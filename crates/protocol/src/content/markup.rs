@@ -1,7 +1,7 @@
 //! A text as a screen shows it: its Markdown, read into blocks and spans.
 //!
 //! The subset is that of chats: strong, emphasized, struck out, code, links, mentions, quotes, lists, headings. Nothing of a text is HTML, nothing of it
-//! is fetched, and nothing of what somebody wrote is left out. CommonMark 0.31, GitHub Flavored Markdown (strikethrough, bare links);
+//! is fetched, and nothing of what somebody wrote is left out. `CommonMark` 0.31, GitHub Flavored Markdown (strikethrough, bare links);
 //! a mention is a link to an account (draft-ietf-mimi-content-08, "Mentions").
 
 use std::ops::Range;

@@ -318,6 +318,8 @@ fn counter(mimi: &Mimi) -> Result<u64, ContentError> {
 }
 
 fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentError> {
+    // Whatever else it says.
+    let _flags = (flag(mimi, EXTENSION_FORWARDED)?, flag(mimi, EXTENSION_PIN)?);
     if let Some(value) = mimi.extension(&Key::text(EXTENSION_LEAVE)) {
         let signature = cbor::fixed(&mut Decoder::new(value))?;
         let proof = LeaveProof::new(leaf.account(), leaf.device(), signature);
@@ -336,7 +338,6 @@ fn said(mimi: &Mimi) -> Result<Body, ContentError> {
     if mimi.expires.is_some() {
         return Ok(Body::Unsupported);
     }
-    let _forwarded = flag(mimi, EXTENSION_FORWARDED)?;
     if let Some(pinned) = flag(mimi, EXTENSION_PIN)? {
         return Ok(match (mimi.replaces, mimi.in_reply_to, &mimi.part) {
             (None, Some(of), Part::Null) => Body::Pin { of, pinned },

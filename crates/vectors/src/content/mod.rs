@@ -97,6 +97,11 @@ enum Shows {
         emoji: String,
         replaces: Option<Hex>,
     },
+    Forwarded(String),
+    Pin {
+        of: Hex,
+        pinned: bool,
+    },
     Nothing,
 }
 
@@ -218,6 +223,9 @@ impl Contents {
 fn shows(content: &Content) -> Shows {
     match &content.body {
         Body::Text(text) if text.format == TextFormat::Plain => Shows::Plain(text.text.clone()),
+        Body::Text(text) if content::Kept::read(content.encoded()).unwrap().forwarded => {
+            Shows::Forwarded(text.text.clone())
+        }
         Body::Text(text) => Shows::Markdown(text.text.clone()),
         Body::Edit { of, text } => Shows::Edit {
             of: of.as_bytes().into(),
@@ -229,6 +237,10 @@ fn shows(content: &Content) -> Shows {
         Body::Reaction(reaction) => Shows::Reaction {
             emoji: reaction.emoji.clone(),
             replaces: reaction.replaces.map(|id| id.as_bytes().into()),
+        },
+        Body::Pin { of, pinned } => Shows::Pin {
+            of: of.as_bytes().into(),
+            pinned: *pinned,
         },
         Body::Unsupported => Shows::Nothing,
         Body::Leaving(_) => panic!("somebody leaves"),
@@ -263,12 +275,17 @@ impl Amending {
                 emoji,
                 replaces: replaces.as_ref().map(id),
             },
+            Shows::Forwarded(text) => Saying::Forwarded(text),
+            Shows::Pin { of, pinned } => Saying::Pin {
+                of: id(of),
+                pinned: *pinned,
+            },
             Shows::Nothing => panic!("nothing is written"),
         }
     }
 }
 
-/// An answer, an edit, a deletion and two reactions.
+/// An answer, an edit, a deletion, two reactions, a mention, a forwarded text, a pin and its end.
 fn amending() -> Vec<Amending> {
     let first = Hex::from(text(1, "hi").id.array::<32>());
     let other = Hex::from(text(2, "ho").id.array::<32>());
@@ -282,12 +299,21 @@ fn amending() -> Vec<Amending> {
     };
     let deletion = Shows::Deletion { of: first.clone() };
     let answer = Shows::Markdown("to you".to_owned());
+    let mention = content::mention(&AccountId::new([0xaa; 32]), "bo_b") + ", tea?";
+    let pin = |pinned| Shows::Pin {
+        of: first.clone(),
+        pinned,
+    };
     let cases = [
         (answer, Some(first.clone())),
         (edit, Some(other.clone())),
         (deletion, None),
         (reaction("❤", None), Some(first.clone())),
-        (reaction("👍🏽", Some(other)), Some(first)),
+        (reaction("👍🏽", Some(other)), Some(first.clone())),
+        (Shows::Markdown(mention), None),
+        (Shows::Forwarded("see you".to_owned()), None),
+        (pin(true), Some(first.clone())),
+        (pin(false), Some(first.clone())),
     ];
     let made = |(shows, in_reply_to)| {
         let mut one = Amending {
