@@ -54,6 +54,9 @@ struct Arguments {
     /// Of all faults leave out what only the ways back can heal: restored backups, copies, absences beyond the server's retention.
     #[arg(long)]
     without_ways_back: bool,
+    /// Nobody edits, takes back, reacts or pins: worlds as they were before people could.
+    #[arg(long)]
+    without_amendments: bool,
     /// Play as well all seeds that have failed before, first.
     #[arg(long)]
     recorded: bool,
@@ -75,6 +78,7 @@ struct Arguments {
 }
 
 impl Arguments {
+    /// The world of a seed; a recorded one as it was when it failed.
     fn options(&self, seed: u64) -> Options {
         let drawn = Options::people_of(seed);
         Options {
@@ -83,6 +87,9 @@ impl Arguments {
             people: self.people.unwrap_or(drawn).clamp(2, MAX_PEOPLE),
             faults: self.faults,
             ways_back: self.faults == Faults::All && !self.without_ways_back,
+            amends: self.faults != Faults::Hostile
+                && !self.without_amendments
+                && !(self.recorded && RECORDED.contains(&seed)),
             follow: self.follow,
             sabotage: self.sabotage,
         }

@@ -17,6 +17,8 @@ pub struct Options {
     pub faults: Faults,
     /// Also what only the ways back can heal: restored backups, and absences beyond the server's retention.
     pub ways_back: bool,
+    /// Texts are edited, taken back, reacted to and pinned. Recorded worlds are from before that, and go otherwise with it.
+    pub amends: bool,
     /// The device whose every step is printed.
     pub follow: Option<usize>,
     /// What is broken on purpose.

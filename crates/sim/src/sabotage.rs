@@ -26,6 +26,8 @@ pub enum Sabotage {
     FeignsChange,
     /// Two texts have changed places on a timeline.
     SwapsLines,
+    /// A device forgets what was done to texts.
+    ForgetsAmendment,
     /// A timeline speaks of a gap where nothing is missing.
     InventsGap,
     /// A timeline says nothing of a gap.

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use keyfold_protocol::state::Role;
 
 use crate::options::Setup;
-use crate::script::{Act, Crowd, Hand, Mishap, Scene, Script, Trick, Where, Who, Whom};
+use crate::script::{Act, Crowd, Hand, How, Mishap, Scene, Script, Trick, Where, Who, Whom};
 use crate::world::{Report, play};
 
 /// A world that is being told.
@@ -220,6 +220,31 @@ impl Person<'_> {
     /// Gives a group another name.
     pub fn renames(self, talk: Talk, name: &str) {
         self.acts(Act::Renames(Where::Is(talk.0), name.to_owned()));
+    }
+
+    /// Says something else in the place of this many-th of their newest texts, the newest being number 0.
+    pub fn edits(self, talk: Talk, which: u32, text: &str) {
+        self.amends(talk, which, How::Edited(text.to_owned()));
+    }
+
+    /// Takes this many-th of their newest texts back.
+    pub fn takes_back(self, talk: Talk, which: u32) {
+        self.amends(talk, which, How::TakenBack);
+    }
+
+    /// Reacts to this many-th of the newest texts, or not any more.
+    pub fn reacts(self, talk: Talk, which: u32, emoji: Option<&'static str>) {
+        self.amends(talk, which, How::Reacted(emoji));
+    }
+
+    /// Pins this many-th of the newest texts, or not any more.
+    pub fn pins(self, talk: Talk, which: u32, pinned: bool) {
+        self.amends(talk, which, How::Pinned(pinned));
+    }
+
+    fn amends(self, talk: Talk, which: u32, how: How) {
+        let place = Where::Is(talk.0);
+        self.acts(Act::Amends { place, which, how });
     }
 
     /// Gives a member another role.

@@ -71,6 +71,10 @@ fn story_after(prelude: Prelude) -> Town {
     bo.says(group, "nobody hears me now");
     town.waits(3_600_000);
     ada.says(group, "where have you been?");
+    town.waits(30_000);
+    bo.reacts(group, 0, Some("🧗"));
+    ada.edits(group, 0, "where were you?");
+    town.waits(30_000);
     town
 }
 
@@ -111,6 +115,7 @@ cases! {
     a_line_that_is_lost: LosesLine is caught by Shown;
     what_was_typed_and_is_forgotten: ForgetsTyped is caught by Unsent;
     lines_that_have_changed_places: SwapsLines is caught by Order;
+    what_was_done_and_is_forgotten: ForgetsAmendment is caught by Amended;
     a_gap_where_nothing_is_missing: InventsGap is caught by Gaps;
     another_name: EditsName is caught by Ends;
     another_role: EditsRole is caught by Ends;

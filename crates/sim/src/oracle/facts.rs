@@ -254,7 +254,7 @@ impl Oracle {
     }
 
     /// Finds out which text, or which leaving, a message is of. It may be on the wire before the oracle hears what was said.
-    fn settles(&mut self) {
+    pub(super) fn settles(&mut self) {
         for sent in std::mem::take(&mut self.unsettled) {
             let found = if sent.leaves {
                 // It is made anew for each group, with an id of its own.
@@ -270,6 +270,7 @@ impl Oracle {
                 let said = self.said.get_mut(&sent.id);
                 said.map(|said| said.messages.push(sent.message.clone()))
                     .is_some()
+                    || self.amendment_is(&sent.id, &sent.message)
             };
             if !found {
                 self.unsettled.push(sent);

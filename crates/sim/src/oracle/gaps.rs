@@ -6,7 +6,7 @@ use crate::device::Device;
 
 impl Oracle {
     /// A gap is right where as many texts of the same person are not shown, and that is excused. More may be missing that are no
-    /// texts: that the person leaves. Such a one alone is a gap where the server or the device was put back, and on a device that had lost
+    /// texts: that the person leaves, or what they did to texts. Such a one alone is a gap where the server or the device was put back, and on a device that had lost
     /// its place.
     pub(super) fn judge_gaps(
         &self,
@@ -39,8 +39,20 @@ impl Oracle {
                 .collect();
             let lost = leavings.iter().filter(|one| self.is_lost(one, device));
             let lost = lost.count() as u64;
+            let amendments = self
+                .amendments
+                .values()
+                .map(|one| &one.said)
+                .filter(|said| {
+                    Some(devices[said.device].person) == gap.from && is_shown_in(said, gap)
+                });
+            let amendments: Vec<&Said> = amendments.collect();
+            let amended = amendments
+                .iter()
+                .filter(|said| self.is_missing_rightly(said, device, devices));
+            let lost = lost + amended.count() as u64;
             let rightly = rightly + self.said_again_behind(gap, screen, devices);
-            let more = (leavings.len() as u64).max(1);
+            let more = (leavings.len() as u64).max(1) + amendments.len() as u64;
             let rogue = gap.from.is_some_and(|from| self.rogues.contains(&from));
             rogue || rightly + lost > 0 && gap.missing <= rightly + more
         };

@@ -118,6 +118,7 @@ impl Oracle {
                 "timeline",
                 rows("timeline"),
                 self.said.len()
+                    + self.amendments.len()
                     + LINES_PER_CHANGE * changes
                     + LINES_PER_MOVE * self.created
                     + 2 * conversations,

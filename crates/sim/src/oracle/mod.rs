@@ -4,6 +4,7 @@
 //! device the server accepted at which epoch, and whose mailboxes the roster of that epoch named. From these follows, for
 //! each text, on which devices it must be, exactly once and in the server's order, and on which it must not.
 
+mod amended;
 mod ends;
 mod excuse;
 mod facts;
@@ -29,6 +30,7 @@ use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{ConversationId, MailboxId};
 
 use crate::device::Device;
+use amended::Amendment;
 pub use excuse::Excuse;
 use excuse::{PutBack, Span};
 use left_behind::LeftBehind;
@@ -52,6 +54,8 @@ pub enum Check {
     Unsent,
     /// All devices show the server's order.
     Order,
+    /// Whoever has a text, and all that was done to it, shows the same of it.
+    Amended,
     /// Each gap that is shown is right.
     Gaps,
     /// Where something is missing rightly, its device says that something may be.
@@ -189,6 +193,8 @@ pub(crate) struct Oracle {
     /// Errands and moves that the server accepted: whoever came apart finds back by them.
     created: usize,
     leavings: Vec<Leaving>,
+    /// What was done to texts, by its id.
+    amendments: BTreeMap<ContentId, Amendment>,
     /// What was asked to be changed.
     wishes: Wishes,
     absences: BTreeMap<usize, Vec<Span>>,
@@ -251,7 +257,9 @@ impl Oracle {
 
     /// Judges the world after everything has healed and come to rest.
     pub(crate) fn judges(&mut self, devices: &[Device]) {
-        let screens: Vec<Screen> = devices.iter().map(Screen::of).collect();
+        let first_said = |id: &ContentId| self.said.get(id).map(|said| said.text.clone());
+        let screens = devices.iter().map(|device| Screen::of(device, &first_said));
+        let screens: Vec<Screen> = screens.collect();
         for screen in &screens {
             let told = screen.refused.iter();
             self.told
@@ -291,6 +299,7 @@ impl Oracle {
                 note(Check::Gaps, self.judge_gaps(screen, device, devices));
             }
         }
+        note(Check::Amended, self.judge_amended(&screens, devices));
         note(Check::Ends, self.judge_ends(devices, &screens));
         note(Check::Shown, self.judge_last_words(devices, &screens));
         note(Check::Ends, self.judge_members(devices, &screens));

@@ -78,7 +78,7 @@ impl Past {
 
 /// All texts that a device shows, its own included.
 pub(crate) fn reads(device: &Device) -> HashSet<String> {
-    let screen = Screen::of(device);
+    let screen = Screen::of(device, &|_| None);
     let shown = screen.shown.iter();
     let shown = shown.filter(|(id, _)| screen.states.get(id) != Some(&State::Waiting));
     shown.map(|(_, text)| text.clone()).collect()

@@ -6,6 +6,7 @@ use keyfold_engine::view::{Contact, Entry, Standing, State, What};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
 
+use super::amended::Fate;
 use super::told::Reason;
 use crate::device::Device;
 use crate::script::person_called;
@@ -38,6 +39,8 @@ pub(super) struct Screen {
     pub(super) apart: Vec<String>,
     /// Lines that say that something may be missing, or that the device was out of a conversation for a while: when that was, and why.
     pub(super) reasons: HashMap<ConversationId, Vec<(u64, Reason)>>,
+    /// What became of each text.
+    pub(super) fates: HashMap<ContentId, Fate>,
     /// When each conversation last began here, as its timeline says.
     pub(super) began: HashMap<ConversationId, u64>,
 }
@@ -56,7 +59,8 @@ pub(super) struct Gap {
 }
 
 impl Screen {
-    pub(super) fn of(device: &Device) -> Self {
+    /// What a device shows. A text counts as it was said first, where `first_said` knows that, whatever became of it.
+    pub(super) fn of(device: &Device, first_said: &dyn Fn(&ContentId) -> Option<String>) -> Self {
         let engine = &device.engine;
         let mut screen = Self {
             device: device.number,
@@ -70,11 +74,12 @@ impl Screen {
             refused: Vec::new(),
             apart: Vec::new(),
             reasons: HashMap::new(),
+            fates: HashMap::new(),
             began: HashMap::new(),
         };
         for conversation in engine.conversations().unwrap() {
             for entry in engine.timeline(conversation.id, None, usize::MAX).unwrap() {
-                screen.take(conversation.id, entry);
+                screen.take(conversation.id, entry, first_said);
             }
             let contacts = conversation.members.iter().map(|member| &member.contact);
             screen.meets(conversation.id, contacts);
@@ -115,7 +120,19 @@ impl Screen {
         known.extend(contacts.filter_map(|contact| person_called(&contact.handle)));
     }
 
-    fn take(&mut self, conversation: ConversationId, entry: Entry) {
+    fn take(
+        &mut self,
+        conversation: ConversationId,
+        mut entry: Entry,
+        first_said: &dyn Fn(&ContentId) -> Option<String>,
+    ) {
+        if let Some(id) = entry.id {
+            self.fates.insert(id, Fate::of(&entry));
+            let known = first_said(&id);
+            if let (What::Text(_) | What::TakenBack { .. }, Some(text)) = (&entry.what, known) {
+                entry.what = What::Text(text);
+            }
+        }
         self.meets(conversation, entry.from.iter());
         if let Some(reason) = Reason::of(&entry.what) {
             let reasons = self.reasons.entry(conversation).or_default();

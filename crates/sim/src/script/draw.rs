@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::{Act, Cheat, Crowd, Mishap, Scene, Script, Trick, Where, Who, Whom};
+use super::{Act, Cheat, Crowd, How, Mishap, Scene, Script, Trick, Where, Who, Whom};
 use crate::options::{Faults, Options};
 
 /// Milliseconds from one thing that people do to the next, at most.
@@ -26,6 +26,11 @@ const SEASON_AT: u64 = 5;
 const SHORTEST: u64 = 25 * DAY;
 /// How many devices are away for most of a season, at most.
 const AWAY: usize = 4;
+
+/// Tells the dice of what is done to texts from the others.
+const AMENDS: u64 = 0x00a3_e9d5;
+/// How often something is done to a text: once in so many things that people do.
+const OFTEN: u32 = 5;
 
 /// What somebody may do, with how often.
 const HABITS: [(u32, Habit); 15] = [
@@ -73,9 +78,14 @@ impl Script {
             options: *options,
             scenes: Vec::new(),
         };
+        // With a die of their own, so that everything else in a world stays as it is without them.
+        let mut amends = StdRng::seed_from_u64(options.seed ^ AMENDS);
         draw.clocks();
         for _ in 0..options.actions {
             draw.action();
+            if options.amends {
+                draw.amends(&mut amends);
+            }
             draw.fate();
         }
         draw.theft();
@@ -182,6 +192,37 @@ impl Draw {
                 tag,
             };
             self.scene(wait, who, act);
+        }
+    }
+
+    /// Something is done to a text, mostly to a new one, or by two at once.
+    fn amends(&mut self, rng: &mut StdRng) {
+        const EMOJI: [Option<&str>; 4] = [Some("👍"), Some("❤️"), Some("🧗"), None];
+        if !rng.random_ratio(1, OFTEN) {
+            return;
+        }
+        let (mut who, mut place) = (Who::Any(rng.random()), Where::Any(rng.random()));
+        let wait = rng.random_range(1..PAUSE);
+        let which = if rng.random_ratio(3, 4) {
+            0
+        } else {
+            rng.random()
+        };
+        for turn in 0..rng.random_range(1..3) {
+            let how = match rng.random_range(0..10) {
+                0..3 => How::Edited(format!("edit number {}", self.tag())),
+                3 => How::TakenBack,
+                4..8 => How::Reacted(*EMOJI.choose(rng).unwrap()),
+                pinned => How::Pinned(pinned == 8),
+            };
+            let act = Act::Amends { place, which, how };
+            self.scene(if turn == 0 { wait } else { 0 }, who, act);
+            place = Where::Last;
+            who = if rng.random() {
+                Who::Same
+            } else {
+                Who::Other(rng.random())
+            };
         }
     }
 

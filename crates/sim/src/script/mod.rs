@@ -84,6 +84,26 @@ pub enum Whom {
     Is(usize),
 }
 
+/// What is done to a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Its author says something else in its place.
+    Edited(String),
+    /// Its author takes it back.
+    TakenBack,
+    /// Somebody reacts to it, or not any more.
+    Reacted(Option<&'static str>),
+    /// It is pinned, or not any more.
+    Pinned(bool),
+}
+
+impl How {
+    /// Only its author may.
+    pub(crate) const fn is_authors(&self) -> bool {
+        matches!(self, Self::Edited(_) | Self::TakenBack)
+    }
+}
+
 /// What somebody does, or what befalls a device or the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -124,6 +144,15 @@ pub enum Act {
     Renames(Where, String),
     /// Gives a member another role.
     Promotes(Where, Whom, Role),
+    /// Does something to a text.
+    Amends {
+        /// Where.
+        place: Where,
+        /// This many-th of the newest texts there, counted round, the newest first; where it takes the author, of one's own.
+        which: u32,
+        /// What.
+        how: How,
+    },
     /// Renews its keys.
     Updates(Where),
     /// The person links another device, whose clock is off by so many milliseconds.
@@ -272,6 +301,7 @@ impl Act {
                 | Self::Leaves(_)
                 | Self::Renames(..)
                 | Self::Promotes(..)
+                | Self::Amends { .. }
                 | Self::Updates(_)
                 | Self::Links(_)
                 | Self::Unlinks

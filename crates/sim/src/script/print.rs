@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use keyfold_protocol::state::Role;
 
-use super::{Act, Crowd, Hand, Mishap, Scene, Script, Where, Who, Whom, name};
+use super::{Act, Crowd, Hand, How, Mishap, Scene, Script, Where, Who, Whom, name};
 
 impl Script {
     /// The test, under a name. Only scenes with names in place of numbers can be told, as a played world writes them down.
@@ -138,6 +138,15 @@ impl Tale {
                 };
                 let place = self.place(*place);
                 format!("{who}.makes({place}, {}, Role::{role});", whom(one))
+            }
+            Act::Amends { place, which, how } => {
+                let place = self.place(*place);
+                match how {
+                    How::Edited(text) => format!("{who}.edits({place}, {which}, {text:?});"),
+                    How::TakenBack => format!("{who}.takes_back({place}, {which});"),
+                    How::Reacted(emoji) => format!("{who}.reacts({place}, {which}, {emoji:?});"),
+                    How::Pinned(pinned) => format!("{who}.pins({place}, {which}, {pinned});"),
+                }
             }
             Act::Updates(place) => format!("{who}.renews_keys({});", self.place(*place)),
             Act::Links(skew) => format!("{who}.links({skew});"),

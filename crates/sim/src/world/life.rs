@@ -1,6 +1,8 @@
 //! What people do, as their devices' shells carry it out.
 
+use keyfold_engine::view::What;
 use keyfold_engine::{Answer, Command};
+use keyfold_protocol::content::ContentId;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
 
@@ -8,10 +10,12 @@ use super::World;
 use super::scenes::Cast;
 use crate::device::Device;
 use crate::oracle::Change;
-use crate::script::{Act, Scene, handle};
+use crate::script::{Act, How, Scene, handle};
 
 /// Devices that a person has at most.
 const MAX_DEVICES: usize = 3;
+/// Of so many of the newest lines people do something to one.
+const NEWEST: usize = 30;
 /// How often somebody repeats themselves who talks at length: enough for a body of several pages.
 const AT_LENGTH: usize = 800;
 
@@ -48,6 +52,11 @@ impl World {
             }
             Act::Links(skew) => self.links(device, *skew),
             Act::Unlinks => self.unlinks(device),
+            Act::Amends { which, how, .. } => {
+                if let Some(shown) = &cast.shown {
+                    self.amends(device, shown.id, *which, how);
+                }
+            }
             act => self.changes(cast, act),
         }
     }
@@ -114,6 +123,51 @@ impl World {
         if let Some(Answer::Message(id)) = answer {
             let now = self.now();
             self.oracle.says(device, conversation, id, text, now);
+        }
+    }
+
+    /// Does something to a text, if there is one.
+    fn amends(&mut self, device: usize, conversation: ConversationId, which: u32, how: &How) {
+        let newest = self.devices[device]
+            .engine
+            .timeline_last(conversation, NEWEST);
+        let texts = newest.unwrap().into_iter().rev().filter(|entry| {
+            let is_text = matches!(entry.what, What::Text(_));
+            is_text && (entry.mine || !how.is_authors())
+        });
+        let texts: Vec<ContentId> = texts.filter_map(|entry| entry.id).collect();
+        let Some(which) = (which as usize).checked_rem(texts.len()) else {
+            return;
+        };
+        let message = texts[which];
+        let command = match how {
+            How::Edited(text) => {
+                self.watch.names(text);
+                Command::Edit {
+                    conversation,
+                    message,
+                    text: text.clone(),
+                }
+            }
+            How::TakenBack => Command::TakeBack {
+                conversation,
+                message,
+            },
+            How::Reacted(emoji) => Command::React {
+                conversation,
+                message,
+                emoji: emoji.map(str::to_owned),
+            },
+            How::Pinned(pinned) => Command::Pin {
+                conversation,
+                message,
+                pinned: *pinned,
+            },
+        };
+        if let Some(Answer::Message(id)) = self.commands(device, command) {
+            let now = self.now();
+            self.oracle
+                .amends(&self.devices[device], conversation, id, now);
         }
     }
 

@@ -228,6 +228,7 @@ impl World {
                  UPDATE timeline SET id = id + 300 WHERE id = (SELECT id FROM one);
                  INSERT INTO timeline SELECT id, origin, NULL, sender, 0, 1, x'0000000000000001', at, 3, NULL, 0 FROM one;"
             ),
+            Sabotage::ForgetsAmendment => "DELETE FROM timeline WHERE target IS NOT NULL".to_owned(),
             Sabotage::HidesGap => "DELETE FROM timeline WHERE kind = 1".to_owned(),
             Sabotage::HidesReason => "DELETE FROM timeline WHERE kind = 1 OR kind = 2 AND (
                  instr(body, CAST('Back' AS BLOB)) OR instr(body, CAST('MayBeMissing' AS BLOB)))"

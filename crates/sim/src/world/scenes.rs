@@ -205,6 +205,7 @@ impl World {
 const fn parties(act: &Act) -> (Option<Where>, Option<Whom>) {
     match act {
         Act::Says { place, .. }
+        | Act::Amends { place, .. }
         | Act::Leaves(place)
         | Act::Renames(place, _)
         | Act::Updates(place) => (Some(*place), None),
@@ -219,6 +220,7 @@ const fn parties(act: &Act) -> (Option<Where>, Option<Whom>) {
 fn named(mut act: Act, tag: Option<u32>, person: Option<usize>) -> Act {
     match &mut act {
         Act::Says { place, .. }
+        | Act::Amends { place, .. }
         | Act::Leaves(place)
         | Act::Renames(place, _)
         | Act::Updates(place)
