@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use keyfold_protocol::state::Role;
+use keyfold_engine::Deed;
+use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 
 /// Talk from a terminal or a script, end to end encrypted.
@@ -74,6 +75,10 @@ pub(crate) enum Command {
     Forward(Forward),
     /// Read the messages of a conversation
     Read(Read),
+    /// Say what a group is about
+    Describe(Describe),
+    /// Say who may add people to a group, say something in it, or change its name, description and timer
+    Allow(Allow),
     /// Fetch, open and send all that waits
     Sync(Sync),
     /// Add people to a group
@@ -273,6 +278,64 @@ pub(crate) struct Rename {
     pub(crate) conversation: String,
     /// The new name
     pub(crate) name: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Describe {
+    /// Id, unique beginning of an id, or name
+    pub(crate) conversation: String,
+    /// What it is about; empty: nothing any more; - reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) description: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Allow {
+    /// Id, unique beginning of an id, or name
+    pub(crate) conversation: String,
+    /// What
+    #[arg(value_enum)]
+    pub(crate) deed: DeedName,
+    /// Whom
+    #[arg(value_enum)]
+    pub(crate) policy: PolicyName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DeedName {
+    /// Add people
+    Add,
+    /// Say something
+    Post,
+    /// Change name, description and timer
+    Edit,
+}
+
+impl From<DeedName> for Deed {
+    fn from(name: DeedName) -> Self {
+        match name {
+            DeedName::Add => Self::Add,
+            DeedName::Post => Self::Post,
+            DeedName::Edit => Self::Edit,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum PolicyName {
+    /// Admins and the owner
+    Admins,
+    /// Every member
+    Everyone,
+}
+
+impl From<PolicyName> for Policy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Admins => Self::Admins,
+            PolicyName::Everyone => Self::Everyone,
+        }
+    }
 }
 
 #[derive(Args)]

@@ -1,8 +1,10 @@
 //! What commands print, as records. Field names are stable: `docs/cli.md`.
 
+use keyfold_engine::Deed;
 use keyfold_engine::view::{
     Contact, Conversation, Entry, Member, Quote, Reacted, Standing, State, What,
 };
+use keyfold_protocol::state::Policy;
 use serde::Serialize;
 
 use crate::when;
@@ -19,6 +21,13 @@ pub(crate) struct ConversationRecord {
     pub(crate) epoch: u64,
     pub(crate) suite: String,
     pub(crate) unread: u64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timer: Option<u32>,
+    pub(crate) may_add: &'static str,
+    pub(crate) may_post: &'static str,
+    pub(crate) may_edit: &'static str,
     pub(crate) last: Option<EntryRecord>,
 }
 
@@ -46,6 +55,12 @@ pub(crate) struct EntryRecord {
     pub(crate) people: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) missing: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deed: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<&'static str>,
     pub(crate) sent_at: String,
     pub(crate) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +130,11 @@ impl From<&Conversation> for ConversationRecord {
             epoch: conversation.epoch.0,
             suite: conversation.suite.to_string(),
             unread: conversation.unread,
+            description: conversation.description.clone(),
+            timer: conversation.timer,
+            may_add: policy(conversation.may_add),
+            may_post: policy(conversation.may_post),
+            may_edit: policy(conversation.may_edit),
             last: conversation.last.as_ref().map(EntryRecord::from),
         }
     }
@@ -143,6 +163,9 @@ impl From<&Entry> for EntryRecord {
             text: None,
             people: Vec::new(),
             missing: None,
+            seconds: None,
+            deed: None,
+            policy: None,
             sent_at: when::rfc3339(entry.at),
             state: state(entry.state),
             reply_to: entry.reply_to.as_ref().map(QuoteRecord::from),
@@ -157,6 +180,7 @@ impl From<&Entry> for EntryRecord {
             | What::Renamed(text)
             | What::Refused(text)
             | What::Back(text)
+            | What::Described(text)
             | What::MayBeMissing(text) => {
                 record.text = Some(text.clone());
             }
@@ -164,6 +188,11 @@ impl From<&Entry> for EntryRecord {
             What::Gap(missing) => record.missing = Some(*missing),
             What::TakenBack { by, .. } => record.people = handles(by.as_slice()),
             What::Returned(whose) => record.people = handles(std::slice::from_ref(whose)),
+            What::Timed(seconds) => record.seconds = *seconds,
+            What::Allowed(deed, policy) => {
+                record.deed = Some(self::deed(*deed));
+                record.policy = Some(self::policy(*policy));
+            }
             What::NeedsNewerVersion
             | What::Began
             | What::Left
@@ -200,6 +229,24 @@ fn kind(what: &What) -> &'static str {
         What::Back(_) => "back",
         What::Returned(_) => "returned",
         What::MayBeMissing(_) => "may_be_missing",
+        What::Described(_) => "described",
+        What::Timed(_) => "timer",
+        What::Allowed(..) => "allowed",
+    }
+}
+
+fn deed(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Add => "add",
+        Deed::Post => "post",
+        Deed::Edit => "edit",
+    }
+}
+
+fn policy(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Admins => "admins",
+        Policy::Everyone => "everyone",
     }
 }
 

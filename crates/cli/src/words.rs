@@ -1,7 +1,9 @@
 //! Timelines and lists in words, for people: short, aligned, the same in `read` and in `chat`.
 
 use jiff::tz::TimeZone;
+use keyfold_engine::Deed;
 use keyfold_engine::view::{Contact, Conversation, Entry, Reacted, Standing, State, What};
+use keyfold_protocol::state::Policy;
 use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -68,7 +70,47 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
             clean::line(&whose.handle)
         ),
         What::MayBeMissing(why) => format!("messages may be missing here: {}", clean::line(why)),
+        What::Described(text) if text.is_empty() => format!("{who} took the description away"),
+        What::Described(text) => format!("{who} described the group: {}", clean::line(text)),
+        What::Timed(None) => format!("{who} set messages to stay"),
+        What::Timed(Some(seconds)) => {
+            format!(
+                "{who} set messages to disappear {} after they are read",
+                span(*seconds)
+            )
+        }
+        What::Allowed(deed, policy) => {
+            let whom = match policy {
+                Policy::Admins => "admins alone",
+                Policy::Everyone => "everyone",
+            };
+            let what = match deed {
+                Deed::Add => "add people",
+                Deed::Post => "say something",
+                Deed::Edit => "change name, description and timer",
+            };
+            format!("{who} lets {whom} {what}")
+        }
     })
+}
+
+/// A span of time in the largest unit that says it exactly.
+pub(crate) fn span(seconds: u32) -> String {
+    let units = [
+        (604_800, "week"),
+        (86_400, "day"),
+        (3_600, "hour"),
+        (60, "minute"),
+        (1, "second"),
+    ];
+    let fitting = units
+        .into_iter()
+        .find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, name) = fitting.unwrap_or((1, "second"));
+    match seconds / unit {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
+    }
 }
 
 fn taken_back(entry: &Entry, who: &str, by: Option<&Contact>, mine: bool) -> String {

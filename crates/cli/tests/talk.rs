@@ -283,6 +283,36 @@ fn a_second_device_is_linked_by_codes_and_removed_again() {
 }
 
 #[test]
+fn a_group_says_what_it_is_about_and_who_may_do_what() {
+    let server = Server::start();
+    let [ada, bo] = server.people(["ada", "bo"]);
+    let group = ada.begins(&["bo", "--name", "news"]);
+    ada.ok(&["describe", &group, "Tuesdays at six"]);
+    ada.ok(&["allow", &group, "post", "admins"]);
+    bo.syncs();
+    let record = bo.ok(&["list"]).remove(0);
+    assert_eq!(record["description"], "Tuesdays at six");
+    assert_eq!(
+        (&record["may_add"], &record["may_post"]),
+        (&"admins".into(), &"admins".into())
+    );
+    let (code, failure) = bo.fails(&["send", &group, "words"]);
+    assert_eq!((code, &failure["kind"]), (3, &"refused".into()));
+    let seen = bo.sees(&["read", &group]);
+    assert!(
+        seen.contains("ada described the group: Tuesdays at six"),
+        "{seen}"
+    );
+    assert!(
+        seen.contains("ada lets admins alone say something"),
+        "{seen}"
+    );
+    ada.ok(&["allow", &group, "post", "everyone"]);
+    bo.syncs();
+    bo.says(&group, "words");
+}
+
+#[test]
 fn texts_are_formatted_mention_people_and_are_forwarded() {
     let server = Server::start();
     let [ada, bo, cy] = server.people(["ada", "bo", "cy"]);

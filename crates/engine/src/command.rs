@@ -4,9 +4,10 @@
 //! races, and ends in an [`Event`](crate::Event) that says how it went.
 
 use keyfold_protocol::content::ContentId;
-use keyfold_protocol::state::Role;
+use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
+use serde::{Deserialize, Serialize};
 
 /// Something that a person wants done.
 ///
@@ -158,6 +159,29 @@ pub enum Command {
         /// It is from now on.
         pinned: bool,
     },
+    /// Give a group another description.
+    Describe {
+        /// The group.
+        conversation: ConversationId,
+        /// At most [`keyfold_protocol::limits::MAX_DESCRIPTION`] bytes; empty: none.
+        description: String,
+    },
+    /// Have messages disappear so long after they were read, from now on.
+    SetTimer {
+        /// Where.
+        conversation: ConversationId,
+        /// 1 to [`keyfold_protocol::limits::MAX_TIMER`]; `None`: they stay.
+        seconds: Option<u32>,
+    },
+    /// Say who may do something in a group.
+    Allow {
+        /// The group.
+        conversation: ConversationId,
+        /// What.
+        deed: Deed,
+        /// Who.
+        policy: Policy,
+    },
     /// Say a text again elsewhere. Answers with a message for each conversation; where it can't be said in one of them it is said in none.
     Forward {
         /// Where it was said.
@@ -167,6 +191,17 @@ pub enum Command {
         /// At most [`MAX_FORWARD`](crate::limits::MAX_FORWARD); one that is named twice counts once.
         to: Vec<ConversationId>,
     },
+}
+
+/// What a group's rules say who may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Deed {
+    /// Add people. Mostly admins may.
+    Add,
+    /// Say something, and edit and pin. Mostly everyone may.
+    Post,
+    /// Change name, description and timer. Mostly admins may.
+    Edit,
 }
 
 /// What a command gives back at once.
@@ -227,6 +262,9 @@ pub enum Complaint {
     /// A name that can't be.
     #[error("that name can't be used: {0}")]
     Name(String),
+    /// A timer that can't be.
+    #[error("messages disappear after between 1 and {0} seconds")]
+    Timer(u32),
     /// Nobody to talk to, or too many.
     #[error("a conversation needs between 1 and {0} other people")]
     People(usize),

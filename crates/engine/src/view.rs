@@ -2,9 +2,11 @@
 
 use keyfold_protocol::content::ContentId;
 pub use keyfold_protocol::content::{Block, BlockKind, Link, Look, Mark, Span};
-use keyfold_protocol::state::Role;
+use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
+
+use crate::command::Deed;
 
 /// The account and device that this database belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +77,16 @@ pub struct Conversation {
     pub suite: Suite,
     /// Messages that have arrived since it was marked as read.
     pub unread: u64,
+    /// What a group is about; may be empty.
+    pub description: String,
+    /// Seconds after which messages disappear once they were read; `None`: they stay.
+    pub timer: Option<u32>,
+    /// Who may add people to a group.
+    pub may_add: Policy,
+    /// Who may say something in a group.
+    pub may_post: Policy,
+    /// Who may change a group's name, description and timer.
+    pub may_edit: Policy,
     /// The last entry of the timeline.
     pub last: Option<Entry>,
 }
@@ -203,6 +215,12 @@ pub enum What {
     Returned(Contact),
     /// Messages may be missing here; the words say why.
     MayBeMissing(String),
+    /// A new description; empty: none any more.
+    Described(String),
+    /// Messages disappear so many seconds after they were read from now on; `None`: they stay.
+    Timed(Option<u32>),
+    /// Others than before may do this in the group.
+    Allowed(Deed, Policy),
 }
 
 /// How far an entry has come.

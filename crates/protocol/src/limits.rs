@@ -13,6 +13,11 @@ pub const MAX_LINK: usize = 2048;
 /// How deep quotes and lists of a text are told apart: a phone has no room for more, and deeper ones are shown as deep as this.
 pub const MAX_NESTING: u8 = 8;
 
+/// Bytes of a group's description: a screenful. It is in the state of every epoch, and each joiner gets it.
+pub const MAX_DESCRIPTION: usize = 2048;
+/// Seconds after which messages may be made to disappear, at most: a year. What is to stay longer is to stay.
+pub const MAX_TIMER: u32 = 365 * 24 * 60 * 60;
+
 /// How deep parts may nest: draft-ietf-mimi-content calls more than 4 levels malicious.
 pub const MAX_PART_DEPTH: usize = 4;
 

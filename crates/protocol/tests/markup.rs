@@ -167,7 +167,8 @@ fn links_lead_to_pages_and_mailboxes_and_nowhere_else() {
         assert_eq!(markdown(text), [expected], "{text:?}");
     }
     let turned = markdown("[x](https://x.org/\u{202e}gpj)");
-    assert!(!turned[0].contains("`x`->"), "{turned:?}");
+    let leads = turned.iter().any(|line| line.contains("`x`->"));
+    assert!(!leads, "{turned:?}");
 }
 
 #[test]
@@ -184,9 +185,8 @@ fn quotes_and_lists_are_told_apart_up_to_the_limit() {
     for (depth, quoted) in [(MAX_NESTING, MAX_NESTING), (MAX_NESTING + 1, MAX_NESTING)] {
         let text = "> ".repeat(depth.into()) + "deep";
         assert_eq!(markdown(&text), [">".repeat(quoted.into()) + "`deep`"]);
-        let list: String = (0..depth)
-            .map(|level| format!("{}- x\n", "  ".repeat(level.into())))
-            .collect();
+        let items = (0..depth).map(|level| "  ".repeat(level.into()) + "- x");
+        let list = items.collect::<Vec<_>>().join("\n");
         let shown = markdown(&list);
         assert_eq!(shown.last(), Some(&format!("{quoted}. `x`")));
         assert_eq!(shown.len(), usize::from(depth));

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use keyfold_protocol::limits::MAX_MOVES_MISSED;
 use keyfold_protocol::rules::{GroupView, LeafIndex, LeafView, Violation};
-use keyfold_protocol::state::{AddPolicy, Name, Origin, Place, Role};
+use keyfold_protocol::state::{Name, Origin, Place, Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationHandle, Epoch};
 use people::town::*;
@@ -134,7 +134,7 @@ fn whoever_makes_it_is_and_stays_a_member() {
         .judge_move(&without_maker, town.cy.account(), &gone);
     assert_eq!(judged, Err(Violation::NoSuchLeaf));
     // Also where the stranger gave himself a place.
-    town.group.state.add_policy = AddPolicy::Everyone;
+    town.group.state.add_policy = Policy::Everyone;
     let mut to = moved(&town, &ALL);
     let fays = town.fay.device(7, BOTH, &mut town.rng).leaf;
     to.leaves.push(fays);
@@ -171,8 +171,8 @@ fn people_are_let_in_only_by_who_may_add_them() {
     to.leaves.push(fays);
     assert_eq!(judge(&town, &to, &town.bo), Ok(()));
     assert_eq!(judge(&town, &to, &town.cy), Err(Violation::MayNotAdd));
-    town.group.state.add_policy = AddPolicy::Everyone;
-    to.state.add_policy = AddPolicy::Everyone;
+    town.group.state.add_policy = Policy::Everyone;
+    to.state.add_policy = Policy::Everyone;
     assert_eq!(judge(&town, &to, &town.cy), Ok(()));
 }
 

@@ -10,12 +10,12 @@ mod people;
 
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::{
-    MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_STATE,
-    MAX_UNKNOWN_ENTRIES,
+    MAX_DESCRIPTION, MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME,
+    MAX_STATE, MAX_TIMER, MAX_UNKNOWN_ENTRIES,
 };
 use keyfold_protocol::state::{
-    AddPolicy, ConversationState, Errand, Name, NameError, Origin, Place, Role, SameAccount,
-    StateError,
+    ConversationState, Description, Errand, Name, NameError, Origin, Place, Policy, Role,
+    SameAccount, StateError,
 };
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch};
 use keyfold_wire::limits::MAX_ROSTER;
@@ -71,7 +71,7 @@ const fn from(epoch: u64) -> Origin {
 #[test]
 fn a_state_reads_what_it_writes() {
     let mut state = climbing();
-    state.add_policy = AddPolicy::Everyone;
+    state.add_policy = Policy::Everyone;
     (state.moves, state.moved_from) = (70_000, Some(from(9)));
     assert_eq!(
         ConversationState::decode(&state.encode()),
@@ -85,6 +85,42 @@ fn a_state_reads_what_it_writes() {
     assert_eq!(state.roles().count(), 1);
     let stored: Vec<u8> = state.clone().into();
     assert_eq!(ConversationState::try_from(stored), Ok(state));
+}
+
+#[test]
+fn settings_are_read_as_they_are_written() {
+    let plain = climbing().encode();
+    let changes: [fn(&mut ConversationState); 5] = [
+        |state| state.description = Description::new("Tuesdays.\nBring a rope.").unwrap(),
+        |state| state.post_policy = Policy::Admins,
+        |state| state.edit_policy = Policy::Everyone,
+        |state| state.timer = Some(1),
+        |state| state.timer = Some(MAX_TIMER),
+    ];
+    for change in changes {
+        let mut state = climbing();
+        change(&mut state);
+        assert!(state.encode().len() > plain.len());
+        assert_eq!(ConversationState::decode(&state.encode()), Ok(state));
+    }
+    for timer in [0, MAX_TIMER + 1] {
+        let mut state = climbing();
+        state.timer = Some(timer);
+        assert!(
+            ConversationState::decode(&state.encode()).is_err(),
+            "{timer}"
+        );
+    }
+    for (length, fits) in [(MAX_DESCRIPTION, true), (MAX_DESCRIPTION + 1, false)] {
+        assert_eq!(Description::new(&"a".repeat(length)).is_ok(), fits);
+    }
+    for text in ["a\u{202e}b", "a\rb", "a\u{2028}b"] {
+        assert_eq!(
+            Description::new(text),
+            Err(NameError::Character),
+            "{text:?}"
+        );
+    }
 }
 
 /// Of the state and of the places in errands.
@@ -132,7 +168,7 @@ fn what_a_later_version_wrote_is_kept_byte_for_byte() {
 }
 
 /// The first key that this version does not know. One that it knows is judged by its value alone.
-const LATER: u8 = 12;
+const LATER: u8 = 16;
 
 /// Two more entries at the end.
 fn with_entries(state: &ConversationState, first: &[u8], second: &[u8]) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! `state.json`: what a conversation agrees on, in its one encoding.
 
+use keyfold_protocol::limits::MAX_TIMER;
 use keyfold_protocol::state::{
-    AddPolicy, ConversationState, Errand, Kind, Name, Origin, Place, Role,
+    ConversationState, Description, Errand, Kind, Name, Origin, Place, Policy, Role,
 };
 use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,15 @@ struct Valid {
     handle: Hex,
     roles: Vec<(Hex, String)>,
     who_may_add: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    who_may_post: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    who_may_edit: Option<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timer: Option<u32>,
     moves: u64,
     /// Where it has moved: the handle of the group before, and in which epoch that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,19 +118,26 @@ fn account(number: u8) -> AccountId {
     AccountId::new([number; 32])
 }
 
-fn states() -> [ConversationState; 8] {
+fn states() -> [ConversationState; 10] {
     let (id, handle) = (ConversationId::new(ID), ConversationHandle::new(HANDLE));
     let direct = ConversationState::direct(id, handle, account(2), account(1)).unwrap();
     let group = ConversationState::group(id, handle, Name::new("climbing ⛰").unwrap(), account(7));
     let mut later = ConversationState::group(id, handle, Name::default(), account(9));
     later.set_role(account(1), Role::Admin);
     later.set_role(account(5), Role::Admin);
-    later.add_policy = AddPolicy::Everyone;
+    later.add_policy = Policy::Everyone;
     later.moves = 300;
     later.moved_from = Some(Origin {
         handle: ConversationHandle::new([0x4b; 32]),
         epoch: Epoch(70_000),
     });
+    let mut timed = direct.clone();
+    timed.timer = Some(7 * 24 * 60 * 60);
+    let mut ruled = group.clone();
+    ruled.description = Description::new("Tuesdays at six.\nBring a rope.").unwrap();
+    ruled.post_policy = Policy::Admins;
+    ruled.edit_policy = Policy::Everyone;
+    ruled.timer = Some(MAX_TIMER);
     let place = Place { moves: 2, handle };
     let [let_me_in, not_a_member, not_followed, ask_these, stands_at] = [
         Errand::LetMeIn(b"an encoded key package".to_vec()),
@@ -134,12 +151,26 @@ fn states() -> [ConversationState; 8] {
         direct,
         group,
         later,
+        timed,
+        ruled,
         let_me_in,
         not_a_member,
         not_followed,
         ask_these,
         stands_at,
     ]
+}
+
+fn policy(policy: Policy) -> String {
+    format!("{policy:?}").to_lowercase()
+}
+
+fn who(policy: &str) -> Policy {
+    match policy {
+        "admins" => Policy::Admins,
+        "everyone" => Policy::Everyone,
+        other => panic!("who is {other}?"),
+    }
 }
 
 fn valid(state: &ConversationState) -> Valid {
@@ -163,7 +194,11 @@ fn valid(state: &ConversationState) -> Valid {
                 )
             })
             .collect(),
-        who_may_add: format!("{:?}", state.add_policy).to_lowercase(),
+        who_may_add: policy(state.add_policy),
+        who_may_post: (state.post_policy != Policy::Everyone).then(|| policy(state.post_policy)),
+        who_may_edit: (state.edit_policy != Policy::Admins).then(|| policy(state.edit_policy)),
+        description: state.description.as_str().to_owned(),
+        timer: state.timer,
         moves: state.moves,
         moved_from: state
             .moved_from
@@ -223,11 +258,11 @@ impl Valid {
             handle: ConversationHandle::new(handle.array()),
             epoch: Epoch(*epoch),
         });
-        state.add_policy = match self.who_may_add.as_str() {
-            "admins" => AddPolicy::Admins,
-            "everyone" => AddPolicy::Everyone,
-            other => panic!("who is {other}?"),
-        };
+        state.add_policy = who(&self.who_may_add);
+        state.post_policy = self.who_may_post.as_deref().map_or(Policy::Everyone, who);
+        state.edit_policy = self.who_may_edit.as_deref().map_or(Policy::Admins, who);
+        state.description = Description::new(&self.description).unwrap();
+        state.timer = self.timer;
         for (account, role) in &self.roles {
             let role = match role.as_str() {
                 "admin" => Role::Admin,
@@ -275,7 +310,7 @@ fn without(key: usize) -> Vec<u8> {
 
 fn later() -> Vec<Later> {
     let mut many = entries();
-    many.push((uint(12), array(&[uint(1), map(&[(text("x"), uint(2))])])));
+    many.push((uint(16), array(&[uint(1), map(&[(text("x"), uint(2))])])));
     many.push((uint(1_000), bytes(&[1, 2, 3])));
     // -1
     many.push((vec![0x20], text("negative")));
@@ -513,7 +548,7 @@ fn errands() -> Vec<Refused> {
 
 fn sizes() -> Vec<Refused> {
     let mut many = entries();
-    many.extend((12..77).map(|key| (uint(key), uint(0))));
+    many.extend((16..81).map(|key| (uint(key), uint(0))));
     let deep = [vec![0x81; 16], vec![0]].concat();
     vec![
         case(
@@ -521,17 +556,45 @@ fn sizes() -> Vec<Refused> {
             "name",
             with(3, text(&"a".repeat(257))),
         ),
+        case("a timer of no time", "malformed", and(uint(12), uint(0))),
+        case(
+            "a timer of over a year",
+            "too_large",
+            and(uint(12), uint(31_536_001)),
+        ),
+        case("an empty description", "malformed", and(uint(13), text(""))),
+        case(
+            "a description of 2,049 bytes",
+            "name",
+            and(uint(13), text(&"a".repeat(2_049))),
+        ),
+        case(
+            "a description with a tab",
+            "name",
+            and(uint(13), text("a\tb")),
+        ),
+        case(
+            "everyone may post, written down",
+            "malformed",
+            and(uint(14), uint(1)),
+        ),
+        case("post policy 2", "newer_version", and(uint(14), uint(2))),
+        case(
+            "admins edit, written down",
+            "malformed",
+            and(uint(15), uint(0)),
+        ),
         case("65 later entries", "too_large", map(&many)),
         // Key, head and value are 4,097 bytes.
         case(
             "a later entry of 4,097 bytes",
             "too_large",
-            and(uint(12), bytes(&[0; 4_093])),
+            and(uint(16), bytes(&[0; 4_093])),
         ),
         case(
             "a later entry nested more than 16 levels",
             "malformed",
-            and(uint(12), deep),
+            and(uint(16), deep),
         ),
         case("over 131,072 bytes", "too_large", vec![0; 131_073]),
     ]

@@ -14,7 +14,7 @@ use keyfold_engine::view::{
     Contact, Conversation, Entry, Me, Member, Quote, Reacted, Standing, State, What,
 };
 use keyfold_protocol::content::{Block, ContentId, Text, TextFormat, mention};
-use keyfold_protocol::state::Role;
+use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
 use ratatui::Terminal;
@@ -118,6 +118,11 @@ fn model(entries: Vec<Entry>) -> Model {
         epoch: Epoch(3),
         suite: Suite::Hybrid,
         unread: 0,
+        description: String::new(),
+        timer: None,
+        may_add: Policy::Admins,
+        may_post: Policy::Everyone,
+        may_edit: Policy::Admins,
         last: None,
     };
     model.show(Some(view), entries, 0, Some(me));

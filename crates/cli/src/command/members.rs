@@ -1,4 +1,4 @@
-//! Conversations and who is in them: `new`, `add`, `remove`, `leave`, `rename`, `role`, `update`.
+//! Conversations and who is in them: `new`, `add`, `remove`, `leave`, `rename`, `describe`, `allow`, `role`, `update`.
 
 use keyfold_engine::view::Conversation as View;
 use keyfold_engine::{Answer, Command, Event};
@@ -6,7 +6,8 @@ use keyfold_wire::handle::normal_form;
 use keyfold_wire::ids::ConversationId;
 use serde::Serialize;
 
-use crate::args::{ChangeRole, Conversation, New, People, Rename};
+use super::send::standard_input_for;
+use crate::args::{Allow, ChangeRole, Conversation, Describe, New, People, Rename};
 use crate::command::conversation_online;
 use crate::failure::{Failure, Kind};
 use crate::record::ConversationRecord;
@@ -109,6 +110,29 @@ pub(super) async fn rename(session: &Session, args: Rename) -> Result<(), Failur
     let name = args.name;
     change(session, &args.conversation, |conversation| {
         Command::Rename { conversation, name }
+    })
+    .await
+}
+
+/// Says what a group is about.
+pub(super) async fn describe(session: &Session, args: Describe) -> Result<(), Failure> {
+    let description = standard_input_for(args.description)?;
+    change(session, &args.conversation, |conversation| {
+        Command::Describe {
+            conversation,
+            description,
+        }
+    })
+    .await
+}
+
+/// Says who may do something in a group.
+pub(super) async fn allow(session: &Session, args: Allow) -> Result<(), Failure> {
+    let (deed, policy) = (args.deed.into(), args.policy.into());
+    change(session, &args.conversation, |conversation| Command::Allow {
+        conversation,
+        deed,
+        policy,
     })
     .await
 }

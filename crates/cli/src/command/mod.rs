@@ -39,6 +39,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Remove(args) => members::remove(&session, args).await,
         Command::Leave(args) => members::leave(&session, args).await,
         Command::Rename(args) => members::rename(&session, args).await,
+        Command::Describe(args) => members::describe(&session, args).await,
+        Command::Allow(args) => members::allow(&session, args).await,
         Command::Role(args) => members::role(&session, args).await,
         Command::Update(args) => members::update(&session, args).await,
         Command::Chat(args) => crate::chat::run(&session, args).await,

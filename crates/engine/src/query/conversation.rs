@@ -3,7 +3,7 @@
 use keyfold_wire::ids::ConversationId;
 
 use crate::table::conversation::{self as table, ConversationRow};
-use crate::table::{contact, member, timeline};
+use crate::table::{agreed, contact, member, timeline};
 use crate::view::{Conversation, Member};
 use crate::{Engine, Fault};
 
@@ -54,6 +54,7 @@ impl Engine {
         members.sort_by(|one, other| one.contact.handle.cmp(&other.contact.handle));
         let last = timeline::last(tx, row.row, timeline::END, 1)?.pop();
         let last = last.map(|entry| self.entry(&entry)).transpose()?;
+        let agreed = agreed::get(tx, row.row)?;
         let peer = members.iter().find(|member| row.direct && !member.me);
         Ok(Conversation {
             id: row.public_id,
@@ -64,6 +65,11 @@ impl Engine {
             epoch: row.epoch,
             suite: row.suite,
             unread: row.unread,
+            description: agreed.description,
+            timer: agreed.timer,
+            may_add: agreed.add,
+            may_post: agreed.post,
+            may_edit: agreed.edit,
             last,
         })
     }

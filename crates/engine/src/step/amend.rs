@@ -5,7 +5,7 @@
 //! authorization of edits and deletes".
 
 use keyfold_protocol::content::{Body, ContentId, Kept, Saying};
-use keyfold_protocol::state::Role;
+use keyfold_protocol::state::{Policy, Role};
 use keyfold_wire::ids::AccountId;
 
 use super::Step;
@@ -15,8 +15,8 @@ use crate::command::{Answer, Complaint};
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::conversation::Row;
-use crate::table::member;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
+use crate::table::{agreed, member};
 
 /// What a message is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +43,14 @@ impl EntryRow {
     }
 }
 
+/// Whether it is for those only who may say something: reactions are for all, and everybody takes back what is theirs.
+const fn is_posted(body: &Body) -> bool {
+    !matches!(
+        body,
+        Body::Reaction(_) | Body::Deletion(_) | Body::Leaving(_)
+    )
+}
+
 impl Step<'_> {
     /// What a message of this account is about. Of what is not known here (yet) nobody can say whether they may: that is seen when it is
     /// shown.
@@ -52,6 +60,9 @@ impl Step<'_> {
         author: &AccountId,
         body: &Body,
     ) -> Result<Aim, Fault> {
+        if is_posted(body) && !self.may_post(loaded, author)? {
+            return Ok(Aim::Nowhere);
+        }
         let Some(of) = body.about() else {
             return Ok(Aim::Itself);
         };
@@ -154,6 +165,13 @@ impl Step<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an account may say something here.
+    pub(super) fn may_post(&self, loaded: &Loaded, account: &AccountId) -> Result<bool, Fault> {
+        Ok(loaded.row.direct
+            || agreed::get(self.tx, loaded.row.row)?.post == Policy::Everyone
+            || self.is_admin(loaded, account)?)
     }
 
     fn is_admin(&self, loaded: &Loaded, account: &AccountId) -> Result<bool, Fault> {

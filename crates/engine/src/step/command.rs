@@ -1,8 +1,9 @@
 //! Commands: checked against what is here, then written down as intents.
 
 use keyfold_protocol::content::Saying;
+use keyfold_protocol::limits::MAX_TIMER;
 use keyfold_protocol::rules::GroupView;
-use keyfold_protocol::state::{Name, Role};
+use keyfold_protocol::state::{Description, Name, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId};
 
@@ -67,6 +68,9 @@ impl Step<'_> {
         | Command::Leave { conversation }
         | Command::Rename { conversation, .. }
         | Command::ChangeRole { conversation, .. }
+        | Command::Describe { conversation, .. }
+        | Command::SetTimer { conversation, .. }
+        | Command::Allow { conversation, .. }
         | Command::Update { conversation }
         | Command::MarkRead { conversation }) = &command
         else {
@@ -110,10 +114,26 @@ impl Step<'_> {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
             }
+            Command::SetTimer { seconds, .. } => self.set_timer(loaded, seconds),
             _ if loaded.row.direct => Ok(Err(Complaint::GroupsOnly)),
             Command::Leave { .. } => self.leave(loaded),
             other => self.change_group(loaded, other),
         }
+    }
+
+    fn set_timer(&mut self, loaded: &mut Loaded, seconds: Option<u32>) -> Result<Answered, Fault> {
+        if seconds.is_some_and(|seconds| !(1..=MAX_TIMER).contains(&seconds)) {
+            return Ok(Err(Complaint::Timer(MAX_TIMER)));
+        }
+        let me = self.me()?.account();
+        if self.load_group(loaded)? {
+            let current = loaded.group.as_ref();
+            if current.is_some_and(|current| !current.group.view().may_edit(me)) {
+                return Ok(Err(Complaint::NotAllowed));
+            }
+        }
+        self.wish(loaded, &Wish::Time(seconds))?;
+        Ok(Ok(Answer::Taken))
     }
 
     fn change_group(&mut self, loaded: &mut Loaded, command: Command) -> Result<Answered, Fault> {
@@ -133,10 +153,27 @@ impl Step<'_> {
                 if let Err(complaint) = check_name(&name) {
                     return Ok(Err(complaint));
                 }
-                if view.is_some_and(|view| view.authority(me) < Role::Admin) {
+                if view.is_some_and(|view| !view.may_edit(me)) {
                     return Ok(Err(Complaint::NotAllowed));
                 }
                 self.wish(loaded, &Wish::Rename(name))?;
+                Ok(Ok(Answer::Taken))
+            }
+            Command::Describe { description, .. } => {
+                if let Err(error) = Description::new(&description) {
+                    return Ok(Err(Complaint::Name(error.to_string())));
+                }
+                if view.is_some_and(|view| !view.may_edit(me)) {
+                    return Ok(Err(Complaint::NotAllowed));
+                }
+                self.wish(loaded, &Wish::Describe(description))?;
+                Ok(Ok(Answer::Taken))
+            }
+            Command::Allow { deed, policy, .. } => {
+                if view.is_some_and(|view| view.authority(me) < Role::Admin) {
+                    return Ok(Err(Complaint::NotAllowed));
+                }
+                self.wish(loaded, &Wish::Allow(deed, policy))?;
                 Ok(Ok(Answer::Taken))
             }
             Command::ChangeRole { account, role, .. } => {

@@ -3,7 +3,7 @@
 use keyfold_protocol::group::{Change, CheckedKeyPackage, NextEpoch, Staged, Update};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::{GroupView, LeafIndex};
-use keyfold_protocol::state::{Name, Role};
+use keyfold_protocol::state::{Description, Name, Role};
 use keyfold_protocol::{envelope, welcome};
 use keyfold_wire::ids::{AccountId, DeviceId, MessageId, Serial};
 use keyfold_wire::v1;
@@ -14,6 +14,7 @@ use super::errand::leaf_of;
 use super::pump::Attempt;
 use super::send::bytes;
 use crate::Fault;
+use crate::command::Deed;
 use crate::limits::MAX_REJECTED;
 use crate::memory::Loaded;
 use crate::outcome::Failure;
@@ -169,6 +170,17 @@ impl Step<'_> {
                 if let Ok(name) = Name::new(name) {
                     state.name = name;
                 }
+            }),
+            Wish::Describe(text) => plan_state(view, |state| {
+                if let Ok(description) = Description::new(text) {
+                    state.description = description;
+                }
+            }),
+            Wish::Time(timer) => plan_state(view, |state| state.timer = *timer),
+            Wish::Allow(deed, policy) => plan_state(view, |state| match deed {
+                Deed::Add => state.add_policy = *policy,
+                Deed::Post => state.post_policy = *policy,
+                Deed::Edit => state.edit_policy = *policy,
             }),
             Wish::Role(account, role) => {
                 let account = AccountId::new(*account);

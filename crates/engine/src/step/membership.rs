@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use keyfold_protocol::group::StagedChange;
 use keyfold_protocol::rules::{GroupView, LeafIndex, LeafView};
-use keyfold_protocol::state::Kind;
+use keyfold_protocol::state::{ConversationState, Kind};
 use keyfold_wire::ids::{AccountId, DeviceId, Timestamp};
 use keyfold_wire::limits::EPOCH_GRACE;
 use keyfold_wire::v1;
@@ -13,10 +13,12 @@ use super::content::Fate;
 use super::errand::leaf_of;
 use super::{Notice, Step};
 use crate::Fault;
+use crate::command::Deed;
 use crate::limits::{MAX_NAME, PAST_SLACK, UPDATE_BYTES_PER_DAY, UPDATE_INTERVAL};
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::address::{self, Use};
+use crate::table::agreed::{self, Agreed};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::member::{self, MemberRow};
 use crate::table::outbox::Kind as RequestKind;
@@ -257,6 +259,7 @@ impl Step<'_> {
         }
         let members: Vec<MemberRow> = members.into_values().collect();
         member::replace(self.tx, loaded.row.row, &members)?;
+        agreed::put(self.tx, loaded.row.row, &Agreed::of(&view.state))?;
         self.meet(view)
     }
 
@@ -314,6 +317,7 @@ impl Step<'_> {
         if before.state.name != after.state.name {
             notices.push(Notice::Renamed(after.state.name.as_str().to_owned()));
         }
+        notices.extend(settings_changed(&before.state, &after.state));
         if !before.state.roles().eq(after.state.roles()) && had == has {
             notices.push(Notice::RolesChanged);
         }
@@ -438,4 +442,25 @@ fn devices_changed(before: &GroupView, after: &GroupView) -> impl Iterator<Item 
         .filter(|account| had.contains(account) && has.contains(account))
         .collect();
     accounts.into_iter().map(|account| *account.as_bytes())
+}
+
+/// Lines about what is agreed on.
+fn settings_changed(before: &ConversationState, after: &ConversationState) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if before.description != after.description {
+        notices.push(Notice::Described(after.description.as_str().to_owned()));
+    }
+    if before.timer != after.timer {
+        notices.push(Notice::Timed(after.timer));
+    }
+    for (deed, policy) in [
+        (Deed::Add, (before.add_policy, after.add_policy)),
+        (Deed::Post, (before.post_policy, after.post_policy)),
+        (Deed::Edit, (before.edit_policy, after.edit_policy)),
+    ] {
+        if policy.0 != policy.1 {
+            notices.push(Notice::Allowed(deed, policy.1));
+        }
+    }
+    notices
 }

@@ -1,10 +1,12 @@
 //! What a conversation itself says on its timeline: people came, went, or changed something.
 
+use keyfold_protocol::state::Policy;
 use keyfold_wire::ids::AccountId;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::Fault;
+use crate::command::Deed;
 use crate::table::contact;
 use crate::view::{Contact, What};
 
@@ -35,6 +37,12 @@ pub(crate) enum Notice {
     Returned([u8; 32]),
     /// Messages may be missing, for this reason.
     MayBeMissing(String),
+    /// A new description; empty: none.
+    Described(String),
+    /// A new timer, in seconds; `None`: none.
+    Timed(Option<u32>),
+    /// Other people may do something.
+    Allowed(Deed, Policy),
 }
 
 impl Notice {
@@ -66,6 +74,9 @@ impl Notice {
                 None => What::DevicesChanged,
             },
             Self::MayBeMissing(words) => What::MayBeMissing(words),
+            Self::Described(text) => What::Described(text),
+            Self::Timed(seconds) => What::Timed(seconds),
+            Self::Allowed(deed, policy) => What::Allowed(deed, policy),
         })
     }
 }

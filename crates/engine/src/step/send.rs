@@ -36,6 +36,11 @@ impl Step<'_> {
         if let Err(complaint) = check(saying) {
             return Ok(Err(complaint));
         }
+        let me = self.me()?.account();
+        let is_posted = !matches!(saying, Saying::Reaction { .. } | Saying::Deletion(_));
+        if is_posted && !self.may_post(loaded, &me)? {
+            return Ok(Err(Complaint::NotAllowed));
+        }
         let (author, counter) = self.next_own(loaded)?;
         let composed = self
             .rng
@@ -301,6 +306,13 @@ impl Step<'_> {
         match aim {
             Aim::At { target, by_admin } => timeline::aim_at(self.tx, place, &target, by_admin)?,
             // Nobody shows it.
+            Aim::Nowhere if entry.target.is_none() => {
+                let placed = EntryRow {
+                    place,
+                    ..entry.clone()
+                };
+                return self.fail(loaded, &placed, &Failure::NotAllowed);
+            }
             Aim::Nowhere => {
                 timeline::remove(self.tx, place)?;
                 self.erase_soon();

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use keyfold_protocol::state::Role;
+use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, DeviceId, Timestamp};
 use rusqlite::Connection;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::conversation::Row;
 use super::{from_sql, id, instant};
 use crate::Fault;
+use crate::command::Deed;
 use crate::limits::RETRY_MOST;
 
 /// What is wanted.
@@ -70,6 +71,12 @@ pub(crate) enum Wish {
     End,
     /// Own devices that could not be brought in are brought in again, for the how-manyth time.
     Bring(u8),
+    /// Another description.
+    Describe(String),
+    /// Another timer, in seconds; `None`: none.
+    Time(Option<u32>),
+    /// Other people may do something.
+    Allow(Deed, Policy),
 }
 
 impl Wish {
@@ -77,7 +84,14 @@ impl Wish {
     pub(crate) const fn is_asked(&self) -> bool {
         matches!(
             self,
-            Self::Add | Self::Remove(_) | Self::Rename(_) | Self::Role(..) | Self::Update
+            Self::Add
+                | Self::Remove(_)
+                | Self::Rename(_)
+                | Self::Role(..)
+                | Self::Update
+                | Self::Describe(_)
+                | Self::Time(_)
+                | Self::Allow(..)
         )
     }
 

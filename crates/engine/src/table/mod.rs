@@ -1,6 +1,7 @@
 //! The messenger's own tables: one file a table, rows as types, no decisions.
 
 pub(crate) mod address;
+pub(crate) mod agreed;
 pub(crate) mod contact;
 pub(crate) mod conversation;
 pub(crate) mod finding;

@@ -16,7 +16,7 @@ pub struct Hostile {
     pub town: Town,
     pub people: [Who; 3],
     pub group: ConversationId,
-    mallory: Copied,
+    pub mallory: Copied,
     pub author: Author,
     counter: u64,
 }

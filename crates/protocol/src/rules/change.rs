@@ -145,9 +145,12 @@ pub(super) fn check_state(
 ) -> Result<(), Violation> {
     let old = &group.state;
     check_immutable(old, new)?;
-    let settings =
-        old.name != new.name || old.add_policy != new.add_policy || !old.same_unknown(new);
-    if settings && group.authority(actor) < Role::Admin {
+    let policies =
+        |state: &ConversationState| (state.add_policy, state.post_policy, state.edit_policy);
+    let rules = policies(old) != policies(new) || !old.same_unknown(new);
+    let edits =
+        (&old.name, &old.description, old.timer) != (&new.name, &new.description, new.timer);
+    if rules && group.authority(actor) < Role::Admin || edits && !group.may_edit(actor) {
         return Err(Violation::MayNotChangeSettings);
     }
     check_roles(group, actor, new, after)
@@ -164,12 +167,19 @@ fn check_immutable(old: &ConversationState, new: &ConversationState) -> Result<(
         "move counter"
     } else if old.moved_from != new.moved_from {
         "group that it has moved from"
-    } else if matches!(old.kind, Kind::Direct(_)) && old != new {
+    } else if matches!(old.kind, Kind::Direct(_)) && !same_but_timer(old, new) {
         "settings"
     } else {
         return Ok(());
     };
     Err(Violation::Immutable(what))
+}
+
+/// Either of two people may change the timer between them, and nothing else.
+fn same_but_timer(old: &ConversationState, new: &ConversationState) -> bool {
+    let mut timed = old.clone();
+    timed.timer = new.timer;
+    timed == *new
 }
 
 fn check_roles(

@@ -17,7 +17,7 @@ pub use leaf::{ADDRESS_EXTENSION_TYPE, LeafIndex, LeafView};
 pub use violation::Violation;
 
 use crate::leave::LeaveProof;
-use crate::state::{AddPolicy, ConversationState, Kind, Place, Role};
+use crate::state::{ConversationState, Kind, Place, Policy, Role};
 use crate::suite::Suite;
 
 /// A group in one epoch.
@@ -110,7 +110,21 @@ impl GroupView {
     /// Whether an account may add devices of another one.
     pub fn may_add(&self, account: AccountId) -> bool {
         matches!(self.state.kind, Kind::Direct(_) | Kind::Errand)
-            || self.state.add_policy == AddPolicy::Everyone
+            || self.state.add_policy == Policy::Everyone
+            || self.authority(account) >= Role::Admin
+    }
+
+    /// Whether an account may change name, description and timer; in a direct conversation the timer is all that changes.
+    pub fn may_edit(&self, account: AccountId) -> bool {
+        matches!(self.state.kind, Kind::Direct(_))
+            || self.state.edit_policy == Policy::Everyone
+            || self.authority(account) >= Role::Admin
+    }
+
+    /// Whether an account may say something.
+    pub fn may_post(&self, account: AccountId) -> bool {
+        self.state.kind != Kind::Group
+            || self.state.post_policy == Policy::Everyone
             || self.authority(account) >= Role::Admin
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keyfold_wire::limits::{MAX_DEVICES, MAX_ROSTER};
 
 use super::{GroupView, Violation};
-use crate::state::{Kind, Role};
+use crate::state::{Kind, Policy, Role};
 use crate::suite::Suite;
 
 pub(super) fn check(group: &GroupView) -> Result<(), Violation> {
@@ -97,6 +97,11 @@ fn check_state(group: &GroupView) -> Result<(), Violation> {
     }
     if direct && !group.state.name.is_empty() {
         return Err(Violation::Immutable("name"));
+    }
+    let state = &group.state;
+    let mostly = state.post_policy == Policy::Everyone && state.edit_policy == Policy::Admins;
+    if direct && !(mostly && state.description.is_empty()) {
+        return Err(Violation::Immutable("settings"));
     }
     Ok(())
 }

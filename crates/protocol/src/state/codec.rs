@@ -8,10 +8,12 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 use minicbor::encode::Error;
 
-use super::{AddPolicy, ConversationState, Errand, Kind, Name, NameError, Origin, Place, Role};
+use super::{
+    ConversationState, Description, Errand, Kind, Name, NameError, Origin, Place, Policy, Role,
+};
 use crate::cbor::{self, Malformed};
 use crate::limits::{
-    MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_MOVES, MAX_NAMED, MAX_STATE, MAX_UNKNOWN_ENTRIES,
+    MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_MOVES, MAX_NAMED, MAX_STATE, MAX_TIMER, MAX_UNKNOWN_ENTRIES,
 };
 
 const VERSION: u8 = 1;
@@ -28,6 +30,10 @@ const KEY_ACCOUNTS: u64 = 8;
 const KEY_ERRAND: u64 = 9;
 const KEY_MOVED_FROM: u64 = 10;
 const KEY_FROM_HANDLE: u64 = 11;
+const KEY_TIMER: u64 = 12;
+const KEY_DESCRIPTION: u64 = 13;
+const KEY_POST_POLICY: u64 = 14;
+const KEY_EDIT_POLICY: u64 = 15;
 
 const KIND_DIRECT: u8 = 0;
 const KIND_GROUP: u8 = 1;
@@ -108,6 +114,22 @@ impl ConversationState {
             entries.push(entry(KEY_MOVED_FROM, |e| e.u64(epoch.0)?.ok()));
             entries.push(entry(KEY_FROM_HANDLE, |e| e.bytes(handle.as_bytes())?.ok()));
         }
+        // What is mostly so is not written down.
+        if let Some(timer) = self.timer {
+            entries.push(entry(KEY_TIMER, |e| e.u32(timer)?.ok()));
+        }
+        if !self.description.is_empty() {
+            let description = self.description.as_str();
+            entries.push(entry(KEY_DESCRIPTION, |e| e.str(description)?.ok()));
+        }
+        for (key, policy, mostly) in [
+            (KEY_POST_POLICY, self.post_policy, Policy::Everyone),
+            (KEY_EDIT_POLICY, self.edit_policy, Policy::Admins),
+        ] {
+            if policy != mostly {
+                entries.push(entry(key, |e| e.u8(policy.number())?.ok()));
+            }
+        }
         if let Kind::Direct([one, other]) = &self.kind {
             entries.push(entry(KEY_ACCOUNTS, |e| {
                 e.array(2)?
@@ -172,12 +194,16 @@ struct Fields {
     name: Option<Name>,
     handle: Option<[u8; 32]>,
     roles: BTreeMap<AccountId, Role>,
-    add_policy: Option<AddPolicy>,
+    add_policy: Option<Policy>,
     moves: u64,
     accounts: Option<[AccountId; 2]>,
     errand: Option<Errand>,
     moved_from: Option<u64>,
     from_handle: Option<[u8; 32]>,
+    timer: Option<u32>,
+    description: Description,
+    post_policy: Option<Policy>,
+    edit_policy: Option<Policy>,
     unknown: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -191,12 +217,16 @@ impl Fields {
             Some(KEY_NAME) => self.name = Some(Name::new(d.str()?)?),
             Some(KEY_HANDLE) => self.handle = Some(cbor::fixed(d)?),
             Some(KEY_ROLES) => self.roles = roles(d)?,
-            Some(KEY_ADD_POLICY) => self.add_policy = Some(AddPolicy::from_number(d.u8()?)?),
+            Some(KEY_ADD_POLICY) => self.add_policy = Some(Policy::from_number(d.u8()?)?),
             Some(KEY_MOVES) => self.moves = at_most(d.u64()?, MAX_MOVES)?,
             Some(KEY_ACCOUNTS) => self.accounts = Some(accounts(d)?),
             Some(KEY_ERRAND) => self.errand = Some(errand(d)?),
             Some(KEY_MOVED_FROM) => self.moved_from = Some(at_most(d.u64()?, MAX_EPOCH)?),
             Some(KEY_FROM_HANDLE) => self.from_handle = Some(cbor::fixed(d)?),
+            Some(KEY_TIMER) => self.timer = Some(timer(d.u64()?)?),
+            Some(KEY_DESCRIPTION) => self.description = Description::new(d.str()?)?,
+            Some(KEY_POST_POLICY) => self.post_policy = Some(Policy::from_number(d.u8()?)?),
+            Some(KEY_EDIT_POLICY) => self.edit_policy = Some(Policy::from_number(d.u8()?)?),
             _ => self.keep(key, cbor::any(d)?)?,
         }
         Ok(())
@@ -240,13 +270,26 @@ impl Fields {
             kind,
             name: self.name.ok_or(StateError::Malformed)?,
             handle: ConversationHandle::new(self.handle.ok_or(StateError::Malformed)?),
+            description: self.description,
             add_policy: self.add_policy.ok_or(StateError::Malformed)?,
+            post_policy: self.post_policy.unwrap_or(Policy::Everyone),
+            edit_policy: self.edit_policy.unwrap_or(Policy::Admins),
+            timer: self.timer,
             moves: self.moves,
             moved_from,
             errand: self.errand,
             roles: self.roles,
             unknown: sorted(self.unknown),
         })
+    }
+}
+
+/// Seconds: none is no timer, and more than the most is none that anybody means.
+fn timer(seconds: u64) -> Result<u32, StateError> {
+    let seconds = u32::try_from(at_most(seconds, MAX_TIMER.into())?);
+    match seconds {
+        Ok(seconds @ 1..) => Ok(seconds),
+        _ => Err(StateError::Malformed),
     }
 }
 
@@ -371,7 +414,7 @@ impl Role {
     }
 }
 
-impl AddPolicy {
+impl Policy {
     fn number(self) -> u8 {
         match self {
             Self::Admins => 0,

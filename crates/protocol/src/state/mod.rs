@@ -12,7 +12,7 @@ use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use serde::{Deserialize, Serialize};
 
 pub use codec::StateError;
-pub use name::{Name, NameError};
+pub use name::{Description, Name, NameError};
 
 /// The MLS extension type of the state, for private use (RFC 9420 section 17.3).
 pub const EXTENSION_TYPE: u16 = 0xF0F1;
@@ -91,11 +91,10 @@ pub enum Role {
     Owner,
 }
 
-/// Who may add people to a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum AddPolicy {
+/// Who may do something in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Policy {
     /// Admins and the owner.
-    #[default]
     Admins,
     /// Every member.
     Everyone,
@@ -113,8 +112,16 @@ pub struct ConversationState {
     pub name: Name,
     /// Where it is at the server.
     pub handle: ConversationHandle,
-    /// Who may add people; without effect in a direct conversation.
-    pub add_policy: AddPolicy,
+    /// What it is about; empty in a direct conversation.
+    pub description: Description,
+    /// Who may add people: mostly admins. Without effect in a direct conversation, as the next two.
+    pub add_policy: Policy,
+    /// Who may say something: mostly everyone.
+    pub post_policy: Policy,
+    /// Who may change name, description and timer: mostly admins.
+    pub edit_policy: Policy,
+    /// How many seconds after it was read a message is to be gone: 1 to [`MAX_TIMER`](crate::limits::MAX_TIMER). `None`: never.
+    pub timer: Option<u32>,
     /// How often it has moved to another handle and group.
     pub moves: u64,
     /// The group that it has moved from, exactly where `moves` is not 0.
@@ -213,7 +220,11 @@ impl ConversationState {
             kind,
             name,
             handle,
-            add_policy: AddPolicy::default(),
+            description: Description::default(),
+            add_policy: Policy::Admins,
+            post_policy: Policy::Everyone,
+            edit_policy: Policy::Admins,
+            timer: None,
             moves: 0,
             moved_from: None,
             errand: None,

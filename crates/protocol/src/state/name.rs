@@ -1,6 +1,6 @@
-//! A conversation's name: one line that cannot lie about the screen around it.
+//! A conversation's name and description: lines that cannot lie about the screen around it.
 
-use crate::limits::MAX_NAME;
+use crate::limits::{MAX_DESCRIPTION, MAX_NAME};
 
 /// A name that fits: at most `MAX_NAME` bytes, without control characters, line separators or direction overrides. May be empty.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -12,8 +12,11 @@ pub enum NameError {
     /// Over `MAX_NAME`.
     #[error("the name is too long: at most {MAX_NAME} bytes")]
     TooLong,
+    /// Over `MAX_DESCRIPTION`.
+    #[error("the description is too long: at most {MAX_DESCRIPTION} bytes")]
+    DescriptionTooLong,
     /// It has a character that would disturb the screen.
-    #[error("the name has a control or direction character: type it anew instead of pasting it")]
+    #[error("it has a control or direction character: type it anew instead of pasting it")]
     Character,
 }
 
@@ -40,6 +43,44 @@ impl Name {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// What a group is about: at most `MAX_DESCRIPTION` bytes in one or more lines, without other control characters, separators or direction overrides.
+/// May be empty.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Description(String);
+
+impl Description {
+    /// The description, if it fits.
+    ///
+    /// # Errors
+    /// [`NameError`] when it is too long or has a forbidden character.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        if text.len() > MAX_DESCRIPTION {
+            return Err(NameError::DescriptionTooLong);
+        }
+        if text.chars().any(|one| one != '\n' && is_forbidden(one)) {
+            return Err(NameError::Character);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// It is for members only, as the name.
+impl std::fmt::Debug for Description {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<secret>")
     }
 }
 

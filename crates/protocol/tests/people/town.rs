@@ -5,7 +5,7 @@ use keyfold_protocol::rules::{CommitFacts, GroupView, LeafIndex, Violation};
 use keyfold_protocol::state::{ConversationState, Role};
 use keyfold_protocol::suite::Suite;
 
-use super::{Device, Person, group_of, rng};
+use super::{Device, HANDLE, ID, Person, group_of, rng};
 
 pub const BOTH: &[Suite] = &Suite::ALL;
 
@@ -32,6 +32,18 @@ pub const DEE: LeafIndex = LeafIndex(5);
 pub const DEES_LAPTOP: LeafIndex = LeafIndex(6);
 
 impl Town {
+    /// Ada (leaf 0) and bo (leaf 2) alone.
+    pub fn direct(&self) -> GroupView {
+        let (ada, bo) = (self.ada.account(), self.bo.account());
+        let state = ConversationState::direct(ID, HANDLE, bo, ada).unwrap();
+        let leaves = vec![self.group.leaves[0].clone(), self.group.leaves[2].clone()];
+        GroupView {
+            state,
+            leaves,
+            ..self.group.clone()
+        }
+    }
+
     pub fn new() -> Self {
         let mut rng = rng(1);
         let [ada, bo, eve, cy, dee, fay] =

@@ -1,0 +1,92 @@
+//! What members of a conversation have agreed on beside its name and roles: a mirror of the group's state for reading.
+
+use keyfold_protocol::state::{ConversationState, Policy};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::conversation::Row;
+use crate::Fault;
+
+/// One row. A conversation without one is as conversations mostly are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    pub(crate) description: String,
+    pub(crate) add: Policy,
+    pub(crate) post: Policy,
+    pub(crate) edit: Policy,
+    /// Seconds.
+    pub(crate) timer: Option<u32>,
+}
+
+impl Default for Agreed {
+    fn default() -> Self {
+        Self {
+            description: String::new(),
+            add: Policy::Admins,
+            post: Policy::Everyone,
+            edit: Policy::Admins,
+            timer: None,
+        }
+    }
+}
+
+impl Agreed {
+    /// What a group's state says.
+    pub(crate) fn of(state: &ConversationState) -> Self {
+        Self {
+            description: state.description.as_str().to_owned(),
+            add: state.add_policy,
+            post: state.post_policy,
+            edit: state.edit_policy,
+            timer: state.timer,
+        }
+    }
+}
+
+/// What is agreed on in a conversation.
+pub(crate) fn get(tx: &Connection, conversation: Row) -> Result<Agreed, Fault> {
+    let select = "SELECT description, may_add, may_post, may_edit, timer FROM agreed WHERE conversation = ?1";
+    let found = tx
+        .prepare_cached(select)?
+        .query_row([conversation.0], |row| {
+            Ok(Agreed {
+                description: row.get(0)?,
+                add: policy(row.get(1)?),
+                post: policy(row.get(2)?),
+                edit: policy(row.get(3)?),
+                timer: row.get(4)?,
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Writes it, where it is another than before.
+pub(crate) fn put(tx: &Connection, conversation: Row, agreed: &Agreed) -> Result<(), Fault> {
+    if get(tx, conversation)? == *agreed {
+        return Ok(());
+    }
+    tx.prepare_cached("INSERT OR REPLACE INTO agreed VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute((
+            conversation.0,
+            &agreed.description,
+            number(agreed.add),
+            number(agreed.post),
+            number(agreed.edit),
+            agreed.timer,
+        ))?;
+    Ok(())
+}
+
+const fn number(policy: Policy) -> i64 {
+    match policy {
+        Policy::Admins => 0,
+        Policy::Everyone => 1,
+    }
+}
+
+const fn policy(number: i64) -> Policy {
+    match number {
+        0 => Policy::Admins,
+        _ => Policy::Everyone,
+    }
+}

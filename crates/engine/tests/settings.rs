@@ -1,0 +1,296 @@
+//! What a group agrees on: who may add, post and edit, what it is about, and after how long messages disappear.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod town;
+
+use keyfold_engine::outcome::Failure;
+use keyfold_engine::view::{State, What};
+use keyfold_engine::{Answer, Command, Complaint, Deed, Event};
+use keyfold_protocol::content::Saying;
+use keyfold_protocol::limits::{MAX_DESCRIPTION, MAX_TIMER};
+use keyfold_protocol::state::{Policy, Role};
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::ConversationId;
+use town::mallory::Hostile;
+use town::{Town, Who};
+
+fn allows(town: &mut Town, who: Who, conversation: ConversationId, deed: Deed, policy: Policy) {
+    let allow = Command::Allow {
+        conversation,
+        deed,
+        policy,
+    };
+    town.does(who, allow).unwrap();
+    town.settles();
+}
+
+fn describes(
+    town: &mut Town,
+    who: Who,
+    conversation: ConversationId,
+    description: &str,
+) -> Result<Answer, Complaint> {
+    let description = description.to_owned();
+    town.does(
+        who,
+        Command::Describe {
+            conversation,
+            description,
+        },
+    )
+}
+
+fn sends(
+    town: &mut Town,
+    who: Who,
+    conversation: ConversationId,
+    text: &str,
+) -> Result<Answer, Complaint> {
+    let text = text.to_owned();
+    town.does(who, Command::Send { conversation, text })
+}
+
+fn times(
+    town: &mut Town,
+    who: Who,
+    conversation: ConversationId,
+    seconds: Option<u32>,
+) -> Result<Answer, Complaint> {
+    town.does(
+        who,
+        Command::SetTimer {
+            conversation,
+            seconds,
+        },
+    )
+}
+
+#[test]
+fn everybody_sees_what_is_agreed_on() {
+    let mut town = Town::on_disk(41);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let group = town.creates_group(ada, "climbing", &[bo]);
+    let tablet = town.links(bo, &Suite::ALL);
+    let shown = town.shows(ada, group);
+    assert_eq!((shown.description.as_str(), shown.timer), ("", None));
+    let policies = (shown.may_add, shown.may_post, shown.may_edit);
+    assert_eq!(policies, (Policy::Admins, Policy::Everyone, Policy::Admins));
+    town.goes_offline(tablet);
+    describes(&mut town, ada, group, "Tuesdays at six.\nBring a rope.").unwrap();
+    times(&mut town, ada, group, Some(MAX_TIMER)).unwrap();
+    town.settles();
+    allows(&mut town, ada, group, Deed::Add, Policy::Everyone);
+    allows(&mut town, ada, group, Deed::Post, Policy::Admins);
+    allows(&mut town, ada, group, Deed::Edit, Policy::Everyone);
+    // Also who was away, who comes in, and after a restart.
+    town.comes_back(tablet);
+    town.adds(bo, group, &[cy]);
+    town.settles();
+    town.people[ada.0].restarts();
+    town.settles();
+    for who in [ada, bo, tablet, cy] {
+        let shown = town.shows(who, group);
+        assert_eq!(
+            shown.description, "Tuesdays at six.\nBring a rope.",
+            "{who:?}"
+        );
+        assert_eq!(shown.timer, Some(MAX_TIMER));
+        let policies = (shown.may_add, shown.may_post, shown.may_edit);
+        assert_eq!(
+            policies,
+            (Policy::Everyone, Policy::Admins, Policy::Everyone)
+        );
+    }
+    let lines = [
+        What::Described("Tuesdays at six.\nBring a rope.".to_owned()),
+        What::Timed(Some(MAX_TIMER)),
+        What::Allowed(Deed::Add, Policy::Everyone),
+        What::Allowed(Deed::Post, Policy::Admins),
+        What::Allowed(Deed::Edit, Policy::Everyone),
+    ];
+    for who in [ada, bo, tablet] {
+        let timeline = town
+            .timeline(who, group)
+            .into_iter()
+            .map(|entry| entry.what);
+        let told: Vec<What> = timeline.filter(|what| lines.contains(what)).collect();
+        assert_eq!(told, lines, "{who:?}");
+    }
+    town.agree(&[ada, bo, tablet, cy], group);
+}
+
+#[test]
+fn who_may_not_is_told_and_nothing_changes() {
+    let mut town = Town::new(42);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let group = town.creates_group(ada, "climbing", &[bo]);
+    let talk = town.meets(ada, bo);
+    town.settles();
+    let refused = Err(Complaint::NotAllowed);
+    assert_eq!(describes(&mut town, bo, group, "mine"), refused);
+    assert_eq!(times(&mut town, bo, group, Some(60)), refused);
+    let allow = |conversation| Command::Allow {
+        conversation,
+        deed: Deed::Post,
+        policy: Policy::Admins,
+    };
+    assert_eq!(town.does(bo, allow(group)), refused);
+    assert_eq!(town.does(ada, allow(talk)), Err(Complaint::GroupsOnly));
+    assert_eq!(
+        describes(&mut town, ada, talk, "ours"),
+        Err(Complaint::GroupsOnly)
+    );
+    for (length, fits) in [(MAX_DESCRIPTION, true), (MAX_DESCRIPTION + 1, false)] {
+        let described = describes(&mut town, ada, group, &"x".repeat(length));
+        assert_eq!(described.is_ok(), fits, "{length}");
+    }
+    assert!(describes(&mut town, ada, group, "a\u{202e}b").is_err());
+    for (seconds, fits) in [
+        (0, false),
+        (1, true),
+        (MAX_TIMER, true),
+        (MAX_TIMER + 1, false),
+    ] {
+        let timed = times(&mut town, ada, group, Some(seconds));
+        assert_eq!(timed.is_ok(), fits, "{seconds}");
+    }
+    town.settles();
+    // Whoever may edit may do all of it, and no rules are theirs.
+    allows(&mut town, ada, group, Deed::Edit, Policy::Everyone);
+    describes(&mut town, bo, group, "everybody's").unwrap();
+    times(&mut town, bo, group, None).unwrap();
+    town.settles();
+    assert_eq!(town.does(bo, allow(group)), refused);
+    assert_eq!(town.shows(ada, group).description, "everybody's");
+    assert_eq!(town.shows(ada, group).timer, None);
+    town.agree(&[ada, bo], group);
+}
+
+#[test]
+fn either_of_two_sets_their_timer() {
+    let mut town = Town::new(43);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.settles();
+    for (who, seconds) in [(ada, Some(60)), (bo, Some(3600)), (ada, None)] {
+        times(&mut town, who, talk, seconds).unwrap();
+        town.settles();
+        for other in [ada, bo] {
+            assert_eq!(town.shows(other, talk).timer, seconds);
+        }
+    }
+    // Both at once: one of them stands, for both.
+    for who in [ada, bo] {
+        town.goes_offline(who);
+    }
+    times(&mut town, ada, talk, Some(1)).unwrap();
+    times(&mut town, bo, talk, Some(2)).unwrap();
+    town.comes_back(ada);
+    town.comes_back(bo);
+    town.agree(&[ada, bo], talk);
+    assert_eq!(town.shows(ada, talk).timer, Some(2));
+    assert_eq!(town.shows(bo, talk).timer, Some(2));
+}
+
+#[test]
+fn where_admins_speak_the_others_read_and_react() {
+    let mut town = Town::new(44);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let group = town.creates_group(ada, "news", &[bo, cy]);
+    town.says(bo, group, "before");
+    town.settles();
+    let before = town.timeline(bo, group).pop().unwrap().id.unwrap();
+    // Bo has written something, and cannot know.
+    town.goes_offline(bo);
+    let Ok(Answer::Message(late)) = sends(&mut town, bo, group, "too late") else {
+        panic!("not taken");
+    };
+    allows(&mut town, ada, group, Deed::Post, Policy::Admins);
+    town.says(ada, group, "the news");
+    town.settles();
+    town.comes_back(bo);
+    let failed = Event::SendFailed(group, late, Failure::NotAllowed);
+    assert!(town.events(bo).contains(&failed), "{:?}", town.events(bo));
+    let timeline = town.timeline(bo, group);
+    let entry = timeline
+        .iter()
+        .find(|entry| entry.id == Some(late))
+        .unwrap();
+    assert_eq!(entry.state, State::Failed);
+    for who in [ada, cy] {
+        let texts = town.reads(who, group);
+        assert!(!texts.iter().any(|text| text.contains("late")), "{texts:?}");
+    }
+    let refused = Err(Complaint::NotAllowed);
+    assert_eq!(sends(&mut town, bo, group, "words"), refused);
+    let edit = Command::Edit {
+        conversation: group,
+        message: before,
+        text: "words".to_owned(),
+    };
+    assert_eq!(town.does(bo, edit), refused);
+    let news = town.timeline(cy, group).pop().unwrap();
+    assert_eq!(news.what, What::Text("the news".to_owned()));
+    let pin = Command::Pin {
+        conversation: group,
+        message: news.id.unwrap(),
+        pinned: true,
+    };
+    assert_eq!(town.does(cy, pin), refused);
+    // What is theirs they take back, and they react.
+    let back = Command::TakeBack {
+        conversation: group,
+        message: before,
+    };
+    town.does(bo, back).unwrap();
+    let react = Command::React {
+        conversation: group,
+        message: news.id.unwrap(),
+        emoji: Some("👍".to_owned()),
+    };
+    town.does(cy, react).unwrap();
+    town.settles();
+    let timeline = town.timeline(ada, group);
+    let entry = timeline.iter().find(|entry| entry.id == news.id).unwrap();
+    assert_eq!(entry.reactions.len(), 1);
+    let entry = timeline.iter().find(|entry| entry.id == Some(before));
+    assert!(matches!(entry.unwrap().what, What::TakenBack { .. }));
+    town.promotes(ada, group, bo, Role::Admin);
+    town.settles();
+    town.says(bo, group, "from an admin");
+    town.settles();
+    let last = town.timeline(cy, group).pop().unwrap();
+    assert_eq!(last.what, What::Text("from an admin".to_owned()));
+    town.agree(&[ada, bo, cy], group);
+}
+
+#[test]
+fn nobody_hears_a_member_who_speaks_where_admins_do() {
+    let mut scene = Hostile::new();
+    let [ada, bo, _] = scene.people;
+    let group = scene.group;
+    allows(&mut scene.town, ada, group, Deed::Post, Policy::Admins);
+    let mallory = scene.people[2];
+    scene.town.comes_back(mallory);
+    scene.town.goes_offline(mallory);
+    scene.mallory = town::copied::Copied::of(&scene.town.people[mallory.0]);
+    let shown = |town: &Town, who| {
+        (
+            town.timeline(who, group).len(),
+            town.shows(who, group).unread,
+        )
+    };
+    let before = [ada, bo].map(|who| shown(&scene.town, who));
+    scene.says(Saying::Text {
+        text: "buy gold",
+        in_reply_to: None,
+    });
+    scene.says(Saying::Forwarded("buy more"));
+    assert_eq!([ada, bo].map(|who| shown(&scene.town, who)), before);
+}
