@@ -1,7 +1,7 @@
 //! What commands print, as records. Field names are stable: `docs/cli.md`.
 
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Member, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, Member, Mute, Quote, Reacted, Standing, State, What,
 };
 use serde::Serialize;
 
@@ -20,6 +20,11 @@ pub(crate) struct ConversationRecord {
     pub(crate) suite: String,
     pub(crate) unread: u64,
     pub(crate) last: Option<EntryRecord>,
+    pub(crate) archived: bool,
+    pub(crate) muted: Option<String>,
+    pub(crate) marked_unread: bool,
+    pub(crate) pinned: Option<u32>,
+    pub(crate) draft: Option<String>,
 }
 
 /// One member of a conversation.
@@ -53,6 +58,8 @@ pub(crate) struct EntryRecord {
     pub(crate) edited: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) reactions: Vec<ReactionRecord>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) starred: bool,
 }
 
 /// The message that an entry answers.
@@ -109,6 +116,11 @@ impl From<&Conversation> for ConversationRecord {
             suite: conversation.suite.to_string(),
             unread: conversation.unread,
             last: conversation.last.as_ref().map(EntryRecord::from),
+            archived: conversation.marks.archived,
+            muted: muted(conversation.marks.mute),
+            marked_unread: conversation.marks.unread,
+            pinned: conversation.marks.pinned.map(|turn| turn.saturating_add(1)),
+            draft: conversation.marks.draft.clone(),
         }
     }
 }
@@ -141,6 +153,7 @@ impl From<&Entry> for EntryRecord {
             reply_to: entry.reply_to.as_ref().map(QuoteRecord::from),
             edited: entry.edited,
             reactions: entry.reactions.iter().map(ReactionRecord::from).collect(),
+            starred: entry.starred,
         };
         match &entry.what {
             What::Text(text)
@@ -162,6 +175,16 @@ impl From<&Entry> for EntryRecord {
             | What::Moved => {}
         }
         record
+    }
+}
+
+/// Whether what comes is announced; a time that is over counts no more.
+fn muted(mute: Mute) -> Option<String> {
+    match mute {
+        Mute::Until(until) if until > keyfold_client::now() => Some(when::rfc3339(until)),
+        Mute::Off | Mute::Until(_) => None,
+        Mute::Always => Some("always".to_owned()),
+        Mute::ButMentions => Some("but_mentions".to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use keyfold_client::{Link, Notice, SocketEnd};
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Me, Member, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, Marks, Me, Member, Quote, Reacted, Standing, State, What,
 };
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::state::Role;
@@ -64,6 +64,7 @@ fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) 
         reply_to: None,
         edited: false,
         reactions: Vec::new(),
+        starred: false,
     }
 }
 
@@ -104,6 +105,7 @@ fn model(entries: Vec<Entry>) -> Model {
         suite: Suite::Hybrid,
         unread: 0,
         last: None,
+        marks: Marks::default(),
     };
     model.show(Some(view), entries, 0, Some(me));
     model.link = Link::Online { caught_up: true };

@@ -143,7 +143,18 @@ impl Engine {
             reply_to,
             edited,
             reactions,
+            starred: row.starred,
         })
+    }
+
+    /// The text of a message as it is shown; `None` where it is no text, or was taken back.
+    pub(super) fn text(&self, row: &EntryRow) -> Result<Option<String>, Fault> {
+        let (None, Some(Body::Text(said))) = (row.target, row.says().map(|kept| kept.body)) else {
+            return Ok(None);
+        };
+        let fate = self.fate(row.place.conversation(), row)?;
+        let text = fate.edited.unwrap_or(said.text);
+        Ok(fate.taken_back.is_none().then_some(text))
     }
 }
 

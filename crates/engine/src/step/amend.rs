@@ -15,8 +15,8 @@ use crate::command::{Answer, Complaint};
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::conversation::Row;
-use crate::table::member;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
+use crate::table::{hidden, member};
 
 /// What a message is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +58,13 @@ impl Step<'_> {
         let by_admin = matches!(body, Body::Deletion(_)) && self.is_admin(loaded, author)?;
         let (target, found) = self.first_said(loaded.row.shown_in, &of)?;
         let Some(found) = found else {
-            return Ok(Aim::At { target, by_admin });
+            // Of what its reader has deleted nothing is taken in any more.
+            let hidden = hidden::has(self.tx, loaded.row.shown_in, &target)?;
+            return Ok(if hidden {
+                Aim::Nowhere
+            } else {
+                Aim::At { target, by_admin }
+            });
         };
         let own = found.sender.as_ref() == Some(author);
         // A reaction is nobody's business but its author's.
@@ -183,6 +189,7 @@ impl Step<'_> {
         let Some(message) = message.filter(taken_back) else {
             return Ok(());
         };
+        self.unindex(message.place)?;
         timeline::erase(self.tx, message.place)?;
         for one in about {
             let deletion = matches!(one.says().map(|kept| kept.body), Some(Body::Deletion(_)));
@@ -209,7 +216,11 @@ impl Step<'_> {
     }
 
     /// The message that a person means, if it is there to be changed.
-    fn meant(&self, loaded: &Loaded, id: &ContentId) -> Result<Result<EntryRow, Complaint>, Fault> {
+    pub(super) fn meant(
+        &self,
+        loaded: &Loaded,
+        id: &ContentId,
+    ) -> Result<Result<EntryRow, Complaint>, Fault> {
         let shown_in = loaded.row.shown_in;
         let found = timeline::find(self.tx, shown_in, id)?;
         let found = found.filter(|one| one.kind == Kind::Content && one.target.is_none());

@@ -48,4 +48,6 @@ pub(super) const STEPS: &[Step] = &[
         sql: &[table::SCHEMA_5],
         finish: table::timeline::find_targets,
     },
+    // 6: marks, deleting on this device alone, and search.
+    Step::of(&[table::SCHEMA_6]),
 ];

@@ -19,6 +19,10 @@ pub(crate) mod parked;
 pub(crate) mod setting;
 pub(crate) mod timeline;
 
+pub(crate) mod hidden;
+pub(crate) mod mark;
+pub(crate) mod search;
+
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
@@ -33,6 +37,9 @@ pub(crate) const SCHEMA_4: &str = include_str!("schema_4.sql");
 
 /// Brings them to schema version 5; [`timeline::find_targets`] fills in what is there.
 pub(crate) const SCHEMA_5: &str = include_str!("schema_5.sql");
+
+/// Brings them to schema version 6. What is there gets into the index of words by and by ([`search`]).
+pub(crate) const SCHEMA_6: &str = include_str!("schema_6.sql");
 
 use keyfold_wire::ids::Timestamp;
 
