@@ -22,7 +22,7 @@ use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
 use keyfold_wire::v1::client_frame::Request as Body;
 use rusqlite::Connection;
-use town::copied::Copied;
+use town::copied::{Copied, TO_VERSION_5};
 use town::person::copy_database;
 use town::{Town, Who};
 
@@ -553,6 +553,7 @@ fn what_an_earlier_version_kept_is_shown_as_what_it_is() {
     let database = Connection::open(&earlier).unwrap();
     let keep = "UPDATE timeline SET kind = 0, body = ?2 WHERE content_id = ?1";
     database.execute(keep, (second.as_bytes(), body)).unwrap();
+    database.execute_batch(TO_VERSION_5).unwrap();
     database
         .execute_batch(
             "DROP INDEX timeline_target;

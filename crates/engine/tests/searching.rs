@@ -19,7 +19,7 @@ use keyfold_engine::{Command, Complaint};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
 use rusqlite::Connection;
-use town::copied::Copied;
+use town::copied::{Copied, TO_VERSION_5};
 use town::person::copy_database;
 use town::{Town, Who};
 
@@ -377,14 +377,7 @@ fn what_an_earlier_version_kept_is_found_and_indexed_step_by_step() {
     let earlier = file.with_file_name("earlier.db");
     copy_database(&file, &earlier);
     let database = Connection::open(&earlier).unwrap();
-    database
-        .execute_batch(
-            "DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;
-             DROP INDEX timeline_starred; ALTER TABLE timeline DROP COLUMN starred;
-             DELETE FROM setting WHERE name = 'search_rules';
-             PRAGMA user_version = 5;",
-        )
-        .unwrap();
+    database.execute_batch(TO_VERSION_5).unwrap();
     drop(database);
     town.people[bo.0].file = Some(earlier);
     town.people[bo.0].restarts();

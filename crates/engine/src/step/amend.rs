@@ -35,6 +35,11 @@ pub(super) enum Aim {
 }
 
 impl EntryRow {
+    /// Whether it says something else in the place of another one.
+    pub(super) fn is_edit(&self) -> bool {
+        matches!(self.says().map(|kept| kept.body), Some(Body::Edit { .. }))
+    }
+
     /// Notes what it is about.
     pub(super) const fn aims(&mut self, aim: Aim) {
         if let Aim::At { target, by_admin } = aim {

@@ -279,7 +279,9 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<(), Fault> {
         if !self.drop_veiled(entry)? {
-            if let Some(target) = &entry.target {
+            if let Some(target) = &entry.target
+                && entry.is_edit()
+            {
                 self.unindex_message(loaded.row.shown_in, target)?;
             }
             let to = self.next_place(loaded)?;
