@@ -1,11 +1,15 @@
 //! The command line: what can be said, as types.
 
+mod keep;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keyfold_engine::Deed;
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
+
+pub(crate) use keep::{Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within};
 
 /// Talk from a terminal or a script, end to end encrypted.
 #[derive(Parser)]
@@ -54,7 +58,7 @@ pub(crate) enum Command {
     /// Start a conversation and print its id
     New(New),
     /// List the conversations
-    List,
+    List(List),
     /// Say something; returns once the server has it
     Send(Send),
     /// Answer a message
@@ -105,6 +109,28 @@ pub(crate) enum Command {
     AcceptLink(Code),
     /// Remove a device of your account, everywhere
     RemoveDevice(RemoveDevice),
+    /// Find messages by their words
+    Search(Search),
+    /// Put a conversation out of the way until somebody writes
+    Archive(Toggle),
+    /// Announce nothing of a conversation, for a while or for good
+    Mute(MuteArgs),
+    /// Mark a conversation as unread
+    Unread(Conversation),
+    /// Put a conversation before all others
+    Top(Top),
+    /// Keep a text that is not said yet
+    Draft(Draft),
+    /// Star messages
+    Star(Star),
+    /// Show the messages that are starred
+    Starred(Within),
+    /// Delete messages on this device only
+    Hide(Messages),
+    /// Delete all messages of a conversation on this device only
+    Clear(Conversation),
+    /// Delete a conversation on this device only; a group must be left first
+    Delete(Conversation),
 }
 
 #[derive(Args)]

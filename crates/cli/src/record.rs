@@ -2,7 +2,7 @@
 
 use keyfold_engine::Deed;
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Member, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, Member, Mute, Quote, Reacted, Standing, State, What,
 };
 use keyfold_protocol::state::Policy;
 use serde::Serialize;
@@ -29,6 +29,11 @@ pub(crate) struct ConversationRecord {
     pub(crate) may_post: &'static str,
     pub(crate) may_edit: &'static str,
     pub(crate) last: Option<EntryRecord>,
+    pub(crate) archived: bool,
+    pub(crate) muted: Option<String>,
+    pub(crate) marked_unread: bool,
+    pub(crate) pinned: Option<u32>,
+    pub(crate) draft: Option<String>,
 }
 
 /// One member of a conversation.
@@ -75,6 +80,7 @@ pub(crate) struct EntryRecord {
     pub(crate) forwarded: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) pinned: bool,
+    pub(crate) starred: bool,
 }
 
 /// The message that an entry answers.
@@ -136,6 +142,11 @@ impl From<&Conversation> for ConversationRecord {
             may_post: policy(conversation.may_post),
             may_edit: policy(conversation.may_edit),
             last: conversation.last.as_ref().map(EntryRecord::from),
+            archived: conversation.marks.archived,
+            muted: muted(conversation.marks.mute),
+            marked_unread: conversation.marks.unread,
+            pinned: conversation.marks.pinned.map(|turn| turn.saturating_add(1)),
+            draft: conversation.marks.draft.clone(),
         }
     }
 }
@@ -174,6 +185,7 @@ impl From<&Entry> for EntryRecord {
             mentions_me: entry.mentions_me,
             forwarded: entry.forwarded,
             pinned: entry.pinned,
+            starred: entry.starred,
         };
         match &entry.what {
             What::Text(text)
@@ -201,6 +213,16 @@ impl From<&Entry> for EntryRecord {
             | What::Moved => {}
         }
         record
+    }
+}
+
+/// Whether what comes is announced; a time that is over counts no more.
+fn muted(mute: Mute) -> Option<String> {
+    match mute {
+        Mute::Until(until) if until > keyfold_client::now() => Some(when::rfc3339(until)),
+        Mute::Off | Mute::Until(_) => None,
+        Mute::Always => Some("always".to_owned()),
+        Mute::ButMentions => Some("but_mentions".to_owned()),
     }
 }
 

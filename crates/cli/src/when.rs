@@ -53,6 +53,14 @@ pub(crate) fn short(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
+/// In a sentence: the time for today, else the day and the time.
+pub(crate) fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    match day(at, now, zone) {
+        today if today == "Today" => time(at, zone),
+        day => format!("{day} {}", time(at, zone)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use keyfold_engine::Deed;
-use keyfold_engine::view::{Contact, Conversation, Entry, Reacted, Standing, State, What};
+use keyfold_engine::view::{Contact, Conversation, Entry, Mute, Reacted, Standing, State, What};
 use keyfold_protocol::state::Policy;
 use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
@@ -235,6 +235,9 @@ pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) 
     if !progress.is_empty() {
         lines.push_str(&paint.dim(&format!("  ({progress})")));
     }
+    if entry.starred {
+        lines.push_str(&paint.dim("  ★"));
+    }
     if let Some(reactions) = reactions(entry) {
         lines.extend(["\n", &indent, &paint.dim(&reactions)]);
     }
@@ -294,17 +297,17 @@ pub(crate) fn table(conversations: &[Conversation], reader: &Reader, paint: Pain
         } else {
             shown
         };
-        let unread = if conversation.unread > 0 {
-            conversation.unread.to_string()
-        } else {
-            "·".to_owned()
+        let unread = match (conversation.unread, conversation.marks.unread) {
+            (0, false) => "·".to_owned(),
+            (0, true) => "marked".to_owned(),
+            (unread, _) => unread.to_string(),
         };
         format!(
             "{}  {shown}  {:>7}  {:>5}  {unread:>6}  {}",
             paint.dim(&id),
             conversation.members.len(),
             conversation.epoch.0,
-            last(conversation, reader)
+            last(conversation, reader) + &paint.dim(&marks(conversation, reader))
         )
     });
     std::iter::once(paint.dim(&heading))
@@ -313,7 +316,35 @@ pub(crate) fn table(conversations: &[Conversation], reader: &Reader, paint: Pain
         .join("\n")
 }
 
+/// What a conversation is marked with, behind it.
+fn marks(conversation: &Conversation, reader: &Reader) -> String {
+    let marks = &conversation.marks;
+    let muted = match marks.mute {
+        Mute::Off => None,
+        Mute::Until(until) if until <= reader.now => None,
+        Mute::Until(until) => Some(format!(
+            "muted until {}",
+            when::moment(until, reader.now, &reader.zone)
+        )),
+        Mute::Always => Some("muted".to_owned()),
+        Mute::ButMentions => Some("muted but for mentions".to_owned()),
+    };
+    let pinned = marks.pinned.map(|_| "pinned".to_owned());
+    let archived = marks.archived.then(|| "archived".to_owned());
+    let all: Vec<_> = [pinned, archived, muted].into_iter().flatten().collect();
+    if all.is_empty() {
+        String::new()
+    } else {
+        format!("  [{}]", all.join(", "))
+    }
+}
+
 fn last(conversation: &Conversation, reader: &Reader) -> String {
+    if let Some(draft) = &conversation.marks.draft {
+        return column(&format!("draft: {}", clean::line(draft)), 48)
+            .trim_end()
+            .to_owned();
+    }
     let said = match (standing(&conversation.standing), &conversation.last) {
         (Some(standing), _) => return standing,
         (None, None) => return String::new(),

@@ -191,6 +191,40 @@ pub enum Command {
         /// At most [`MAX_FORWARD`](crate::limits::MAX_FORWARD); one that is named twice counts once.
         to: Vec<ConversationId>,
     },
+    /// Delete messages on this device alone. They stay away when they, or what is about them, come again.
+    Hide {
+        /// Where.
+        conversation: ConversationId,
+        /// Which, as they were said first, at most [`crate::limits::MAX_MARKED`].
+        messages: Vec<ContentId>,
+    },
+    /// Delete everything that a conversation shows, on this device alone. What waits to be sent is sent all the same.
+    Clear {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// The same, and the conversation itself goes from the list. A group must be left first; a one-to-one conversation comes again, empty, when
+    /// somebody writes.
+    DeleteConversation {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// Star messages on this device, or not any more.
+    Star {
+        /// Where.
+        conversation: ConversationId,
+        /// Which, as they were said first, at most [`crate::limits::MAX_MARKED`].
+        messages: Vec<ContentId>,
+        /// Or not any more.
+        starred: Starred,
+    },
+    /// Mark a conversation, on this device.
+    Mark {
+        /// The conversation.
+        conversation: ConversationId,
+        /// With what.
+        mark: Mark,
+    },
 }
 
 /// What a group's rules say who may.
@@ -202,6 +236,34 @@ pub enum Deed {
     Post,
     /// Change name, description and timer. Mostly admins may.
     Edit,
+}
+
+/// Whether messages are starred.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Starred {
+    /// They are.
+    Yes,
+    /// They are not.
+    No,
+}
+
+/// What a conversation is marked with, on this device alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mark {
+    /// Out of the way, and not pinned.
+    Archived,
+    /// Not out of the way any more.
+    Unarchived,
+    /// What comes is announced so from now on.
+    Muted(crate::view::Mute),
+    /// Shown as unread until it is read.
+    Unread,
+    /// Before all others, at this turn from 0 on, or behind the others that are. It is not archived then.
+    Pinned(Option<u32>),
+    /// Not any more.
+    Unpinned,
+    /// What was typed and not said, at most [`keyfold_wire::limits::MAX_TEXT`] bytes; empty: nothing.
+    Draft(String),
 }
 
 /// What a command gives back at once.
@@ -295,4 +357,24 @@ pub enum Complaint {
     /// Too much is waiting to be sent.
     #[error("{0} messages are waiting to be sent; connect first")]
     TooMuchWaiting(usize),
+    /// A group whose other members still take this device for one of them.
+    #[error("leave the group first: then it can be deleted")]
+    LeaveFirst,
+    /// Nothing, or too much, is looked for.
+    #[error("look for at least one word, at most {words}, of at most {bytes} bytes together")]
+    Query {
+        /// The most words.
+        words: usize,
+        /// The most bytes.
+        bytes: usize,
+    },
+    /// None, or too many at once.
+    #[error("between 1 and {0} messages can be marked at once")]
+    TooManyMessages(usize),
+    /// Too many stand before all others.
+    #[error("{0} conversations are pinned, and no more can be: unpin one first")]
+    TooManyPinned(usize),
+    /// Too long.
+    #[error("a draft has at most {0} bytes")]
+    Draft(usize),
 }

@@ -13,7 +13,7 @@ use crate::command::{Answer, Complaint};
 use crate::identity::Identity;
 use crate::input::Input;
 use crate::limits::{ERASE_AFTER, MAX_IN_FLIGHT, MAX_OVERTAKING};
-use crate::memory::{Memory, Session};
+use crate::memory::{Index, Memory, Session};
 use crate::outcome::{Channel, Outcome, Request, RequestId};
 use crate::step::Step;
 use crate::store::{self, Durability, MlsStorage, Place, StoreKey};
@@ -59,6 +59,11 @@ impl Engine {
             deadline: Some(Timestamp(0)),
             // After a crash the write-ahead log still holds what had been erased.
             erase_due: Some(Timestamp(0)),
+            // And a part of what came may not be in the index.
+            index: Index {
+                due: Some(Timestamp(0)),
+                is_ours: false,
+            },
             ..Session::default()
         };
         Ok(Self {
@@ -135,6 +140,7 @@ impl Engine {
             acknowledge: None,
             dropped: 0,
             erase: false,
+            unindexed: std::collections::BTreeSet::new(),
         };
         let answer = step.run(input)?;
         step.storage.check_settled()?;

@@ -19,6 +19,7 @@ mod step;
 pub mod store;
 mod table;
 pub mod view;
+mod words;
 
 pub use command::{Answer, Command, Complaint, Deed};
 pub use engine::Engine;

@@ -222,3 +222,34 @@ pub const END_JITTER: Duration = Duration::from_secs(10);
 
 /// Something came for a conversation that does not open: whether this device still has its place is looked into at most so often.
 pub const PROBE_INTERVAL: Duration = Duration::from_mins(10);
+
+/// What is looked for, in bytes: more than anybody types, and what is pasted by mistake is told from it.
+pub const MAX_QUERY: usize = 512;
+
+/// Words in it: each costs the index a look.
+pub const MAX_SEARCH_WORDS: usize = 16;
+
+/// Messages found on one page: some screens of them.
+pub const MAX_HITS: usize = 100;
+
+/// Characters of a message that was found that are shown: a few lines around the first place that was meant.
+pub const SNIPPET: usize = 160;
+
+/// New messages get into the index of words so long after they came: those that come together go in together, which costs a part of what each
+/// alone would. Until then they are looked through one by one.
+pub const INDEX_AFTER: Duration = Duration::from_secs(10);
+
+/// Messages that go into the index in one step, which nothing else can happen in: a tenth of a second.
+pub const INDEX_AT_ONCE: usize = 500;
+
+/// Where more are left, such as all those that were there before there was an index, the next step is made after this.
+pub const INDEX_AGAIN: Duration = Duration::from_millis(500);
+
+/// Deleting more messages than this at once empties the index, and it is made anew step by step: words are taken out of it one by one.
+pub const UNINDEX_AT_ONCE: usize = 500;
+
+/// Messages that one command deletes on this device, or stars: what somebody has marked on a screen.
+pub const MAX_MARKED: usize = 500;
+
+/// Conversations that are pinned: what a screen shows before all others.
+pub const MAX_PINNED: usize = 10;

@@ -97,6 +97,8 @@ pub(crate) struct Session {
     pub(crate) publish_due: Option<Stock>,
     /// When used keys are to be swept out of the write-ahead log.
     pub(crate) erase_due: Option<Timestamp>,
+    /// How the index of words stands.
+    pub(crate) index: Index,
     /// The next deadline.
     pub(crate) deadline: Option<Timestamp>,
     /// The last `now` that the shell told.
@@ -135,7 +137,17 @@ pub(crate) struct Dues {
     refusals: u32,
     publish: Option<Stock>,
     erase: Option<Timestamp>,
+    index: Option<Timestamp>,
     deadline: Option<Timestamp>,
+}
+
+/// What is known of the index of words.
+#[derive(Default)]
+pub(crate) struct Index {
+    /// When what has come gets into it.
+    pub(crate) due: Option<Timestamp>,
+    /// It was made by the rules of this program.
+    pub(crate) is_ours: bool,
 }
 
 impl Session {
@@ -143,6 +155,7 @@ impl Session {
     pub(crate) fn passes_to(&mut self, now: Timestamp) {
         if now.after(RETRY_MOST) < self.now {
             self.erase_due = self.erase_due.map(|_| now);
+            self.index.due = self.index.due.map(|_| now);
             self.deadline = Some(now);
         }
         self.now = now;
@@ -162,6 +175,7 @@ impl Session {
             refusals: self.refusals,
             publish: self.publish_due.clone(),
             erase: self.erase_due,
+            index: self.index.due,
             deadline: self.deadline,
         }
     }
@@ -173,6 +187,10 @@ impl Session {
         self.refusals = dues.refusals;
         self.publish_due = dues.publish;
         self.erase_due = dues.erase;
+        self.index = Index {
+            due: dues.index,
+            is_ours: false,
+        };
         let soon = now.after(RETRY_FIRST);
         self.deadline = dues.deadline.map(|due| due.max(soon));
     }

@@ -95,6 +95,10 @@ pub enum Event {
     ServerRolledBack,
     /// The server did not keep all that came for this device while it was away.
     NotKept,
+    /// Messages were deleted on this device: whoever shows the conversation reads it anew.
+    Hidden(ConversationId),
+    /// A conversation was marked, or deleted from the list, on this device.
+    Marked(ConversationId),
 }
 
 /// Why something could not be done, for a person.

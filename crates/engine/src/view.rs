@@ -89,6 +89,8 @@ pub struct Conversation {
     pub may_edit: Policy,
     /// The last entry of the timeline.
     pub last: Option<Entry>,
+    /// What this person has marked it with, on this device.
+    pub marks: Marks,
 }
 
 /// One member account of a conversation.
@@ -137,6 +139,8 @@ pub struct Entry {
     pub forwarded: bool,
     /// It is pinned for everybody.
     pub pinned: bool,
+    /// This person has starred it, on this device.
+    pub starred: bool,
 }
 
 /// Characters of a message that is answered: enough to know it by.
@@ -234,4 +238,89 @@ pub enum State {
     Received,
     /// Can't be sent any more.
     Failed,
+}
+
+/// What a person has marked a conversation with. It stays on this device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// It is out of the way until somebody says something; where it is muted for good, also then.
+    pub archived: bool,
+    /// Whether what comes is announced.
+    pub mute: Mute,
+    /// It is to be shown as unread, whatever was read.
+    pub unread: bool,
+    /// Its turn among those that stand before all others, from 0 on.
+    pub pinned: Option<u32>,
+    /// What was typed and not said.
+    pub draft: Option<String>,
+}
+
+/// Whether what comes in a conversation is announced. Shells see to it: they have the clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mute {
+    /// Everything is.
+    #[default]
+    Off,
+    /// Nothing is until then.
+    Until(Timestamp),
+    /// Nothing is.
+    Always,
+    /// Only what mentions this person is.
+    ButMentions,
+}
+
+/// Which conversations a list shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    /// All but archived ones.
+    #[default]
+    All,
+    /// Those with something unread, or marked so, but for archived ones.
+    Unread,
+    /// Groups, but for archived ones.
+    Groups,
+    /// One-to-one conversations, but for archived ones.
+    People,
+    /// Archived ones.
+    Archived,
+}
+
+/// A page of messages that were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The newest first.
+    pub hits: Vec<Hit>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<Cursor>,
+}
+
+/// Where a page ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub(crate) at: i64,
+    pub(crate) place: i64,
+}
+
+/// A message that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Where it was said.
+    pub conversation: ConversationId,
+    /// The message; what it says is whole in here.
+    pub entry: Entry,
+    /// A part of what it says, around the first place that was meant, at most [`crate::limits::SNIPPET`] characters.
+    pub snippet: Snippet,
+}
+
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snippet {
+    /// The part.
+    pub text: String,
+    /// Where what was looked for stands in it, in bytes, in order.
+    pub marks: Vec<std::ops::Range<usize>>,
+    /// Something stands before it.
+    pub cut_before: bool,
+    /// Something stands behind it.
+    pub cut_after: bool,
 }

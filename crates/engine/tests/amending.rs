@@ -21,7 +21,7 @@ use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
 use rusqlite::Connection;
-use town::copied::Copied;
+use town::copied::{Copied, TO_VERSION_5};
 use town::mallory::Hostile;
 use town::person::copy_database;
 use town::{Town, Who};
@@ -499,10 +499,10 @@ fn what_an_earlier_version_kept_is_shown_as_what_it_is() {
     let database = Connection::open(&earlier).unwrap();
     let keep = "UPDATE timeline SET kind = 0, body = ?2 WHERE content_id = ?1";
     database.execute(keep, (second.as_bytes(), body)).unwrap();
+    database.execute_batch(TO_VERSION_5).unwrap();
     database
         .execute_batch(
             "DROP INDEX timeline_target;
-             DROP INDEX timeline_pin;
              ALTER TABLE timeline DROP COLUMN target;
              ALTER TABLE timeline DROP COLUMN by_admin;
              PRAGMA user_version = 4;",

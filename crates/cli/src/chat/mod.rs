@@ -14,6 +14,7 @@ pub(crate) mod tests;
 use std::io::IsTerminal as _;
 
 use keyfold_client::Notice;
+use keyfold_engine::command::Mark;
 use keyfold_engine::{Command, Fault};
 use keyfold_wire::ids::ConversationId;
 use ratatui::DefaultTerminal;
@@ -51,13 +52,25 @@ async fn on_screen(online: &mut Online, conversation: ConversationId) -> Result<
     let mut model = Model::new(conversation);
     load(online, &mut model).await?;
     model.opened();
+    let draft = model
+        .view
+        .as_ref()
+        .and_then(|view| view.marks.draft.clone());
+    model.prompt.insert(draft.as_deref().unwrap_or_default());
     online.command(Command::MarkRead { conversation }).await?;
     let mut terminal = ratatui::try_init()?;
     let _ = execute!(std::io::stdout(), EnableBracketedPaste);
     let talked = talk(online, &mut model, &mut terminal).await;
     let _ = execute!(std::io::stdout(), DisableBracketedPaste);
     ratatui::try_restore()?;
-    talked
+    talked?;
+    // What was typed and not said waits for the next time.
+    let left = model.prompt.text();
+    if left != draft.unwrap_or_default() {
+        let mark = Mark::Draft(left.to_owned());
+        online.command(Command::Mark { conversation, mark }).await?;
+    }
+    Ok(())
 }
 
 async fn talk(

@@ -12,8 +12,8 @@ pub(super) struct Prompt {
 }
 
 impl Prompt {
-    #[cfg(test)]
-    fn text(&self) -> &str {
+    /// What is being written.
+    pub(super) fn text(&self) -> &str {
         &self.text
     }
 

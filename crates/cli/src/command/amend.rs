@@ -184,7 +184,7 @@ async fn meant(online: &Online, at: &Message) -> Result<(ConversationId, Content
     Ok((conversation, choose(&at.message, &found)?))
 }
 
-fn choose(words: &str, found: &[(ContentId, String)]) -> Result<ContentId, Failure> {
+pub(super) fn choose(words: &str, found: &[(ContentId, String)]) -> Result<ContentId, Failure> {
     let none = format!("no message here has the id {words}: `keyfold read --ids` shows them");
     let several = format!(
         "{words} is the beginning of {} messages' ids: use more of it",

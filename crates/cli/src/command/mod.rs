@@ -4,7 +4,9 @@ mod account;
 mod amend;
 mod devices;
 mod find;
+mod keep;
 mod members;
+mod search;
 mod send;
 mod talk;
 mod verify;
@@ -23,7 +25,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Register(args) => account::register(&session, args).await,
         Command::Whoami => account::whoami(&session),
         Command::New(args) => members::new(&session, args).await,
-        Command::List => talk::list(&session),
+        Command::List(args) => talk::list(&session, &args),
         Command::Send(args) => send::send(&session, args).await,
         Command::Reply(args) => amend::reply(&session, args).await,
         Command::Edit(args) => amend::edit(&session, args).await,
@@ -49,5 +51,24 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::AddDevice(args) => devices::add(&session, args).await,
         Command::AcceptLink(args) => devices::accept(&session, args).await,
         Command::RemoveDevice(args) => devices::remove(&session, args).await,
+        other => in_order(&session, other),
+    }
+}
+
+/// What stays on this device and needs no connection.
+fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Search(args) => search::search(session, &args),
+        Command::Starred(args) => search::starred(session, &args),
+        Command::Archive(args) => keep::archive(session, &args),
+        Command::Mute(args) => keep::mute(session, &args),
+        Command::Unread(args) => keep::unread(session, &args),
+        Command::Top(args) => keep::top(session, &args),
+        Command::Draft(args) => keep::draft(session, args),
+        Command::Star(args) => keep::star(session, &args),
+        Command::Hide(args) => keep::hide(session, &args),
+        Command::Clear(args) => keep::clear(session, &args),
+        Command::Delete(args) => keep::delete(session, &args),
+        _ => Ok(()),
     }
 }

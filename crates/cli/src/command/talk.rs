@@ -10,7 +10,7 @@ use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{ConversationId, Timestamp};
 use serde::Serialize;
 
-use crate::args::{Pins, Read, Sync};
+use crate::args::{List, Pins, Read, Sync};
 use crate::command::{conversation, conversation_online};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -37,10 +37,10 @@ struct Synced {
 }
 
 /// Lists the conversations.
-pub(super) fn list(session: &Session) -> Result<(), Failure> {
+pub(super) fn list(session: &Session, args: &List) -> Result<(), Failure> {
     let profile = session.open()?;
     super::account::me(profile.engine.me()?)?;
-    let conversations = profile.engine.conversations()?;
+    let conversations = profile.engine.list(args.show.into())?;
     for each in &conversations {
         if session.out.is_json() {
             session

@@ -3,12 +3,12 @@
 use keyfold_wire::ids::ConversationId;
 
 use crate::table::conversation::{self as table, ConversationRow};
-use crate::table::{agreed, contact, member, timeline};
-use crate::view::{Conversation, Member};
+use crate::table::{agreed, contact, mark, member, timeline};
+use crate::view::{Conversation, Filter, Member};
 use crate::{Engine, Fault};
 
 impl Engine {
-    /// All conversations, the most recent first.
+    /// All conversations, archived ones too, in the order of a list: pinned ones first, then the most recent.
     ///
     /// # Errors
     /// [`Fault`] when the database fails.
@@ -18,11 +18,33 @@ impl Engine {
         for row in table::all(tx)? {
             if let Some(found) = table::get(tx, row)?
                 && found.shown_in == row
+                && let Some(shown) = self.show(found)?
             {
-                list.push(self.show(found)?);
+                list.push(shown);
             }
         }
-        list.sort_by_key(|one| std::cmp::Reverse(one.last.as_ref().map(|entry| entry.at)));
+        list.sort_by_key(|one| {
+            let turn = one.marks.pinned.unwrap_or(u32::MAX);
+            let last = one.last.as_ref().map(|entry| entry.at);
+            (turn, std::cmp::Reverse(last))
+        });
+        Ok(list)
+    }
+
+    /// Those of them that a list shows.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn list(&self, filter: Filter) -> Result<Vec<Conversation>, Fault> {
+        let mut list = self.conversations()?;
+        list.retain(|one| match filter {
+            Filter::Archived => one.marks.archived,
+            _ if one.marks.archived => false,
+            Filter::All => true,
+            Filter::Unread => one.unread > 0 || one.marks.unread,
+            Filter::Groups => !one.direct,
+            Filter::People => one.direct,
+        });
         Ok(list)
     }
 
@@ -31,11 +53,17 @@ impl Engine {
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Fault> {
-        self.shown_row(&id)?.map(|row| self.show(row)).transpose()
+        let found = self.shown_row(&id)?.map(|row| self.show(row));
+        Ok(found.transpose()?.flatten())
     }
 
-    fn show(&self, row: ConversationRow) -> Result<Conversation, Fault> {
+    /// As a list shows it; `None` where it was deleted here.
+    fn show(&self, row: ConversationRow) -> Result<Option<Conversation>, Fault> {
         let tx = &self.database;
+        let mark = mark::get(tx, row.row)?;
+        if mark.deleted {
+            return Ok(None);
+        }
         let me = self
             .identity
             .as_ref()
@@ -56,7 +84,7 @@ impl Engine {
         let last = last.map(|entry| self.entry(&entry)).transpose()?;
         let agreed = agreed::get(tx, row.row)?;
         let peer = members.iter().find(|member| row.direct && !member.me);
-        Ok(Conversation {
+        Ok(Some(Conversation {
             id: row.public_id,
             name: peer.map_or(row.title, |peer| peer.contact.handle.clone()),
             direct: row.direct,
@@ -71,6 +99,7 @@ impl Engine {
             may_post: agreed.post,
             may_edit: agreed.edit,
             last,
-        })
+            marks: mark.marks,
+        }))
     }
 }

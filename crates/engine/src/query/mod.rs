@@ -2,6 +2,7 @@
 
 mod conversation;
 mod fold;
+mod search;
 mod timeline;
 mod words;
 

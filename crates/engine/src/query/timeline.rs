@@ -193,6 +193,20 @@ impl Engine {
             blocks,
             forwarded,
             pinned,
+            starred: row.starred,
         })
+    }
+
+    /// The text of a message as it is shown; `None` where it is no text, or was taken back.
+    pub(super) fn text(&self, row: &EntryRow) -> Result<Option<String>, Fault> {
+        let (None, Some(Body::Text(said))) = (row.target, row.says().map(|kept| kept.body)) else {
+            return Ok(None);
+        };
+        let fate = self.fate(row.place.conversation(), row)?;
+        if fate.taken_back.is_some() {
+            return Ok(None);
+        }
+        let text = fate.edited.unwrap_or(said);
+        as_typed(&self.database, &text).map(Some)
     }
 }

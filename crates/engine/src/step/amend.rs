@@ -16,7 +16,7 @@ use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::conversation::Row;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::table::{agreed, member};
+use crate::table::{agreed, hidden, member};
 
 /// What a message is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +35,11 @@ pub(super) enum Aim {
 }
 
 impl EntryRow {
+    /// Whether it says something else in the place of another one.
+    pub(super) fn is_edit(&self) -> bool {
+        matches!(self.says().map(|kept| kept.body), Some(Body::Edit { .. }))
+    }
+
     /// Notes what it is about.
     pub(super) const fn aims(&mut self, aim: Aim) {
         if let Aim::At { target, by_admin } = aim {
@@ -69,7 +74,13 @@ impl Step<'_> {
         let by_admin = matches!(body, Body::Deletion(_)) && self.is_admin(loaded, author)?;
         let (target, found) = self.first_said(loaded.row.shown_in, &of)?;
         let Some(found) = found else {
-            return Ok(Aim::At { target, by_admin });
+            // Of what its reader has deleted nothing is taken in any more.
+            let hidden = hidden::has(self.tx, loaded.row.shown_in, &target)?;
+            return Ok(if hidden {
+                Aim::Nowhere
+            } else {
+                Aim::At { target, by_admin }
+            });
         };
         let own = found.sender.as_ref() == Some(author);
         // A reaction is nobody's business but its author's.
@@ -205,6 +216,7 @@ impl Step<'_> {
         let Some(message) = message.filter(taken_back) else {
             return Ok(());
         };
+        self.unindex(message.place)?;
         timeline::erase(self.tx, message.place)?;
         for one in about {
             let deletion = matches!(one.says().map(|kept| kept.body), Some(Body::Deletion(_)));

@@ -14,7 +14,7 @@ use crate::limits::MAX_PEOPLE;
 use crate::memory::Loaded;
 use crate::table::conversation::{self, ConversationRow};
 use crate::table::intent::{Progress, Wish};
-use crate::table::{contact, setting};
+use crate::table::{contact, mark, setting};
 use crate::view::Standing;
 
 /// A command's answer, or why not.
@@ -72,7 +72,12 @@ impl Step<'_> {
         | Command::SetTimer { conversation, .. }
         | Command::Allow { conversation, .. }
         | Command::Update { conversation }
-        | Command::MarkRead { conversation }) = &command
+        | Command::MarkRead { conversation }
+        | Command::Hide { conversation, .. }
+        | Command::Clear { conversation }
+        | Command::DeleteConversation { conversation }
+        | Command::Star { conversation, .. }
+        | Command::Mark { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -85,12 +90,10 @@ impl Step<'_> {
     }
 
     fn change(&mut self, loaded: &mut Loaded, command: Command) -> Result<Answered, Fault> {
-        if let Command::MarkRead { .. } = command {
-            let read_up_to = loaded.row.next.saturating_sub(1);
-            let row = loaded.change();
-            (row.read_up_to, row.unread) = (read_up_to, 0);
-            return Ok(Ok(Answer::Taken));
-        }
+        let command = match self.in_order(loaded, command)? {
+            Ok(answered) => return Ok(answered),
+            Err(other) => other,
+        };
         if let Err(complaint) = may_speak(loaded) {
             return Ok(Err(complaint));
         }
@@ -134,6 +137,32 @@ impl Step<'_> {
         }
         self.wish(loaded, &Wish::Time(seconds))?;
         Ok(Ok(Answer::Taken))
+    }
+
+    /// What a person keeps in order on this device alone can be done wherever the conversation stands. `Err`: it is something else.
+    fn in_order(
+        &mut self,
+        loaded: &mut Loaded,
+        command: Command,
+    ) -> Result<Result<Answered, Command>, Fault> {
+        let answered = match command {
+            Command::MarkRead { .. } => {
+                let read_up_to = loaded.row.next.saturating_sub(1);
+                let row = loaded.change();
+                (row.read_up_to, row.unread) = (read_up_to, 0);
+                mark::seen(self.tx, loaded.row.row)?;
+                Ok(Answer::Taken)
+            }
+            Command::Hide { messages, .. } => self.hide(loaded, &messages)?,
+            Command::Clear { .. } => self.clear(loaded)?,
+            Command::DeleteConversation { .. } => self.delete_conversation(loaded)?,
+            Command::Star {
+                messages, starred, ..
+            } => self.star(loaded, &messages, starred)?,
+            Command::Mark { mark, .. } => self.mark(loaded, mark)?,
+            other => return Ok(Err(other)),
+        };
+        Ok(Ok(answered))
     }
 
     fn change_group(&mut self, loaded: &mut Loaded, command: Command) -> Result<Answered, Fault> {
@@ -282,8 +311,9 @@ impl Step<'_> {
         let direct = handles.len() == 1 && name.is_none();
         if direct && let Some(row) = self.existing_direct(handles.first())? {
             let loaded = self.expect(row)?;
-            let id = loaded.row.public_id;
+            let (id, shown_in) = (loaded.row.public_id, loaded.row.shown_in);
             self.put(loaded);
+            mark::spoken(self.tx, shown_in)?;
             return Ok(Ok(Answer::Conversation(id)));
         }
         let title = match (direct, handles.first()) {

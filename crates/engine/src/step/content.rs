@@ -1,6 +1,6 @@
 //! What a message says: shown once, in its place, with gaps where something is missing.
 
-use keyfold_protocol::content::{Body, Content, Unverified};
+use keyfold_protocol::content::{Body, Content, ContentId, Unverified};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::rules::LeafView;
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch, Timestamp};
@@ -12,10 +12,11 @@ use crate::Fault;
 use crate::limits::LEAVE_JITTER;
 use crate::memory::Loaded;
 use crate::outcome::Event;
+use crate::table::conversation::Row;
 use crate::table::heard::{self, Heard, Turn};
 use crate::table::intent::{self, IntentRow, Progress, Wish};
-use crate::table::leaver;
 use crate::table::timeline::{self, EntryRow, Kind, Place, Stage};
+use crate::table::{hidden, leaver, mark};
 
 /// Whether an item was of use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +83,9 @@ impl Step<'_> {
             return Ok(Fate::Applied);
         }
         let mine = sender.account() == self.me()?.account();
+        if let (Aim::At { target, .. }, Body::Edit { .. }) = (aim, &content.body) {
+            self.unindex_message(loaded.row.shown_in, &target)?;
+        }
         let place = self.append(
             loaded,
             Some(sender.account()),
@@ -96,6 +100,8 @@ impl Step<'_> {
             },
         )?;
         self.amends(loaded, &content.id, aim)?;
+        self.reindex()?;
+        self.index_soon();
         if aim != Aim::Itself {
             return Ok(Fate::Applied);
         }
@@ -122,7 +128,7 @@ impl Step<'_> {
         let turn = heard.judge(content.counter);
         // A device that was put back gives counters a second time, to other messages: what tells is whether this one is there.
         let known = heard.may_be_said_again(content.counter) || turn == Turn::Again;
-        let again = known && timeline::has(self.tx, loaded.row.shown_in, &content.id)?;
+        let again = known && self.has_had(loaded.row.shown_in, &content.id)?;
         match turn {
             Turn::Next | Turn::Again => {}
             Turn::After { first, missing } => {
@@ -141,6 +147,11 @@ impl Step<'_> {
         }
         loaded.heard.insert(device, (heard, new || unwritten));
         Ok(!again)
+    }
+
+    /// Whether a message is here already, or was, and has been deleted.
+    fn has_had(&self, shown_in: Row, id: &ContentId) -> Result<bool, Fault> {
+        Ok(timeline::has(self.tx, shown_in, id)? || hidden::has(self.tx, shown_in, id)?)
     }
 
     fn narrow_gap(&mut self, place: Place) -> Result<(), Fault> {
@@ -191,6 +202,7 @@ impl Step<'_> {
             stage: Stage::Received,
             target: None,
             by_admin: false,
+            starred: false,
         };
         finish(&mut entry);
         timeline::insert(self.tx, &entry)?;
@@ -208,14 +220,20 @@ impl Step<'_> {
     }
 
     fn count_unread(&mut self, loaded: &mut Loaded, mine: bool, place: Place) -> Result<(), Fault> {
-        self.in_shown(loaded, |shown| {
+        let shown_in = self.in_shown(loaded, |shown| {
             let row = shown.change();
             if mine {
                 (row.read_up_to, row.unread) = (place.position(), 0);
             } else {
                 row.unread = row.unread.saturating_add(1);
             }
-        })
+            row.row
+        })?;
+        if mine {
+            mark::spoken(self.tx, shown_in)
+        } else {
+            mark::heard(self.tx, shown_in)
+        }
     }
 
     /// The public id under which this conversation is shown.

@@ -23,7 +23,7 @@ use crate::table::address::{self, Use};
 use crate::table::conversation::{self, ConversationRow, Row};
 use crate::table::finding::{self, Finding};
 use crate::table::outbox::{Kind as RequestKind, Waiting};
-use crate::table::{contact, key_package, member, offer};
+use crate::table::{contact, key_package, mark, member, offer};
 use crate::view::{Contact, Standing};
 
 /// The epoch that a group begins with, once everybody is added.
@@ -312,6 +312,7 @@ impl Step<'_> {
             self.look_later(loaded.row.row)?;
         }
         self.reschedule = true;
+        mark::heard(self.tx, loaded.row.shown_in)?;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Ready(shown));
         Ok(())

@@ -16,8 +16,11 @@ mod errand;
 mod forward;
 mod gather;
 mod gone;
+mod hide;
+mod index;
 mod join;
 mod lines;
+mod marking;
 mod membership;
 mod mention;
 mod moving;
@@ -58,6 +61,7 @@ use crate::table::conversation::{self, Row};
 use crate::table::heard;
 use crate::table::mailbox;
 use crate::table::outbox::{self, Waiting};
+use crate::table::timeline::Place;
 
 /// A step under way.
 pub(crate) struct Step<'e> {
@@ -84,6 +88,8 @@ pub(crate) struct Step<'e> {
     pub(crate) dropped: u64,
     /// Something was erased that must leave the write-ahead log at once.
     pub(crate) erase: bool,
+    /// Messages whose words are out of the index until what is done to them is done.
+    pub(crate) unindexed: BTreeSet<Place>,
 }
 
 impl<'e> Step<'e> {

@@ -43,6 +43,7 @@ impl Step<'_> {
         let retired = address::retired(self.tx, self.now)?;
         self.revoke(retired)?;
         self.wait_anew()?;
+        self.index_some()?;
         self.renew_certificates()?;
         self.sweep_key_packages()
     }
@@ -262,6 +263,7 @@ impl Step<'_> {
             intent::next_due(self.tx, self.now)?,
             address::next_retired(self.tx)?,
             self.session.erase_due,
+            self.session.index.due,
             renewal.filter(|_| can_publish),
             sweep.filter(|_| can_publish),
             retry,

@@ -19,6 +19,7 @@ use crate::limits::{MAX_ENCRYPTED_AHEAD, MAX_WAITING, UPDATE_MESSAGES};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::conversation::ConversationRow;
+use crate::table::mark;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::timeline::{self, EntryRow, Place, Stage, WAITING};
 use crate::view::Standing;
@@ -113,6 +114,7 @@ impl Step<'_> {
             stage: Stage::Waiting,
             target: None,
             by_admin: false,
+            starred: false,
         };
         let aim = match entry.says() {
             Some(kept) => {
@@ -132,6 +134,9 @@ impl Step<'_> {
         timeline::insert(self.tx, &entry)?;
         if let Aim::At { target, .. } = aim {
             self.tell_amended(loaded, &target)?;
+        }
+        if aim == Aim::Itself {
+            mark::spoken(self.tx, place.conversation())?;
         }
         Ok(Answer::Message(composed.id))
     }
@@ -281,9 +286,18 @@ impl Step<'_> {
         entry: &EntryRow,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let to = self.next_place(loaded)?;
-        timeline::settle(self.tx, entry.place, to, at)?;
-        self.judge_placed(loaded, entry, to)?;
+        if !self.drop_veiled(entry)? {
+            if let Some(target) = &entry.target
+                && entry.is_edit()
+            {
+                self.unindex_message(loaded.row.shown_in, target)?;
+            }
+            let to = self.next_place(loaded)?;
+            timeline::settle(self.tx, entry.place, to, at)?;
+            self.judge_placed(loaded, entry, to)?;
+            self.reindex()?;
+            self.index_soon();
+        }
         if waiting.accepted {
             let shown = self.shown_id(loaded)?;
             self.tell(Event::Changed(shown));
@@ -332,7 +346,9 @@ impl Step<'_> {
         entry: &EntryRow,
         why: &Failure,
     ) -> Result<(), Fault> {
-        timeline::mark(self.tx, entry.place, Stage::Failed)?;
+        if !self.drop_veiled(entry)? {
+            timeline::mark(self.tx, entry.place, Stage::Failed)?;
+        }
         if let Some(target) = &entry.target {
             self.tell_amended(loaded, target)?;
         }

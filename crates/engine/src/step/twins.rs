@@ -8,7 +8,7 @@ use crate::Fault;
 use crate::memory::Loaded;
 use crate::table::conversation;
 use crate::table::timeline::{self, Place, WAITING};
-use crate::table::{heard, outbox};
+use crate::table::{heard, hidden, mark, outbox, search};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -42,6 +42,12 @@ impl Step<'_> {
         }
         let entries = timeline::all(self.tx, guest.row.row)?;
         for entry in &entries {
+            self.unindex(entry.place)?;
+            if let Some(target) = &entry.target {
+                self.unindex_message(host.row.row, target)?;
+            }
+        }
+        for entry in &entries {
             let to = next_place(host, entry.place);
             timeline::relocate(self.tx, entry.place, to)?;
             // It may be of another twin, that was shown in the guest until now.
@@ -66,6 +72,12 @@ impl Step<'_> {
                 self.put(line);
             }
         }
+        search::forget(self.tx, guest.row.row)?;
+        self.reindex()?;
+        self.index_soon();
+        hidden::relocate(self.tx, guest.row.row, host.row.row)?;
+        mark::relocate(self.tx, guest.row.row, host.row.row)?;
+        self.renumber(None)?;
         self.recount.insert(guest.row.row);
         self.touched.insert(guest.row.row);
         let unread = guest.row.unread;

@@ -48,9 +48,11 @@ pub(super) const STEPS: &[Step] = &[
         sql: &[table::SCHEMA_5],
         finish: table::timeline::find_targets,
     },
-    // 6: pins, which until then were kept as what needs a newer version.
+    // 6: marks, deleting on this device alone, and search.
+    Step::of(&[table::SCHEMA_6]),
+    // 7: what is agreed on, and pins, which until then were kept as what needs a newer version.
     Step {
-        sql: &[table::SCHEMA_6],
+        sql: &[table::SCHEMA_7],
         finish: table::timeline::find_pins,
     },
 ];

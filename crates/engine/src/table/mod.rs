@@ -20,6 +20,10 @@ pub(crate) mod parked;
 pub(crate) mod setting;
 pub(crate) mod timeline;
 
+pub(crate) mod hidden;
+pub(crate) mod mark;
+pub(crate) mod search;
+
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
@@ -35,8 +39,11 @@ pub(crate) const SCHEMA_4: &str = include_str!("schema_4.sql");
 /// Brings them to schema version 5; [`timeline::find_targets`] fills in what is there.
 pub(crate) const SCHEMA_5: &str = include_str!("schema_5.sql");
 
-/// Brings them to schema version 6; [`timeline::find_pins`] fills in what is there.
+/// Brings them to schema version 6. What is there gets into the index of words by and by ([`search`]).
 pub(crate) const SCHEMA_6: &str = include_str!("schema_6.sql");
+
+/// Brings them to schema version 7; [`timeline::find_pins`] fills in what is there.
+pub(crate) const SCHEMA_7: &str = include_str!("schema_7.sql");
 
 use keyfold_wire::ids::Timestamp;
 

@@ -41,6 +41,8 @@ pub(crate) enum Setting {
     ServerPutBack,
     /// The recovery key's digits, until they have been kept elsewhere.
     Recovery,
+    /// By which rules the index of words was made (see `step::index`).
+    SearchRules,
 }
 
 impl Setting {
@@ -62,6 +64,7 @@ impl Setting {
             Self::ServerPutBack => "server_put_back",
             Self::Recovery => "recovery",
             Self::ReplacementDue => "replacement_due",
+            Self::SearchRules => "search_rules",
         }
     }
 }

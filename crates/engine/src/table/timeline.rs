@@ -109,6 +109,8 @@ pub(crate) struct EntryRow {
     pub(crate) target: Option<ContentId>,
     /// It came from an admin.
     pub(crate) by_admin: bool,
+    /// A person has starred it.
+    pub(crate) starred: bool,
 }
 
 impl EntryRow {
@@ -133,7 +135,7 @@ impl EntryRow {
 }
 
 const COLUMNS: &str =
-    "id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin";
+    "id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, starred";
 
 const fn kind_number(kind: Kind) -> i64 {
     match kind {
@@ -175,6 +177,7 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
         stage: stage(row.get(8)?),
         target: target.as_deref().map(id).transpose()?,
         by_admin: row.get(10)?,
+        starred: row.get(11)?,
     })
 }
 
@@ -354,7 +357,7 @@ pub(crate) fn is_taken_back(
 
 /// Erases what a message says. Its id stays: it is not shown again should it come again.
 pub(crate) fn erase(tx: &Connection, place: Place) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE timeline SET kind = 3, body = x'' WHERE id = ?1")?
+    tx.prepare_cached("UPDATE timeline SET kind = 3, body = x'', starred = 0 WHERE id = ?1")?
         .execute([place.0])?;
     Ok(())
 }
@@ -436,6 +439,71 @@ pub(crate) fn find_pins(tx: &Connection) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// An own message that is on its way is not shown any more: it is about itself.
+pub(crate) fn veil(tx: &Connection, place: Place) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET target = content_id, starred = 0 WHERE id = ?1")?
+        .execute([place.0])?;
+    Ok(())
+}
+
+/// Forgets everything that has its place on a timeline.
+pub(crate) fn clear(tx: &Connection, shown_in: Row) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM timeline WHERE id >= ?1 AND id < ?2")?
+        .execute((Place::new(shown_in, 0).0, Place::new(shown_in, WAITING).0))?;
+    Ok(())
+}
+
+/// Stars a message, or does not any more.
+pub(crate) fn star(tx: &Connection, place: Place, starred: bool) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE timeline SET starred = ?2 WHERE id = ?1")?
+        .execute((place.0, starred))?;
+    Ok(())
+}
+
+/// Messages that are starred, the newest first, with the time of each; those before such a one.
+pub(crate) fn starred(
+    tx: &Connection,
+    within: Option<Row>,
+    before: (i64, i64),
+    limit: i64,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE starred <> 0 AND (at, id) < (?1, ?2) AND id >= ?3 AND id < ?4
+         ORDER BY at DESC, id DESC LIMIT ?5"
+    );
+    let (first, behind) = within.map_or((0, i64::MAX), |row| {
+        (Place::new(row, 0).0, Place::behind(row).0)
+    });
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((before.0, before.1, first, behind, limit))?)
+}
+
+/// Messages after a position and before another, oldest first, with what is about others.
+pub(crate) fn said(
+    tx: &Connection,
+    shown_in: Row,
+    after: i64,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline WHERE id > ?1 AND id < ?2 AND kind = 0 ORDER BY id LIMIT ?3"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((
+        Place::new(shown_in, after).0,
+        Place::new(shown_in, before).0,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    ))?)
+}
+
+/// Own entries that have no place: on their way, or failed.
+pub(crate) fn without_place(tx: &Connection, shown_in: Row) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 ORDER BY id");
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((Place::new(shown_in, WAITING).0, Place::behind(shown_in).0))?)
 }
 
 /// Gives an own entry that was not sent another content.

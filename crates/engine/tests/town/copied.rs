@@ -25,6 +25,14 @@ use tempfile::TempDir;
 
 use super::person::{Person, copy_database};
 
+/// What makes a database of today one of version 5.
+pub const TO_VERSION_5: &str = "
+    DROP INDEX timeline_pin; DROP TABLE agreed;
+    DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;
+    DROP INDEX timeline_starred; ALTER TABLE timeline DROP COLUMN starred;
+    DELETE FROM setting WHERE name = 'search_rules';
+    PRAGMA user_version = 5;";
+
 pub struct Copied {
     _folder: TempDir,
     pub database: Connection,

@@ -1,0 +1,48 @@
+//! Messages that were deleted on this device alone. Their ids are all that is left of them.
+
+use keyfold_protocol::content::ContentId;
+use rusqlite::Connection;
+
+use super::conversation::Row;
+use super::timeline::{Place, WAITING};
+use crate::Fault;
+
+/// Whether a message was deleted here.
+pub(crate) fn has(tx: &Connection, shown_in: Row, id: &ContentId) -> Result<bool, Fault> {
+    tx.prepare_cached("SELECT 1 FROM hidden WHERE conversation = ?1 AND content_id = ?2")?
+        .exists((shown_in.0, id.as_ref()))
+        .map_err(Fault::from)
+}
+
+/// It is, from now on.
+pub(crate) fn add(tx: &Connection, shown_in: Row, id: &ContentId) -> Result<(), Fault> {
+    tx.prepare_cached("INSERT OR IGNORE INTO hidden (conversation, content_id) VALUES (?1, ?2)")?
+        .execute((shown_in.0, id.as_ref()))?;
+    Ok(())
+}
+
+/// Everything that has its place on a timeline is.
+pub(crate) fn add_all(tx: &Connection, shown_in: Row) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO hidden (conversation, content_id)
+         SELECT ?1, content_id FROM timeline WHERE id >= ?2 AND id < ?3 AND content_id IS NOT NULL",
+    )?
+    .execute((
+        shown_in.0,
+        Place::new(shown_in, 0).0,
+        Place::new(shown_in, WAITING).0,
+    ))?;
+    Ok(())
+}
+
+/// What one timeline showed is shown by another.
+pub(crate) fn relocate(tx: &Connection, from: Row, to: Row) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO hidden (conversation, content_id)
+         SELECT ?2, content_id FROM hidden WHERE conversation = ?1",
+    )?
+    .execute((from.0, to.0))?;
+    tx.prepare_cached("DELETE FROM hidden WHERE conversation = ?1")?
+        .execute([from.0])?;
+    Ok(())
+}
