@@ -92,6 +92,8 @@ pub(crate) enum Command {
     AcceptLink(Code),
     /// Remove a device of your account, everywhere
     RemoveDevice(RemoveDevice),
+    /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
+    Rpc(Rpc),
 }
 
 #[derive(Args)]
@@ -282,6 +284,24 @@ pub(crate) struct Code {
 pub(crate) struct RemoveDevice {
     /// Its id, as `whoami` shows it there
     pub(crate) device: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Rpc {
+    #[arg(
+        long,
+        help = "Print what can be asked and told, as an OpenRPC document, and end"
+    )]
+    pub(crate) schema: bool,
+    /// Only answer: do not tell what happens
+    #[arg(long)]
+    pub(crate) no_events: bool,
+    /// Make the profile where there is none, for an account on this server
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// With --server: certificates (PEM) to trust beside the system's
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// A suite as typed.

@@ -11,6 +11,7 @@ mod failure;
 mod output;
 mod qr;
 mod record;
+mod rpc;
 mod session;
 mod when;
 mod words;
