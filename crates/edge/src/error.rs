@@ -6,7 +6,7 @@
 use keyfold_engine::{Complaint, Fault};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::limits::{MAX_BATCH, MAX_LINE, MAX_SETTLING};
 
@@ -235,5 +235,5 @@ impl From<Fault> for Error {
 
 /// The name of a kind, as it is written.
 pub(crate) fn name(kind: Kind) -> Value {
-    serde_json::to_value(kind).unwrap_or_else(|_| Value::Object(Map::new()))
+    serde_json::to_value(kind).unwrap_or(Value::Null)
 }
