@@ -13,7 +13,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     Rule {
         from: "keyfold-server",
         never: &[
@@ -46,6 +46,10 @@ const RULES: [Rule; 4] = [
     },
     Rule {
         from: "keyfold-engine",
+        never: &["keyfold-edge", "keyfold-client", "keyfold-server", "tokio"],
+    },
+    Rule {
+        from: "keyfold-edge",
         never: &["keyfold-client", "keyfold-server", "tokio"],
     },
 ];
@@ -98,13 +102,14 @@ mod tests {
 
     use super::*;
 
-    /// A workspace of the four crates, where `edges` name who needs whom and as what kind.
+    /// A workspace of the crates that have rules, where `edges` name who needs whom and as what kind.
     fn workspace_with(edges: &[(&str, &str, Option<&str>)]) -> Graph {
         let names = [
             "keyfold-server",
             "keyfold-wire",
             "keyfold-protocol",
             "keyfold-engine",
+            "keyfold-edge",
             "adapter",
             "openmls_traits",
             "tokio",

@@ -1,4 +1,4 @@
-//! The engine must compile for a browser: `cargo check` for `wasm32-unknown-unknown`.
+//! The engine and its edge must compile for a browser: `cargo check` for `wasm32-unknown-unknown`.
 //!
 //! Needs the target's standard library and a C compiler that knows it, for SQLite. Where one is missing the check
 //! says in a sentence what to install. `WASM_CARGO` may name another cargo that has the target.
@@ -10,6 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::workspace::{Workspace, answer, succeed};
 
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What runs in a browser.
+const PACKAGES: [&str; 2] = ["keyfold-engine", "keyfold-edge"];
 
 /// Compilers and archivers to try, newest name first.
 const CLANGS: [&str; 7] = [
@@ -70,7 +73,7 @@ pub(crate) fn readiness(workspace: &Workspace) -> Readiness {
 }
 
 impl Toolchain {
-    /// Compiles the engine, without linking, for a browser.
+    /// Compiles the engine and its edge, without linking, for a browser.
     pub(crate) fn check(&self, workspace: &Workspace) -> Result<()> {
         let mut cargo = match &self.cargo {
             // Another compiler: its results must not push ours out of the target folder.
@@ -84,11 +87,12 @@ impl Toolchain {
             }
             None => workspace.cargo(["check"]),
         };
-        cargo.args(["--quiet", "--package", "keyfold-engine", "--target", TARGET]);
+        cargo.args(["--quiet", "--target", TARGET]);
+        cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
         cargo.env("CC_wasm32_unknown_unknown", &self.clang);
         cargo.env("AR_wasm32_unknown_unknown", &self.archiver);
-        succeed(&mut cargo).context("the engine does not compile for the browser")?;
-        println!("keyfold-engine compiles for {TARGET}");
+        succeed(&mut cargo).context("the engine or its edge does not compile for the browser")?;
+        println!("{} compile for {TARGET}", PACKAGES.join(" and "));
         Ok(())
     }
 }

@@ -131,6 +131,8 @@ pub(crate) enum Command {
     Clear(Conversation),
     /// Delete a conversation on this device only; a group must be left first
     Delete(Conversation),
+    /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
+    Rpc(Rpc),
 }
 
 #[derive(Args)]
@@ -400,6 +402,24 @@ pub(crate) struct Code {
 pub(crate) struct RemoveDevice {
     /// Its id, as `whoami` shows it there
     pub(crate) device: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Rpc {
+    #[arg(
+        long,
+        help = "Print what can be asked and told, as an OpenRPC document, and end"
+    )]
+    pub(crate) schema: bool,
+    /// Only answer: do not tell what happens
+    #[arg(long)]
+    pub(crate) no_events: bool,
+    /// Make the profile where there is none, for an account on this server
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// With --server: certificates (PEM) to trust beside the system's
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// A suite as typed.

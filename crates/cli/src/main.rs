@@ -12,6 +12,7 @@ mod formatted;
 mod output;
 mod qr;
 mod record;
+mod rpc;
 mod session;
 mod when;
 mod words;

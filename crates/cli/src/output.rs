@@ -91,7 +91,7 @@ fn json_line<T: Serialize>(record: &T) -> Result<String, Failure> {
 
 /// # Errors
 /// [`Kind::Enough`] where nobody reads any more.
-fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {

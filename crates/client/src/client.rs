@@ -53,6 +53,11 @@ pub struct Notices {
 }
 
 impl Notices {
+    /// Those that come over a channel: for shells that tell of something else beside a client.
+    pub const fn of(receiver: broadcast::Receiver<Notice>) -> Self {
+        Self { receiver }
+    }
+
     /// The next one; `None` once the client has stopped.
     pub async fn next(&mut self) -> Option<Notice> {
         match self.receiver.recv().await {
@@ -200,9 +205,7 @@ impl Client {
 
     /// Everything that happens from now on. Subscribe before the command whose events matter.
     pub fn subscribe(&self) -> Notices {
-        Notices {
-            receiver: self.notices.subscribe(),
-        }
+        Notices::of(self.notices.subscribe())
     }
 
     /// How the device stands towards its server now.

@@ -233,7 +233,7 @@ fn new_private_file(path: &Path) -> std::io::Result<File> {
 }
 
 /// Makes the profile, or takes one whose making was interrupted, and opens it.
-pub(super) fn prepare(session: &Session, args: &Server) -> Result<Profile, Failure> {
+pub(crate) fn prepare(session: &Session, args: &Server) -> Result<Profile, Failure> {
     let server: ServerUrl = args.url.parse()?;
     let ca = args.ca.as_deref().map(read_ca).transpose()?;
     let locked = Locked::take_or_make(session.folder())?;

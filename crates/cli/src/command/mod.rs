@@ -15,6 +15,7 @@ use crate::args::{Cli, Command};
 use crate::failure::Failure;
 use crate::session::Session;
 
+pub(crate) use account::prepare;
 pub(crate) use find::{conversation, conversation_online};
 pub(crate) use verify::safety_number;
 
@@ -51,6 +52,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::AddDevice(args) => devices::add(&session, args).await,
         Command::AcceptLink(args) => devices::accept(&session, args).await,
         Command::RemoveDevice(args) => devices::remove(&session, args).await,
+        Command::Rpc(args) => crate::rpc::run(&session, args).await,
         other => in_order(&session, other),
     }
 }

@@ -6,6 +6,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod disk;
+pub mod rpc;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
@@ -95,7 +96,7 @@ pub struct Running {
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -129,11 +130,12 @@ impl Running {
 
     /// Writes to its standard input.
     pub fn write(&mut self, text: &str) {
-        self.input
-            .as_mut()
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
+        self.write_bytes(text.as_bytes());
+    }
+
+    /// Writes what need not be text to its standard input.
+    pub fn write_bytes(&mut self, bytes: &[u8]) {
+        self.input.as_mut().unwrap().write_all(bytes).unwrap();
     }
 
     /// The next line of its complaints, if one comes in this time.

@@ -117,6 +117,19 @@ impl Engine {
         Ok(pinned)
     }
 
+    /// One message of a conversation, as it stands now. `None`: there is none of this id, or it is about another one.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn message(&self, id: ConversationId, message: &ContentId) -> Result<Option<Entry>, Fault> {
+        let Some(row) = self.shown_row(&id)? else {
+            return Ok(None);
+        };
+        let found = timeline::find(&self.database, row.row, message)?;
+        let found = found.filter(|row| row.target.is_none() && row.kind != Kind::Superseded);
+        found.map(|row| self.entry(&row)).transpose()
+    }
+
     fn newest(&self, id: ConversationId, before: i64, limit: usize) -> Result<Vec<Entry>, Fault> {
         let Some(row) = self.shown_row(&id)? else {
             return Ok(Vec::new());

@@ -1,0 +1,239 @@
+//! Why a call failed: a code and a name for programs, a sentence for people, and what it is about.
+//!
+//! JSON-RPC's own codes lie between -32768 and -32000 (JSON-RPC 2.0 section 5.1); those of Keyfold are positive: complaints below 100,
+//! faults of this side from 100 on. Codes and names are stable; sentences may change.
+
+use keyfold_engine::{Complaint, Fault};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::limits::{MAX_BATCH, MAX_LINE, MAX_SETTLING};
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])* $name:ident = $code:literal;)*) => {
+        /// What kind of error it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Kind {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Kind {
+            /// All of them, with what they mean.
+            pub const ALL: &[(Self, &'static str)] = &[$((Self::$name, concat!($($doc),*))),*];
+
+            /// The code of JSON-RPC.
+            pub const fn code(self) -> i64 {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// It is no JSON.
+    ParseError = -32700;
+    /// It is JSON, and no call.
+    InvalidRequest = -32600;
+    /// There is no such method.
+    MethodNotFound = -32601;
+    /// The parameters do not fit the method.
+    InvalidParams = -32602;
+    /// This side did what it never does; please report it.
+    InternalError = -32603;
+    /// There is no account on this device yet.
+    NotRegistered = 1;
+    /// This device already has an account.
+    AlreadyRegistered = 2;
+    /// There is no such conversation here.
+    NoSuchConversation = 3;
+    /// Not in this conversation any more.
+    NotAMember = 4;
+    /// The conversation is being left.
+    Leaving = 5;
+    /// Only an admin of the group may do that.
+    NotAllowed = 6;
+    /// Nobody can remove themselves.
+    Oneself = 7;
+    /// That can be done in groups only.
+    GroupsOnly = 8;
+    /// The person is not in this conversation.
+    NotThere = 9;
+    /// The text is empty or too long.
+    TextSize = 10;
+    /// The name can't be used.
+    Name = 11;
+    /// Nobody to talk to, or too many.
+    People = 12;
+    /// It is not a handle.
+    Handle = 13;
+    /// Only a primary device can do that.
+    NotPrimary = 14;
+    /// The link request or certificate can't be used.
+    Link = 15;
+    /// There is no such message here, or it was taken back.
+    NoSuchMessage = 16;
+    /// Only a text of one's own can be changed.
+    NotYours = 17;
+    /// The reaction is empty or too long.
+    Reaction = 18;
+    /// Too much is waiting to be sent.
+    TooMuchWaiting = 19;
+    /// The database can't be read.
+    WrongKey = 100;
+    /// The database is not encrypted.
+    NotEncrypted = 101;
+    /// The database is damaged.
+    Corrupt = 102;
+    /// A newer version of Keyfold has used the database.
+    NewerSchema = 103;
+    /// The disk is full; nothing was lost.
+    DiskFull = 104;
+    /// Another program has the profile open.
+    InUse = 105;
+    /// The database can't be used.
+    Database = 106;
+    /// The program ends.
+    Stopped = 120;
+    /// Too many calls wait at once.
+    TooManyCalls = 121;
+}
+
+/// What an error is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Data {
+    /// What kind of error it is.
+    pub name: Kind,
+    /// The most that there may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// What there was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<usize>,
+    /// The handle that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handle: Option<String>,
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Error {
+    /// The code.
+    pub code: i64,
+    /// A sentence for a person.
+    pub message: String,
+    /// What it is about.
+    pub data: Data,
+}
+
+impl Error {
+    /// An error of this kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            code: kind.code(),
+            message: message.into(),
+            data: Data {
+                name: kind,
+                limit: None,
+                actual: None,
+                handle: None,
+            },
+        }
+    }
+
+    /// What kind it is.
+    pub const fn kind(&self) -> Kind {
+        self.data.name
+    }
+
+    fn limited(mut self, limit: usize) -> Self {
+        self.data.limit = Some(limit);
+        self
+    }
+
+    fn about(mut self, handle: String) -> Self {
+        self.data.handle = Some(handle);
+        self
+    }
+
+    /// A line had more bytes than [`MAX_LINE`].
+    pub fn line_too_long() -> Self {
+        let message = format!("a line has at most {MAX_LINE} bytes: this one was passed over");
+        Self::new(Kind::InvalidRequest, message).limited(MAX_LINE)
+    }
+
+    pub(crate) fn batch_too_long(actual: usize) -> Self {
+        let message =
+            format!("a batch has at most {MAX_BATCH} calls, not {actual}: nothing of it was done");
+        let mut error = Self::new(Kind::InvalidRequest, message).limited(MAX_BATCH);
+        error.data.actual = Some(actual);
+        error
+    }
+
+    /// More calls than [`MAX_SETTLING`] would wait.
+    pub fn too_many_calls() -> Self {
+        let message = format!("{MAX_SETTLING} calls wait already: let one end first");
+        Self::new(Kind::TooManyCalls, message).limited(MAX_SETTLING)
+    }
+
+    /// The client has ended.
+    pub fn stopped() -> Self {
+        Self::new(Kind::Stopped, "the program ends: start it again")
+    }
+}
+
+impl From<Complaint> for Error {
+    fn from(complaint: Complaint) -> Self {
+        let message = complaint.to_string();
+        let of = |kind| Self::new(kind, message);
+        match complaint {
+            Complaint::NotRegistered => of(Kind::NotRegistered),
+            Complaint::AlreadyRegistered => of(Kind::AlreadyRegistered),
+            Complaint::NoSuchConversation => of(Kind::NoSuchConversation),
+            Complaint::NotAMember => of(Kind::NotAMember),
+            Complaint::Leaving => of(Kind::Leaving),
+            Complaint::NotAllowed => of(Kind::NotAllowed),
+            Complaint::Oneself => of(Kind::Oneself),
+            Complaint::GroupsOnly => of(Kind::GroupsOnly),
+            Complaint::NotThere(handle) => of(Kind::NotThere).about(handle),
+            Complaint::TextSize { limit, actual } => {
+                let mut error = of(Kind::TextSize).limited(limit);
+                error.data.actual = Some(actual);
+                error
+            }
+            Complaint::Name(_) => of(Kind::Name),
+            Complaint::People(limit) => of(Kind::People).limited(limit),
+            Complaint::Handle(handle) => of(Kind::Handle).about(handle),
+            Complaint::NotPrimary => of(Kind::NotPrimary),
+            Complaint::Link(_) => of(Kind::Link),
+            Complaint::NoSuchMessage => of(Kind::NoSuchMessage),
+            Complaint::NotYours => of(Kind::NotYours),
+            Complaint::Reaction(limit) => of(Kind::Reaction).limited(limit),
+            Complaint::TooMuchWaiting(limit) => of(Kind::TooMuchWaiting).limited(limit),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        let kind = match &fault {
+            Fault::WrongKey => Kind::WrongKey,
+            Fault::NotEncrypted => Kind::NotEncrypted,
+            Fault::Corrupt(_) => Kind::Corrupt,
+            Fault::NewerSchema { .. } => Kind::NewerSchema,
+            Fault::DiskFull => Kind::DiskFull,
+            Fault::InUse => Kind::InUse,
+            Fault::Database(_) => Kind::Database,
+            Fault::Internal(_) => Kind::InternalError,
+        };
+        Self::new(kind, fault.to_string())
+    }
+}
+
+/// The name of a kind, as it is written.
+pub(crate) fn name(kind: Kind) -> Value {
+    serde_json::to_value(kind).unwrap_or(Value::Null)
+}

@@ -1,0 +1,210 @@
+//! The table of methods: what can be asked, with its parameters, and what becomes of it.
+//!
+//! A method is a command of the engine, a read, or asks something of the shell. The schema is made from this table as well.
+
+use keyfold_engine::{Answer, Command, Engine, Fault};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::Kind;
+use crate::params as p;
+use crate::result::{self as r, OfAnswer};
+use crate::schema::Pages;
+use crate::{Error, event, query};
+
+/// What the shell does for a method.
+pub enum Work {
+    /// Carry out a command, and write its answer so.
+    Command(Command, fn(Answer) -> Result<Value, Error>),
+    /// Read from the engine.
+    Read(Reading),
+    /// Look at what only the shell knows.
+    Shell(Shell),
+}
+
+/// A read that is not done yet.
+pub type Reading = Box<dyn FnOnce(&Engine) -> Result<Result<Value, Error>, Fault> + Send>;
+
+/// What only the shell knows.
+pub enum Shell {
+    /// How the device stands towards its server: answered with [`event::Link`].
+    Link,
+    /// Wait until nothing waits any more, at most so long: answered with [`r::Settled`].
+    Settle(std::time::Duration),
+}
+
+macro_rules! methods {
+    (
+        commands { $($(#[doc = $c_doc:literal])* $c_name:literal $command:ident => $c_result:ident;)* }
+        reads { $($(#[doc = $r_doc:literal])* $r_name:literal $read:ident($r_params:ident) $read_fn:ident;)* }
+        shell { $($(#[doc = $s_doc:literal])* $s_name:literal $shell:ident($s_params:ident) => $s_result:ty, $ask:expr;)* }
+    ) => {
+        /// Something that is asked, with its parameters.
+        #[derive(Clone, PartialEq, Eq)]
+        pub enum Method {
+            $($(#[doc = $c_doc])* $command(p::$command),)*
+            $($(#[doc = $r_doc])* $read(p::$r_params),)*
+            $($(#[doc = $s_doc])* $shell(p::$s_params),)*
+        }
+
+        impl Method {
+            /// The names of those that are commands of the engine.
+            pub const COMMANDS: &[&str] = &[$($c_name),*];
+
+            /// The names of those that read.
+            pub const READS: &[&str] = &[$($r_name),*];
+
+            /// The names of those that ask the shell.
+            pub const SHELL: &[&str] = &[$($s_name),*];
+
+            /// Reads the parameters of the method of this name.
+            ///
+            /// # Errors
+            /// [`Kind::MethodNotFound`], [`Kind::InvalidParams`].
+            pub fn read(name: &str, params: Option<Value>) -> Result<Self, Error> {
+                match name {
+                    $($c_name => from(params).map(Self::$command),)*
+                    $($r_name => from(params).map(Self::$read),)*
+                    $($s_name => from(params).map(Self::$shell),)*
+                    _ => Err(Error::new(Kind::MethodNotFound, "there is no such method: `keyfold rpc --schema` lists them")),
+                }
+            }
+
+            /// Its name, and its parameters as they are written.
+            pub fn written(&self) -> (&'static str, Value) {
+                match self {
+                    $(Self::$command(params) => ($c_name, value(params)),)*
+                    $(Self::$read(params) => ($r_name, value(params)),)*
+                    $(Self::$shell(params) => ($s_name, value(params)),)*
+                }
+            }
+
+            /// What the shell has to do for it.
+            pub fn work(self) -> Work {
+                match self {
+                    $(Self::$command(params) => Work::Command(params.into(), answered::<r::$c_result>),)*
+                    $(Self::$read(params) => Work::Read(Box::new(move |engine| {
+                        Ok(query::$read_fn(&params, engine)?.map(|found| value(&found)))
+                    })),)*
+                    $(Self::$shell(params) => Work::Shell($ask(params)),)*
+                }
+            }
+
+            /// Writes down what each method takes and gives.
+            pub(crate) fn describe(pages: &mut Pages) {
+                $(pages.method::<p::$command, r::$c_result>($c_name, concat!($($c_doc),*));)*
+                $(pages.read($r_name, concat!($($r_doc),*), query::$read_fn);)*
+                $(pages.method::<p::$s_params, $s_result>($s_name, concat!($($s_doc),*));)*
+            }
+        }
+    };
+}
+
+methods! {
+    commands {
+        /// Makes an account with this device as its first. The event `registered` or `registration_refused` tells how it went.
+        "register" Register => Taken;
+        /// The recovery key has been shown or written down: it is erased here.
+        "recovery_key_kept" RecoveryKeyKept => Taken;
+        /// On a new device: prepares it to be linked to an account that exists.
+        "request_link" RequestLink => LinkRequest;
+        /// On a primary device: certifies a new device, and adds it to the account and to every conversation.
+        "add_device" AddDevice => Certificate;
+        /// On the new device: takes its certificate.
+        "accept_link" AcceptLink => Taken;
+        /// On a primary device: removes another device of the account, everywhere.
+        "remove_device" RemoveDevice => Taken;
+        /// Begins a conversation; of two people, gives the one that they have. The event `ready` or `create_failed` tells how it went.
+        "create" Create => Begun;
+        /// Says something.
+        "send" Send => Said;
+        /// Says something in answer to a message.
+        "reply" Reply => Said;
+        /// Says something else in the place of a text of one's own.
+        "edit" Edit => Amendment;
+        /// Takes a message back, for everybody: one's own; in a group, admins anybody's.
+        "take_back" TakeBack => Amendment;
+        /// Reacts to a message, in the place of one's earlier reaction.
+        "react" React => Amendment;
+        /// Adds people to a group. The event `change_done` or `change_failed` tells how it went.
+        "add" Add => Taken;
+        /// Removes people from a group. The event `change_done` or `change_failed` tells how it went.
+        "remove" Remove => Taken;
+        /// Leaves a group.
+        "leave" Leave => Taken;
+        /// Gives a group another name. The event `change_done` or `change_failed` tells how it went.
+        "rename" Rename => Taken;
+        /// Gives a member another role. The event `change_done` or `change_failed` tells how it went.
+        "change_role" ChangeRole => Taken;
+        /// Replaces this device's keys in a conversation now, and all its key packages.
+        "update" Update => Taken;
+        /// Everything in the conversation has been seen.
+        "mark_read" MarkRead => Taken;
+        /// The safety number with this account was compared and is right.
+        "mark_verified" MarkVerified => Taken;
+        /// Looks a handle up in the directory. The event `found` or `not_found` tells how it went.
+        "look_up" LookUp => Taken;
+    }
+    reads {
+        /// The account and device of this profile; `null`: there is none yet.
+        "me" Me(Nothing) me;
+        /// The recovery key, until `recovery_key_kept`.
+        "recovery_key" RecoveryKey(Nothing) recovery_key;
+        /// A person by handle; `null`: not known here.
+        "contact" Contact(Person) contact;
+        /// The safety number of this account and a person's; `null`: the person is not known here.
+        "safety_number" SafetyNumber(Person) safety_number;
+        /// How much is not finished.
+        "waiting" Waiting(Nothing) waiting;
+        /// All conversations, the most recent first.
+        "conversations" Conversations(Nothing) conversations;
+        /// One conversation.
+        "conversation" Conversation(Conversation) conversation;
+        /// Conversations that words may mean.
+        "find" Find(Find) find;
+        /// Messages of a conversation that words may mean: at most ten.
+        "find_messages" FindMessages(FindMessages) find_messages;
+        /// One message of a conversation.
+        "message" Message(Message) message;
+        /// Entries of a conversation after a position, oldest first.
+        "timeline" Timeline(Timeline) timeline;
+        /// The newest entries of a conversation, oldest first.
+        "timeline_last" TimelineLast(TimelineLast) timeline_last;
+    }
+    shell {
+        /// How the device stands towards its server now.
+        "link" Link(Nothing) => event::Link, |_: p::Nothing| Shell::Link;
+        /// Waits until nothing waits any more: connected, everything fetched, everything sent and answered.
+        "settle" Settle(Settle) => r::Settled, |asked: p::Settle| {
+            Shell::Settle(std::time::Duration::from_millis(asked.patience.0.into()))
+        };
+    }
+}
+
+/// Parameters left out are none.
+fn from<T: DeserializeOwned>(params: Option<Value>) -> Result<T, Error> {
+    let params = params.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    if !params.is_object() {
+        return Err(Error::new(
+            Kind::InvalidParams,
+            "parameters are given by name, as an object",
+        ));
+    }
+    serde_json::from_value(params)
+        .map_err(|error| Error::new(Kind::InvalidParams, error.to_string()))
+}
+
+/// Nothing that is written here has a form that JSON does not know.
+fn value<T: Serialize>(written: &T) -> Value {
+    serde_json::to_value(written).unwrap_or(Value::Null)
+}
+
+fn answered<T: OfAnswer>(answer: Answer) -> Result<Value, Error> {
+    T::of(answer).map(|result| value(&result)).ok_or_else(|| {
+        Error::new(
+            Kind::InternalError,
+            "an internal error (an answer of another command): please report it",
+        )
+    })
+}

@@ -1,0 +1,247 @@
+//! The parameters of each method. They are given by name; a name that is not known is refused.
+//!
+//! None prints: some hold what a person has written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::scalar::{
+    AccountId, Bytes, ConversationId, DeviceId, Limit, MessageId, Patience, Role, Suite,
+};
+
+macro_rules! params {
+    ($(
+        $(#[$doc:meta])* $name:ident {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+        }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+    )*};
+}
+
+params! {
+    /// Nothing.
+    Nothing {}
+    /// The recovery key was kept.
+    RecoveryKeyKept {}
+    /// An account to be made.
+    Register {
+        /// The handle wished for.
+        handle: String,
+        /// An invitation code, where the server asks for one.
+        #[serde(default)]
+        invitation: String,
+        /// The cipher suites that this device speaks, most wanted first.
+        #[serde(default = "all_suites", deserialize_with = "some_suites")]
+        #[schemars(length(min = 1))]
+        suites: Vec<Suite>,
+    }
+    /// A device to be linked.
+    RequestLink {
+        /// The cipher suites that this device speaks, most wanted first.
+        #[serde(default = "all_suites", deserialize_with = "some_suites")]
+        #[schemars(length(min = 1))]
+        suites: Vec<Suite>,
+    }
+    /// What another device asked for.
+    AddDevice {
+        /// What `request_link` gave on the new device.
+        link_request: Bytes,
+    }
+    /// What a primary device answered.
+    AcceptLink {
+        /// What `add_device` gave on the primary device.
+        certificate: Bytes,
+    }
+    /// A device of this account.
+    RemoveDevice {
+        /// The device.
+        device: DeviceId,
+    }
+    /// A conversation to be begun.
+    Create {
+        /// The other people's handles; one and no name: one to one.
+        people: Vec<String>,
+        /// The group's name.
+        #[serde(default)]
+        name: Option<String>,
+        /// The cipher suite; else the best that all devices speak.
+        #[serde(default)]
+        suite: Option<Suite>,
+    }
+    /// A text.
+    Send {
+        /// Where.
+        conversation: ConversationId,
+        /// The text, of at most 65,536 bytes in UTF-8.
+        text: String,
+    }
+    /// A text in answer to a message.
+    Reply {
+        /// Where.
+        conversation: ConversationId,
+        /// The message that is answered.
+        to: MessageId,
+        /// The text, of at most 65,536 bytes in UTF-8.
+        text: String,
+    }
+    /// Another text for a message.
+    Edit {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: MessageId,
+        /// The text, of at most 65,536 bytes in UTF-8.
+        text: String,
+    }
+    /// A message.
+    Message {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: MessageId,
+    }
+    /// A message to be taken back.
+    TakeBack {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: MessageId,
+    }
+    /// A reaction to a message.
+    React {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: MessageId,
+        /// One emoji, of at most 64 bytes in UTF-8; `null` or left out: not any more.
+        #[serde(default)]
+        emoji: Option<String>,
+    }
+    /// People to be added to a group.
+    Add {
+        /// The group.
+        conversation: ConversationId,
+        /// Their handles.
+        people: Vec<String>,
+    }
+    /// People to be removed from a group.
+    Remove {
+        /// The group.
+        conversation: ConversationId,
+        /// Their handles.
+        people: Vec<String>,
+    }
+    /// A group to be left.
+    Leave {
+        /// The group.
+        conversation: ConversationId,
+    }
+    /// A new name for a group.
+    Rename {
+        /// The group.
+        conversation: ConversationId,
+        /// The new name.
+        name: String,
+    }
+    /// Another role for a member.
+    ChangeRole {
+        /// The group.
+        conversation: ConversationId,
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        role: Role,
+    }
+    /// A conversation whose keys are to be replaced.
+    Update {
+        /// The conversation.
+        conversation: ConversationId,
+    }
+    /// A conversation that was seen.
+    MarkRead {
+        /// The conversation.
+        conversation: ConversationId,
+    }
+    /// An account that was compared.
+    MarkVerified {
+        /// The other account.
+        account: AccountId,
+    }
+    /// A handle to be looked up.
+    LookUp {
+        /// The handle.
+        handle: String,
+    }
+    /// A conversation.
+    Conversation {
+        /// The conversation.
+        conversation: ConversationId,
+    }
+    /// A person.
+    Person {
+        /// Their handle.
+        handle: String,
+    }
+    /// Words that may mean a conversation.
+    Find {
+        /// An id, the beginning of one (at least four digits), a name or a handle.
+        words: String,
+    }
+    /// Words that may mean a message.
+    FindMessages {
+        /// Where.
+        conversation: ConversationId,
+        /// The beginning of an id (at least four digits), or `last`.
+        words: String,
+    }
+    /// A part of a timeline.
+    Timeline {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Only what stands after this position; `null` or left out: from the beginning.
+        #[serde(default)]
+        after: Option<i64>,
+        /// How many at most.
+        #[serde(default)]
+        limit: Limit,
+    }
+    /// The end of a timeline.
+    TimelineLast {
+        /// The conversation.
+        conversation: ConversationId,
+        /// How many at most.
+        #[serde(default)]
+        limit: Limit,
+        /// `true`: only what has its final place.
+        #[serde(default)]
+        placed: bool,
+    }
+    /// How long to wait.
+    Settle {
+        /// How long at most, in milliseconds.
+        #[serde(default)]
+        patience: Patience,
+    }
+}
+
+fn all_suites() -> Vec<Suite> {
+    keyfold_protocol::suite::Suite::ALL
+        .into_iter()
+        .map(Suite::from)
+        .collect()
+}
+
+/// A device that speaks no suite could never talk.
+fn some_suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Suite>, D::Error> {
+    let suites = Vec::<Suite>::deserialize(deserializer)?;
+    if suites.is_empty() {
+        return Err(de::Error::custom("a device speaks at least one suite"));
+    }
+    Ok(suites)
+}

@@ -1,0 +1,124 @@
+//! What commands give back at once, each as a type of its own.
+
+use keyfold_engine::Answer;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::scalar::{Bytes, ConversationId, MessageId};
+
+/// A result of a command, made from the engine's answer.
+pub trait OfAnswer: Serialize + JsonSchema {
+    /// The result; `None`: the engine answered something else than this command is answered with.
+    fn of(answer: Answer) -> Option<Self>
+    where
+        Self: Sized;
+}
+
+/// Taken: it is durable here, and events will tell how it went.
+#[derive(Serialize, JsonSchema)]
+pub struct Taken {}
+
+impl OfAnswer for Taken {
+    fn of(answer: Answer) -> Option<Self> {
+        matches!(answer, Answer::Taken).then_some(Self {})
+    }
+}
+
+/// A conversation that was begun, ready once the event `ready` says so, or that there was.
+#[derive(Serialize, JsonSchema)]
+pub struct Begun {
+    /// Its id.
+    conversation: ConversationId,
+}
+
+impl OfAnswer for Begun {
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Conversation(id) => Some(Self {
+                conversation: ConversationId(id),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// A message, durable here, on its way; the event `sent` tells that the server has it.
+#[derive(Serialize, JsonSchema)]
+pub struct Said {
+    /// Its id.
+    message: MessageId,
+}
+
+impl OfAnswer for Said {
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Message(id) => Some(Self {
+                message: MessageId(id),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// What was done to a message.
+#[derive(Serialize, JsonSchema)]
+pub struct Amendment {
+    /// The id of what tells the others of it, for the events `sent` and `send_failed`; `null`: nothing is sent, as nobody else has the
+    /// message or it was so already.
+    message: Option<MessageId>,
+}
+
+impl OfAnswer for Amendment {
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Message(id) => Some(Self {
+                message: Some(MessageId(id)),
+            }),
+            Answer::Taken => Some(Self { message: None }),
+            _ => None,
+        }
+    }
+}
+
+/// A request to be linked.
+#[derive(Serialize, JsonSchema)]
+pub struct LinkRequest {
+    /// To be carried to a primary device of the account, for `add_device`.
+    link_request: Bytes,
+}
+
+impl OfAnswer for LinkRequest {
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::LinkRequest(bytes) => Some(Self {
+                link_request: Bytes(bytes),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// A certificate for a new device.
+#[derive(Serialize, JsonSchema)]
+pub struct Certificate {
+    /// To be carried to the new device, for `accept_link`.
+    certificate: Bytes,
+}
+
+impl OfAnswer for Certificate {
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Certificate(bytes) => Some(Self {
+                certificate: Bytes(bytes),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// How long everything took.
+#[derive(Serialize, JsonSchema)]
+pub struct Settled {
+    /// `true`: connected, everything fetched, everything sent and answered; `false`: the time was over first.
+    pub settled: bool,
+}

@@ -1,0 +1,472 @@
+//! What reads give: people, conversations, timelines. Each is made from the engine's view of the same name, field by field.
+
+use keyfold_engine::view;
+use keyfold_protocol::identity::{Person, SafetyNumber};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::scalar::{AccountId, ConversationId, Count, DeviceId, Instant, MessageId, Role, Suite};
+
+/// The account and device of this profile.
+#[derive(Serialize, JsonSchema)]
+pub struct Me {
+    /// The handle, in the directory's form.
+    handle: String,
+    /// The account.
+    account: AccountId,
+    /// This device.
+    device: DeviceId,
+    /// The server has confirmed the registration.
+    registered: bool,
+    /// It holds the account key.
+    primary: bool,
+    /// One's own half of every safety number: groups of digits.
+    fingerprint: String,
+}
+
+impl From<view::Me> for Me {
+    fn from(me: view::Me) -> Self {
+        let view::Me {
+            handle,
+            account,
+            device,
+            registered,
+            primary,
+            account_key,
+        } = me;
+        let person = Person {
+            account,
+            account_key,
+        };
+        Self {
+            handle,
+            account: AccountId(account),
+            device: DeviceId(device),
+            registered,
+            primary,
+            fingerprint: person.fingerprint().to_string(),
+        }
+    }
+}
+
+/// A person as this device knows them.
+#[derive(Serialize, JsonSchema)]
+pub struct Contact {
+    /// The account.
+    account: AccountId,
+    /// What they call themselves.
+    handle: String,
+    /// The directory says the same.
+    confirmed: bool,
+    /// Their safety number has been compared.
+    verified: bool,
+}
+
+impl From<view::Contact> for Contact {
+    fn from(contact: view::Contact) -> Self {
+        let view::Contact {
+            account,
+            handle,
+            confirmed,
+            verified,
+            // `safety_number` says it in the form that people compare.
+            account_key: _,
+        } = contact;
+        Self {
+            account: AccountId(account),
+            handle,
+            confirmed,
+            verified,
+        }
+    }
+}
+
+/// The safety number of this account and another.
+#[derive(Serialize, JsonSchema)]
+pub struct Comparison {
+    /// The other person.
+    contact: Contact,
+    /// 12 groups of 5 digits, the same on both sides.
+    safety_number: String,
+    /// What a QR code of it says.
+    qr: String,
+}
+
+impl Comparison {
+    pub(crate) fn new(me: &view::Me, contact: view::Contact) -> Self {
+        let other = Person {
+            account: contact.account,
+            account_key: contact.account_key,
+        };
+        let this = Person {
+            account: me.account,
+            account_key: me.account_key,
+        };
+        let number = SafetyNumber::new(&this, &other);
+        Self {
+            contact: contact.into(),
+            safety_number: number.to_string(),
+            qr: number.qr(),
+        }
+    }
+}
+
+/// Where a conversation stands.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Standing {
+    /// Being created; what is sent waits.
+    Creating,
+    /// In use.
+    Active,
+    /// Left, or removed from it.
+    Left,
+    /// It could not be created.
+    Failed {
+        /// Why, in words.
+        reason: String,
+    },
+    /// A change was refused: nothing goes on until a member has moved it to a fresh group, which happens by itself.
+    Held {
+        /// Why, in words.
+        reason: String,
+    },
+    /// This device has lost its place and asks to be let in again, by itself.
+    Rejoining {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+impl From<view::Standing> for Standing {
+    fn from(standing: view::Standing) -> Self {
+        match standing {
+            view::Standing::Creating => Self::Creating,
+            view::Standing::Active => Self::Active,
+            view::Standing::Left => Self::Left,
+            view::Standing::Failed(reason) => Self::Failed { reason },
+            view::Standing::Held(reason) => Self::Held { reason },
+            view::Standing::Rejoining(reason) => Self::Rejoining { reason },
+        }
+    }
+}
+
+/// A member of a conversation.
+#[derive(Serialize, JsonSchema)]
+pub struct Member {
+    /// Who.
+    contact: Contact,
+    /// The role.
+    role: Role,
+    /// How many devices.
+    devices: Count,
+    /// It is this device's account.
+    me: bool,
+}
+
+impl From<view::Member> for Member {
+    fn from(member: view::Member) -> Self {
+        let view::Member {
+            contact,
+            role,
+            devices,
+            me,
+        } = member;
+        Self {
+            contact: contact.into(),
+            role: role.into(),
+            devices: devices.into(),
+            me,
+        }
+    }
+}
+
+/// A conversation.
+#[derive(Serialize, JsonSchema)]
+pub struct Conversation {
+    /// Its id, the same for all members.
+    id: ConversationId,
+    /// A group's name; for one to one the other's handle.
+    name: String,
+    /// One to one.
+    direct: bool,
+    /// Where it stands.
+    standing: Standing,
+    /// The members; oneself included.
+    members: Vec<Member>,
+    /// How often its keys have changed (RFC 9420 section 2).
+    epoch: Count,
+    /// The cipher suite.
+    suite: Suite,
+    /// Messages that have arrived since it was marked as read.
+    unread: Count,
+    /// The last entry of the timeline.
+    last: Option<Entry>,
+}
+
+impl From<view::Conversation> for Conversation {
+    fn from(conversation: view::Conversation) -> Self {
+        let view::Conversation {
+            id,
+            name,
+            direct,
+            standing,
+            members,
+            epoch,
+            suite,
+            unread,
+            last,
+        } = conversation;
+        Self {
+            id: ConversationId(id),
+            name,
+            direct,
+            standing: standing.into(),
+            members: members.into_iter().map(Member::from).collect(),
+            epoch: epoch.into(),
+            suite: suite.into(),
+            unread: Count(unread),
+            last: last.map(Entry::from),
+        }
+    }
+}
+
+/// How far an entry has come.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Durable here, not yet at the server.
+    Waiting,
+    /// At the server.
+    Sent,
+    /// From somebody else, or from the conversation itself.
+    Received,
+    /// Can't be sent any more.
+    Failed,
+}
+
+impl From<view::State> for State {
+    fn from(state: view::State) -> Self {
+        match state {
+            view::State::Waiting => Self::Waiting,
+            view::State::Sent => Self::Sent,
+            view::State::Received => Self::Received,
+            view::State::Failed => Self::Failed,
+        }
+    }
+}
+
+/// An entry of a timeline.
+#[derive(Serialize, JsonSchema)]
+pub struct Entry {
+    /// Its place: entries of a conversation are ordered by it. Changes once for own messages, when they have come back.
+    position: i64,
+    /// Its place is final.
+    placed: bool,
+    /// The message's id; `null` for what the conversation itself says.
+    id: Option<MessageId>,
+    /// Who said or did it; `null`: nobody in particular.
+    from: Option<Contact>,
+    /// It is one's own.
+    mine: bool,
+    /// When the server took it; for what has not been sent yet, when it was written.
+    at: Instant,
+    /// What it is.
+    what: What,
+    /// How far it has come.
+    state: State,
+    /// The message that it answers.
+    reply_to: Option<Quote>,
+    /// Its author has said something else in its place.
+    edited: bool,
+    /// How people react to it: one each, by when they did.
+    reactions: Vec<Reaction>,
+}
+
+impl From<view::Entry> for Entry {
+    fn from(entry: view::Entry) -> Self {
+        let placed = entry.has_its_place();
+        let view::Entry {
+            position,
+            id,
+            from,
+            mine,
+            at,
+            what,
+            state,
+            reply_to,
+            edited,
+            reactions,
+        } = entry;
+        Self {
+            position,
+            placed,
+            id: id.map(MessageId),
+            from: from.map(Contact::from),
+            mine,
+            at: Instant(at),
+            what: what.into(),
+            state: state.into(),
+            reply_to: reply_to.map(Quote::from),
+            edited,
+            reactions: reactions.into_iter().map(Reaction::from).collect(),
+        }
+    }
+}
+
+/// The message that another one answers.
+#[derive(Serialize, JsonSchema)]
+pub struct Quote {
+    /// Its id.
+    id: MessageId,
+    /// Who said it; `null` where it is not here.
+    from: Option<Contact>,
+    /// It is one's own.
+    mine: bool,
+    /// The beginning of what it says now; `null`: it is not here, was taken back, or is no text.
+    text: Option<String>,
+}
+
+impl From<view::Quote> for Quote {
+    fn from(quote: view::Quote) -> Self {
+        let view::Quote {
+            id,
+            from,
+            mine,
+            text,
+        } = quote;
+        Self {
+            id: MessageId(id),
+            from: from.map(Contact::from),
+            mine,
+            text,
+        }
+    }
+}
+
+/// A reaction.
+#[derive(Serialize, JsonSchema)]
+pub struct Reaction {
+    /// Whose.
+    from: Contact,
+    /// An emoji, or what its sender has for one.
+    emoji: String,
+    /// It is one's own.
+    mine: bool,
+}
+
+impl From<view::Reacted> for Reaction {
+    fn from(reacted: view::Reacted) -> Self {
+        let view::Reacted { from, emoji, mine } = reacted;
+        Self {
+            from: from.into(),
+            emoji,
+            mine,
+        }
+    }
+}
+
+/// What an entry shows.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum What {
+    /// A text.
+    Text {
+        /// What it says now.
+        text: String,
+    },
+    /// It was taken back, by its author or an admin.
+    TakenBack {
+        /// By whom; `null` where that is not known any more.
+        by: Option<Contact>,
+        /// By this person.
+        mine: bool,
+    },
+    /// Content of a newer version of Keyfold than this one.
+    NeedsNewerVersion,
+    /// Messages of this person did not come.
+    Gap {
+        /// How many.
+        missing: Count,
+    },
+    /// The conversation began, or this device joined it.
+    Began,
+    /// People came in.
+    Added {
+        /// Who.
+        people: Vec<Contact>,
+    },
+    /// People were removed.
+    Removed {
+        /// Who.
+        people: Vec<Contact>,
+    },
+    /// Somebody left.
+    Left,
+    /// A new name.
+    Renamed {
+        /// The name.
+        name: String,
+    },
+    /// Roles or rules changed.
+    RolesChanged,
+    /// Devices of a member came or went.
+    DevicesChanged,
+    /// Something was refused.
+    Refused {
+        /// What, in words.
+        reason: String,
+    },
+    /// The conversation goes on in a fresh group.
+    Moved,
+    /// This device had lost its place and is back. What was said meanwhile is not here.
+    Back {
+        /// Why, in words.
+        reason: String,
+    },
+    /// A device of this person had lost its place and was let in again.
+    Returned {
+        /// Whose.
+        person: Contact,
+    },
+    /// Messages may be missing here.
+    MayBeMissing {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+impl From<view::What> for What {
+    fn from(what: view::What) -> Self {
+        let contacts = |people: Vec<view::Contact>| people.into_iter().map(Contact::from).collect();
+        match what {
+            view::What::Text(text) => Self::Text { text },
+            view::What::TakenBack { by, mine } => Self::TakenBack {
+                by: by.map(Contact::from),
+                mine,
+            },
+            view::What::NeedsNewerVersion => Self::NeedsNewerVersion,
+            view::What::Gap(missing) => Self::Gap {
+                missing: Count(missing),
+            },
+            view::What::Began => Self::Began,
+            view::What::Added(people) => Self::Added {
+                people: contacts(people),
+            },
+            view::What::Removed(people) => Self::Removed {
+                people: contacts(people),
+            },
+            view::What::Left => Self::Left,
+            view::What::Renamed(name) => Self::Renamed { name },
+            view::What::RolesChanged => Self::RolesChanged,
+            view::What::DevicesChanged => Self::DevicesChanged,
+            view::What::Refused(reason) => Self::Refused { reason },
+            view::What::Moved => Self::Moved,
+            view::What::Back(reason) => Self::Back { reason },
+            view::What::Returned(person) => Self::Returned {
+                person: person.into(),
+            },
+            view::What::MayBeMissing(reason) => Self::MayBeMissing { reason },
+        }
+    }
+}

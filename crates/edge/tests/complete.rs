@@ -1,0 +1,179 @@
+//! Nothing of the engine is missing at the edge.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use std::collections::BTreeSet;
+
+use keyfold_edge::{Line, Method, Work, message};
+use keyfold_engine::Command;
+use keyfold_protocol::content::ContentId;
+use keyfold_protocol::state::Role;
+use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
+
+/// The reads of the engine, and the methods that give what they give.
+const READS: &[(&str, &str)] = &[
+    ("me", "me"),
+    ("recovery_key", "recovery_key"),
+    ("contact", "contact"),
+    ("waiting", "waiting"),
+    ("find", "find"),
+    ("conversations", "conversations"),
+    ("conversation", "conversation"),
+    ("timeline", "timeline"),
+    ("timeline_last", "timeline_last"),
+    ("timeline_last_placed", "timeline_last"),
+    ("find_messages", "find_messages"),
+    ("message", "message"),
+];
+
+/// One of each command, with every field filled in.
+fn commands() -> Vec<Command> {
+    let mut all = about_devices();
+    all.extend(about_messages());
+    all.extend(about_conversations());
+    all
+}
+
+fn about_devices() -> Vec<Command> {
+    let suites = vec![Suite::Classic, Suite::Hybrid];
+    let handle = "bo".to_owned();
+    let device = DeviceId::new([9; 16]);
+    vec![
+        Command::Register {
+            handle: handle.clone(),
+            invitation: "come in".to_owned(),
+            suites: suites.clone(),
+        },
+        Command::RecoveryKeyKept,
+        Command::RequestLink { suites },
+        Command::AddDevice {
+            link_request: vec![0, 255, 16],
+        },
+        Command::AcceptLink {
+            certificate: vec![1, 2],
+        },
+        Command::RemoveDevice { device },
+        Command::LookUp { handle },
+        Command::MarkVerified {
+            account: AccountId::new([8; 32]),
+        },
+    ]
+}
+
+fn about_messages() -> Vec<Command> {
+    let conversation = ConversationId::new([7; 16]);
+    let message = ContentId::from_bytes([1; 32]).unwrap();
+    let text = || "meet at six \u{202e} \"\n\u{0}".to_owned();
+    vec![
+        Command::Send {
+            conversation,
+            text: text(),
+        },
+        Command::Reply {
+            conversation,
+            to: message,
+            text: text(),
+        },
+        Command::Edit {
+            conversation,
+            message,
+            text: text(),
+        },
+        Command::TakeBack {
+            conversation,
+            message,
+        },
+        Command::React {
+            conversation,
+            message,
+            emoji: Some("👍".to_owned()),
+        },
+        Command::MarkRead { conversation },
+    ]
+}
+
+fn about_conversations() -> Vec<Command> {
+    let conversation = ConversationId::new([7; 16]);
+    let people = vec!["bo".to_owned(), "cy".to_owned()];
+    let name = "climbing".to_owned();
+    vec![
+        Command::Create {
+            people: people.clone(),
+            name: Some(name.clone()),
+            suite: Some(Suite::Classic),
+        },
+        Command::Add {
+            conversation,
+            people: people.clone(),
+        },
+        Command::Remove {
+            conversation,
+            people,
+        },
+        Command::Leave { conversation },
+        Command::Rename { conversation, name },
+        Command::ChangeRole {
+            conversation,
+            account: AccountId::new([8; 32]),
+            role: Role::Admin,
+        },
+        Command::Update { conversation },
+    ]
+}
+
+#[test]
+fn every_command_can_be_asked_for_and_arrives_as_it_was_meant() {
+    let mut asked = BTreeSet::new();
+    for command in commands() {
+        let method = Method::from(command.clone());
+        let (name, _) = method.written();
+        asked.insert(name);
+        let line = message::call(&message::Id::Text("one".to_owned()), &method);
+        let Ok(Line::One(call)) = Line::read(line.as_bytes()) else {
+            panic!("{line} is no call");
+        };
+        let method = call
+            .method
+            .unwrap_or_else(|error| panic!("{line}: {error:?}"));
+        let Work::Command(arrived, _) = method.work() else {
+            panic!("{name} is no command");
+        };
+        assert!(arrived == command, "{name} became another command");
+    }
+    let all: BTreeSet<_> = Method::COMMANDS.iter().copied().collect();
+    assert_eq!(asked, all, "one of each is tried");
+}
+
+#[test]
+fn every_read_of_the_engine_has_a_method() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/src/query");
+    let mut reads = BTreeSet::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let lines = source
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("pub fn "));
+        reads.extend(lines.map(|rest| rest.split(['(', '<']).next().unwrap().to_owned()));
+    }
+    let known: BTreeSet<_> = READS.iter().map(|(read, _)| (*read).to_owned()).collect();
+    assert_eq!(
+        reads, known,
+        "a read of the engine has no method, or is gone"
+    );
+    for (_, method) in READS {
+        assert!(Method::READS.contains(method), "{method} is no read");
+    }
+}
+
+#[test]
+fn no_two_methods_have_one_name() {
+    let all = [Method::COMMANDS, Method::READS, Method::SHELL].concat();
+    let names: BTreeSet<_> = all.iter().collect();
+    assert_eq!(names.len(), all.len());
+}
