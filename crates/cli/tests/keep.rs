@@ -21,30 +21,34 @@ fn texts(person: &Person, args: &[&str]) -> Vec<String> {
     found.iter().map(|one| text(one, "text")).collect()
 }
 
-#[test]
-fn one_device_finds_deletes_and_marks_without_the_server() {
+const NORTH: [&str; 2] = [
+    "Élise brings the rope to the north side",
+    "meet at the north wall",
+];
+
+/// Ada and bo have talked to each other and in a group, and the server is gone.
+fn people_who_have_talked() -> [Person; 2] {
     let server = Server::start();
     let [ada, bo] = server.people(["ada", "bo"]);
     let talk = ada.begins(&["bo"]);
     let group = ada.begins(&["bo", "--name", "climbing"]);
     bo.syncs();
-    for words in ["meet at the north wall", "a regret", "東京都で会う"] {
+    for words in [NORTH[1], "a regret", "東京都で会う"] {
         ada.says(&talk, words);
     }
-    bo.says(&group, "Élise brings the rope to the north side");
+    bo.says(&group, NORTH[0]);
     ada.syncs();
     bo.syncs();
-    drop(server);
+    [ada, bo]
+}
 
-    // Found by words, the newest first, in one conversation or in all.
-    let north = [
-        "Élise brings the rope to the north side",
-        "meet at the north wall",
-    ];
-    assert_eq!(texts(&bo, &["search", "NORTH"]), north);
-    assert_eq!(texts(&bo, &["search", "nor", "elise"]), north[..1]);
-    assert_eq!(texts(&bo, &["search", "north", "--in", "ada"]), north[1..]);
-    assert_eq!(texts(&bo, &["search", "north", "--last", "1"]), north[..1]);
+#[test]
+fn messages_are_found_by_their_words_without_the_server() {
+    let [_, bo] = people_who_have_talked();
+    assert_eq!(texts(&bo, &["search", "NORTH"]), NORTH);
+    assert_eq!(texts(&bo, &["search", "nor", "elise"]), NORTH[..1]);
+    assert_eq!(texts(&bo, &["search", "north", "--in", "ada"]), NORTH[1..]);
+    assert_eq!(texts(&bo, &["search", "north", "--last", "1"]), NORTH[..1]);
     let hit = bo.ok(&["search", "京都"]).remove(0);
     assert_eq!(
         (&hit["name"], &hit["kind"]),
@@ -58,10 +62,13 @@ fn one_device_finds_deletes_and_marks_without_the_server() {
         (3, &"refused".into()),
         "{failure}"
     );
+}
 
-    // Starred, and deleted here alone.
+#[test]
+fn messages_are_starred_and_deleted_on_one_device_without_the_server() {
+    let [ada, bo] = people_who_have_talked();
     bo.ok(&["star", "climbing", "last"]);
-    assert_eq!(texts(&bo, &["starred"]), north[..1]);
+    assert_eq!(texts(&bo, &["starred"]), NORTH[..1]);
     assert_eq!(
         bo.ok(&["read", "climbing", "--last", "1"])[0]["starred"],
         true
@@ -77,8 +84,11 @@ fn one_device_finds_deletes_and_marks_without_the_server() {
         "{failure}"
     );
     assert_eq!(ada.reads("bo").len(), 3, "elsewhere nothing is deleted");
+}
 
-    // Marked.
+#[test]
+fn conversations_are_marked_without_the_server() {
+    let [_, bo] = people_who_have_talked();
     assert_eq!(bo.ok(&["top", "ada"])[0]["pinned"], 1);
     assert_eq!(bo.ok(&["top", "climbing", "--turn", "1"])[0]["pinned"], 1);
     assert_eq!(names(&bo, &["list"]), ["climbing", "ada"]);
@@ -110,8 +120,12 @@ fn one_device_finds_deletes_and_marks_without_the_server() {
     );
     bo.ok(&["draft", "ada", ""]);
     assert!(bo.ok(&["list", "--show", "people"])[0]["draft"].is_null());
+}
 
-    // Cleared and deleted here alone.
+#[test]
+fn conversations_are_cleared_and_deleted_on_one_device_without_the_server() {
+    let [ada, bo] = people_who_have_talked();
+    bo.ok(&["star", "climbing", "last"]);
     assert!(bo.ok(&["clear", "climbing"])[0]["last"].is_null());
     assert!(texts(&bo, &["starred"]).is_empty());
     let (code, failure) = bo.fails(&["delete", "climbing"]);

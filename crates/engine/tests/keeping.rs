@@ -83,7 +83,6 @@ fn holds(town: &Town, who: Who, word: &str) -> bool {
 fn what_is_deleted_here_stays_away_here_and_is_in_no_file() {
     let mut town = Town::on_disk(1);
     let [ada, bo] = town.people(["ada", "bo"]);
-    let tablet = town.links(bo, &Suite::ALL);
     let talk = town.meets(ada, bo);
     for text in ["ZEPPELIN", "stays", "QUAGMIRE"] {
         town.says(ada, talk, text);
@@ -111,8 +110,26 @@ fn what_is_deleted_here_stays_away_here_and_is_in_no_file() {
         assert_eq!(finds(&town, bo, word), 0);
     }
     assert!(holds(&town, bo, "stays"));
+}
 
-    // Whatever is done to it later.
+#[test]
+fn what_is_done_later_to_what_was_deleted_here_does_not_bring_it_back() {
+    let mut town = Town::on_disk(12);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let tablet = town.links(bo, &Suite::ALL);
+    let talk = town.meets(ada, bo);
+    for text in ["ZEPPELIN", "stays", "QUAGMIRE"] {
+        town.says(ada, talk, text);
+    }
+    town.settles();
+    let id = message(&town, bo, talk, "ZEPPELIN");
+    let react = |emoji: &str| Command::React {
+        conversation: talk,
+        message: id,
+        emoji: Some(emoji.to_owned()),
+    };
+    town.goes_offline(bo);
+    hides(&mut town, bo, talk, &["ZEPPELIN", "QUAGMIRE"]);
     let edit = Command::Edit {
         conversation: talk,
         message: id,
@@ -596,6 +613,13 @@ fn starred_messages_are_listed_until_they_are_gone() {
     )
     .unwrap();
     assert_eq!(starred(&town, None), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_starred_or_marked_is_said() {
+    let mut town = Town::new(13);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
     let unknown = Command::Star {
         conversation: talk,
         messages: vec![nobodys_message()],

@@ -411,16 +411,18 @@ pub(crate) fn find_targets(tx: &Connection) -> Result<(), Fault> {
     }
     let select = "SELECT id FROM timeline WHERE content_id = ?1 AND sender = ?2 AND kind = 0";
     let mut select = tx.prepare(select)?;
+    // By the columns that there are in that version.
+    let mut erase = tx.prepare("UPDATE timeline SET kind = 3, body = x'' WHERE id = ?1")?;
     for (_, sender, target, _) in amending.iter().filter(|(.., deletion)| *deletion) {
         let taken_back = select
             .query_map((target.as_ref(), sender), |row| row.get(0).map(Place))?
             .collect::<Result<Vec<_>, _>>()?;
         for place in &taken_back {
-            erase(tx, *place)?;
+            erase.execute([place.0])?;
         }
         let about = |one: &&(i64, _, _, bool)| one.2 == *target && !one.3 && !taken_back.is_empty();
         for (place, ..) in amending.iter().filter(about) {
-            erase(tx, Place(*place))?;
+            erase.execute([*place])?;
         }
     }
     Ok(())

@@ -19,6 +19,9 @@ use crate::script::handle;
 const VICTIM: usize = 1;
 /// The message that is meddled with, where it is one.
 const SECOND: u32 = 2;
+/// What a line is made of, but for its place.
+const COLUMNS: &str =
+    "origin, content_id, sender, mine, kind, body, at, state, target, by_admin";
 /// Items that are parked for good.
 const PARKED: u32 = 40;
 
@@ -211,7 +214,7 @@ impl World {
         };
         let statement = match sabotage {
             Sabotage::DoublesLine => format!(
-                "INSERT INTO timeline SELECT id + 500, origin, content_id, sender, mine, kind, body, at, state, target, by_admin
+                "INSERT INTO timeline (id, {COLUMNS}) SELECT id + 500, origin, content_id, sender, mine, kind, body, at, state, target, by_admin
                  FROM timeline WHERE {TEXT} LIMIT 1"
             ),
             Sabotage::LosesLine => format!(
@@ -226,7 +229,7 @@ impl World {
             Sabotage::InventsGap => format!(
                 "CREATE TEMP TABLE one AS SELECT * FROM timeline WHERE {TEXT} ORDER BY id LIMIT 1;
                  UPDATE timeline SET id = id + 300 WHERE id = (SELECT id FROM one);
-                 INSERT INTO timeline SELECT id, origin, NULL, sender, 0, 1, x'0000000000000001', at, 3, NULL, 0 FROM one;"
+                 INSERT INTO timeline (id, {COLUMNS}) SELECT id, origin, NULL, sender, 0, 1, x'0000000000000001', at, 3, NULL, 0 FROM one;"
             ),
             Sabotage::ForgetsAmendment => "DELETE FROM timeline WHERE target IS NOT NULL".to_owned(),
             Sabotage::HidesGap => "DELETE FROM timeline WHERE kind = 1".to_owned(),
