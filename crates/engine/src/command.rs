@@ -166,13 +166,6 @@ pub enum Command {
         /// At most [`keyfold_protocol::limits::MAX_DESCRIPTION`] bytes; empty: none.
         description: String,
     },
-    /// Have messages disappear so long after they were read, from now on.
-    SetTimer {
-        /// Where.
-        conversation: ConversationId,
-        /// 1 to [`keyfold_protocol::limits::MAX_TIMER`]; `None`: they stay.
-        seconds: Option<u32>,
-    },
     /// Say who may do something in a group.
     Allow {
         /// The group.
@@ -324,9 +317,6 @@ pub enum Complaint {
     /// A name that can't be.
     #[error("that name can't be used: {0}")]
     Name(String),
-    /// A timer that can't be.
-    #[error("messages disappear after between 1 and {0} seconds")]
-    Timer(u32),
     /// Nobody to talk to, or too many.
     #[error("a conversation needs between 1 and {0} other people")]
     People(usize),

@@ -1,4 +1,4 @@
-//! What a group agrees on: who may add, post and edit, what it is about, and after how long messages disappear.
+//! What a group agrees on: who may add, post and edit, and what it is about.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use keyfold_engine::outcome::Failure;
 use keyfold_engine::view::{State, What};
 use keyfold_engine::{Answer, Command, Complaint, Deed, Event};
 use keyfold_protocol::content::Saying;
-use keyfold_protocol::limits::{MAX_DESCRIPTION, MAX_TIMER};
+use keyfold_protocol::limits::MAX_DESCRIPTION;
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
@@ -56,21 +56,6 @@ fn sends(
     town.does(who, Command::Send { conversation, text })
 }
 
-fn times(
-    town: &mut Town,
-    who: Who,
-    conversation: ConversationId,
-    seconds: Option<u32>,
-) -> Result<Answer, Complaint> {
-    town.does(
-        who,
-        Command::SetTimer {
-            conversation,
-            seconds,
-        },
-    )
-}
-
 #[test]
 fn everybody_sees_what_is_agreed_on() {
     let mut town = Town::on_disk(41);
@@ -83,7 +68,6 @@ fn everybody_sees_what_is_agreed_on() {
     assert_eq!(policies, (Policy::Admins, Policy::Everyone, Policy::Admins));
     town.goes_offline(tablet);
     describes(&mut town, ada, group, "Tuesdays at six.\nBring a rope.").unwrap();
-    times(&mut town, ada, group, Some(MAX_TIMER)).unwrap();
     town.settles();
     allows(&mut town, ada, group, Deed::Add, Policy::Everyone);
     allows(&mut town, ada, group, Deed::Post, Policy::Admins);
@@ -100,7 +84,6 @@ fn everybody_sees_what_is_agreed_on() {
             shown.description, "Tuesdays at six.\nBring a rope.",
             "{who:?}"
         );
-        assert_eq!(shown.timer, Some(MAX_TIMER));
         let policies = (shown.may_add, shown.may_post, shown.may_edit);
         assert_eq!(
             policies,
@@ -109,7 +92,6 @@ fn everybody_sees_what_is_agreed_on() {
     }
     let lines = [
         What::Described("Tuesdays at six.\nBring a rope.".to_owned()),
-        What::Timed(Some(MAX_TIMER)),
         What::Allowed(Deed::Add, Policy::Everyone),
         What::Allowed(Deed::Post, Policy::Admins),
         What::Allowed(Deed::Edit, Policy::Everyone),
@@ -134,7 +116,6 @@ fn who_may_not_is_told_and_nothing_changes() {
     town.settles();
     let refused = Err(Complaint::NotAllowed);
     assert_eq!(describes(&mut town, bo, group, "mine"), refused);
-    assert_eq!(times(&mut town, bo, group, Some(60)), refused);
     let allow = |conversation| Command::Allow {
         conversation,
         deed: Deed::Post,
@@ -151,51 +132,14 @@ fn who_may_not_is_told_and_nothing_changes() {
         assert_eq!(described.is_ok(), fits, "{length}");
     }
     assert!(describes(&mut town, ada, group, "a\u{202e}b").is_err());
-    for (seconds, fits) in [
-        (0, false),
-        (1, true),
-        (MAX_TIMER, true),
-        (MAX_TIMER + 1, false),
-    ] {
-        let timed = times(&mut town, ada, group, Some(seconds));
-        assert_eq!(timed.is_ok(), fits, "{seconds}");
-    }
     town.settles();
     // Whoever may edit may do all of it, and no rules are theirs.
     allows(&mut town, ada, group, Deed::Edit, Policy::Everyone);
     describes(&mut town, bo, group, "everybody's").unwrap();
-    times(&mut town, bo, group, None).unwrap();
     town.settles();
     assert_eq!(town.does(bo, allow(group)), refused);
     assert_eq!(town.shows(ada, group).description, "everybody's");
-    assert_eq!(town.shows(ada, group).timer, None);
     town.agree(&[ada, bo], group);
-}
-
-#[test]
-fn either_of_two_sets_their_timer() {
-    let mut town = Town::new(43);
-    let [ada, bo] = town.people(["ada", "bo"]);
-    let talk = town.meets(ada, bo);
-    town.settles();
-    for (who, seconds) in [(ada, Some(60)), (bo, Some(3600)), (ada, None)] {
-        times(&mut town, who, talk, seconds).unwrap();
-        town.settles();
-        for other in [ada, bo] {
-            assert_eq!(town.shows(other, talk).timer, seconds);
-        }
-    }
-    // Both at once: one of them stands, for both.
-    for who in [ada, bo] {
-        town.goes_offline(who);
-    }
-    times(&mut town, ada, talk, Some(1)).unwrap();
-    times(&mut town, bo, talk, Some(2)).unwrap();
-    town.comes_back(ada);
-    town.comes_back(bo);
-    town.agree(&[ada, bo], talk);
-    assert_eq!(town.shows(ada, talk).timer, Some(2));
-    assert_eq!(town.shows(bo, talk).timer, Some(2));
 }
 
 #[test]

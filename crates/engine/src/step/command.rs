@@ -1,7 +1,6 @@
 //! Commands: checked against what is here, then written down as intents.
 
 use keyfold_protocol::content::Saying;
-use keyfold_protocol::limits::MAX_TIMER;
 use keyfold_protocol::rules::GroupView;
 use keyfold_protocol::state::{Description, Name, Role};
 use keyfold_protocol::suite::Suite;
@@ -69,7 +68,6 @@ impl Step<'_> {
         | Command::Rename { conversation, .. }
         | Command::ChangeRole { conversation, .. }
         | Command::Describe { conversation, .. }
-        | Command::SetTimer { conversation, .. }
         | Command::Allow { conversation, .. }
         | Command::Update { conversation }
         | Command::MarkRead { conversation }
@@ -117,26 +115,10 @@ impl Step<'_> {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
             }
-            Command::SetTimer { seconds, .. } => self.set_timer(loaded, seconds),
             _ if loaded.row.direct => Ok(Err(Complaint::GroupsOnly)),
             Command::Leave { .. } => self.leave(loaded),
             other => self.change_group(loaded, other),
         }
-    }
-
-    fn set_timer(&mut self, loaded: &mut Loaded, seconds: Option<u32>) -> Result<Answered, Fault> {
-        if seconds.is_some_and(|seconds| !(1..=MAX_TIMER).contains(&seconds)) {
-            return Ok(Err(Complaint::Timer(MAX_TIMER)));
-        }
-        let me = self.me()?.account();
-        if self.load_group(loaded)? {
-            let current = loaded.group.as_ref();
-            if current.is_some_and(|current| !current.group.view().may_edit(me)) {
-                return Ok(Err(Complaint::NotAllowed));
-            }
-        }
-        self.wish(loaded, &Wish::Time(seconds))?;
-        Ok(Ok(Answer::Taken))
     }
 
     /// What a person keeps in order on this device alone can be done wherever the conversation stands. `Err`: it is something else.

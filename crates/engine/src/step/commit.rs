@@ -176,7 +176,6 @@ impl Step<'_> {
                     state.description = description;
                 }
             }),
-            Wish::Time(timer) => plan_state(view, |state| state.timer = *timer),
             Wish::Allow(deed, policy) => plan_state(view, |state| match deed {
                 Deed::Add => state.add_policy = *policy,
                 Deed::Post => state.post_policy = *policy,

@@ -73,8 +73,6 @@ pub(crate) enum Wish {
     Bring(u8),
     /// Another description.
     Describe(String),
-    /// Another timer, in seconds; `None`: none.
-    Time(Option<u32>),
     /// Other people may do something.
     Allow(Deed, Policy),
 }
@@ -90,7 +88,6 @@ impl Wish {
                 | Self::Role(..)
                 | Self::Update
                 | Self::Describe(_)
-                | Self::Time(_)
                 | Self::Allow(..)
         )
     }

@@ -20,8 +20,7 @@ const VICTIM: usize = 1;
 /// The message that is meddled with, where it is one.
 const SECOND: u32 = 2;
 /// What a line is made of, but for its place.
-const COLUMNS: &str =
-    "origin, content_id, sender, mine, kind, body, at, state, target, by_admin";
+const COLUMNS: &str = "origin, content_id, sender, mine, kind, body, at, state, target, by_admin";
 /// Items that are parked for good.
 const PARKED: u32 = 40;
 
