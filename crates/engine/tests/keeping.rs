@@ -536,6 +536,36 @@ fn a_draft_waits_for_who_comes_back_and_leaves_nothing_behind() {
     assert!(!holds(&town, ada, "ZEPPELIN"));
 }
 
+fn stars(
+    town: &mut Town,
+    who: Who,
+    conversation: ConversationId,
+    text: &str,
+    starred: Starred,
+) -> Result<Answer, Complaint> {
+    let messages = vec![message(town, who, conversation, text)];
+    let command = Command::Star {
+        conversation,
+        messages,
+        starred,
+    };
+    town.does(who, command)
+}
+
+/// The texts of all starred messages, page by page.
+fn starred(town: &Town, who: Who, within: Option<ConversationId>) -> Vec<String> {
+    let engine = &town.people[who.0].engine;
+    let (mut texts, mut after) = (Vec::new(), None);
+    loop {
+        let page = engine.starred(within, after, 2).unwrap().unwrap();
+        texts.extend(page.hits.into_iter().map(|hit| hit.snippet.text));
+        after = page.next;
+        if after.is_none() {
+            return texts;
+        }
+    }
+}
+
 #[test]
 fn starred_messages_are_listed_until_they_are_gone() {
     let mut town = Town::on_disk(11);
@@ -553,15 +583,6 @@ fn starred_messages_are_listed_until_they_are_gone() {
     }
     town.goes_offline(bo);
     town.says(bo, talk, "waits");
-    let star = |town: &mut Town, place, text: &str, starred| {
-        let messages = vec![message(town, bo, place, text)];
-        let command = Command::Star {
-            conversation: place,
-            messages,
-            starred,
-        };
-        town.does(bo, command)
-    };
     for (place, text) in [
         (talk, "one"),
         (group, "two"),
@@ -569,41 +590,29 @@ fn starred_messages_are_listed_until_they_are_gone() {
         (talk, "waits"),
     ] {
         assert_eq!(
-            star(&mut town, place, text, Starred::Yes),
+            stars(&mut town, bo, place, text, Starred::Yes),
             Ok(Answer::Taken)
         );
     }
-    let starred = |town: &Town, within| -> Vec<String> {
-        let engine = &town.people[bo.0].engine;
-        let (mut texts, mut after) = (Vec::new(), None);
-        loop {
-            let page = engine.starred(within, after, 2).unwrap().unwrap();
-            texts.extend(page.hits.into_iter().map(|hit| hit.snippet.text));
-            after = page.next;
-            if after.is_none() {
-                return texts;
-            }
-        }
-    };
     town.people[bo.0].restarts();
     town.comes_back(bo);
-    assert_eq!(starred(&town, None), ["waits", "three", "two", "one"]);
-    assert_eq!(starred(&town, Some(talk)), ["waits", "three", "one"]);
-    let stars = town
+    assert_eq!(starred(&town, bo, None), ["waits", "three", "two", "one"]);
+    assert_eq!(starred(&town, bo, Some(talk)), ["waits", "three", "one"]);
+    let marked = town
         .timeline(bo, talk)
         .iter()
         .filter(|entry| entry.starred)
         .count();
-    assert_eq!(stars, 3);
+    assert_eq!(marked, 3);
     assert!(town.timeline(ada, talk).iter().all(|entry| !entry.starred));
-    star(&mut town, talk, "three", Starred::No).unwrap();
+    stars(&mut town, bo, talk, "three", Starred::No).unwrap();
     let take_back = Command::TakeBack {
         conversation: talk,
         message: message(&town, ada, talk, "one"),
     };
     town.does(ada, take_back).unwrap();
     town.settles();
-    assert_eq!(starred(&town, None), ["waits", "two"]);
+    assert_eq!(starred(&town, bo, None), ["waits", "two"]);
     hides(&mut town, bo, talk, &["waits"]);
     town.does(
         bo,
@@ -612,7 +621,7 @@ fn starred_messages_are_listed_until_they_are_gone() {
         },
     )
     .unwrap();
-    assert_eq!(starred(&town, None), [""; 0]);
+    assert_eq!(starred(&town, bo, None), [""; 0]);
 }
 
 #[test]

@@ -335,12 +335,12 @@ fn a_storage_that_fails_is_not_taken_for_a_bad_message() {
     let staged = ada.stages(updating());
     let mut group = bo.group();
     bo.database
-        .execute_batch("ALTER TABLE mls RENAME TO hidden")
+        .execute_batch("ALTER TABLE mls RENAME TO put_away")
         .unwrap();
     let result = bo.step(|mls, _| group.process(mls, &staged.commit).map(|_| ()));
     assert!(matches!(result, Err(Error::Storage(_))), "{result:?}");
     bo.database
-        .execute_batch("ALTER TABLE hidden RENAME TO mls")
+        .execute_batch("ALTER TABLE put_away RENAME TO mls")
         .unwrap();
     bo.follows(&staged.commit);
 }
