@@ -172,10 +172,8 @@ fn unavailable(error: &object_store::Error) -> Refusal {
         reason = found.or(reason);
         source = one.source();
     }
-    match reason {
-        Some(reason) => tracing::error!("a part of a file cannot be stored or read: {reason}"),
-        None => tracing::error!("a part of a file cannot be stored or read"),
-    }
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    tracing::error!("a part of a file cannot be stored or read{reason}");
     Refusal::Unavailable
 }
 
