@@ -82,6 +82,22 @@ kinds! {
     Reaction = 18;
     /// Too much is waiting to be sent.
     TooMuchWaiting = 19;
+    /// Messages can't disappear after so long.
+    Timer = 20;
+    /// Only texts can be forwarded.
+    NoText = 21;
+    /// A message is forwarded to no conversation, or to too many at once.
+    Forward = 22;
+    /// The group must be left first.
+    LeaveFirst = 23;
+    /// No word is looked for, or too many, or too long ones.
+    Query = 24;
+    /// No message is marked, or too many at once.
+    TooManyMessages = 25;
+    /// Too many conversations are pinned.
+    TooManyPinned = 26;
+    /// The draft is too long.
+    Draft = 27;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -213,6 +229,18 @@ impl From<Complaint> for Error {
             Complaint::NotYours => of(Kind::NotYours),
             Complaint::Reaction(limit) => of(Kind::Reaction).limited(limit),
             Complaint::TooMuchWaiting(limit) => of(Kind::TooMuchWaiting).limited(limit),
+            Complaint::Timer(limit) => {
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                of(Kind::Timer).limited(limit)
+            }
+            Complaint::NoText => of(Kind::NoText),
+            Complaint::Forward(limit) => of(Kind::Forward).limited(limit),
+            Complaint::LeaveFirst => of(Kind::LeaveFirst),
+            // Its two limits are in the sentence.
+            Complaint::Query { .. } => of(Kind::Query),
+            Complaint::TooManyMessages(limit) => of(Kind::TooManyMessages).limited(limit),
+            Complaint::TooManyPinned(limit) => of(Kind::TooManyPinned).limited(limit),
+            Complaint::Draft(limit) => of(Kind::Draft).limited(limit),
         }
     }
 }
