@@ -66,7 +66,6 @@ commands! {
     LookUp { handle }
     Pin { conversation, message, pinned }
     Describe { conversation, description }
-    SetTimer { conversation, seconds }
     Allow { conversation, deed, policy }
     Forward { conversation, message; to }
     Hide { conversation; messages }

@@ -82,22 +82,20 @@ kinds! {
     Reaction = 18;
     /// Too much is waiting to be sent.
     TooMuchWaiting = 19;
-    /// Messages can't disappear after so long.
-    Timer = 20;
     /// Only texts can be forwarded.
-    NoText = 21;
+    NoText = 20;
     /// A message is forwarded to no conversation, or to too many at once.
-    Forward = 22;
+    Forward = 21;
     /// The group must be left first.
-    LeaveFirst = 23;
+    LeaveFirst = 22;
     /// No word is looked for, or too many, or too long ones.
-    Query = 24;
+    Query = 23;
     /// No message is marked, or too many at once.
-    TooManyMessages = 25;
+    TooManyMessages = 24;
     /// Too many conversations are pinned.
-    TooManyPinned = 26;
+    TooManyPinned = 25;
     /// The draft is too long.
-    Draft = 27;
+    Draft = 26;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -229,10 +227,6 @@ impl From<Complaint> for Error {
             Complaint::NotYours => of(Kind::NotYours),
             Complaint::Reaction(limit) => of(Kind::Reaction).limited(limit),
             Complaint::TooMuchWaiting(limit) => of(Kind::TooMuchWaiting).limited(limit),
-            Complaint::Timer(limit) => {
-                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                of(Kind::Timer).limited(limit)
-            }
             Complaint::NoText => of(Kind::NoText),
             Complaint::Forward(limit) => of(Kind::Forward).limited(limit),
             Complaint::LeaveFirst => of(Kind::LeaveFirst),

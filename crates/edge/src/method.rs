@@ -149,8 +149,6 @@ methods! {
         "pin" Pin => Amendment;
         /// Gives a group another description. The event `change_done` or `change_failed` tells how it went.
         "describe" Describe => Taken;
-        /// Has messages disappear some time after they were read, or not any more. The event `change_done` or `change_failed` tells how it went.
-        "set_timer" SetTimer => Taken;
         /// Says who may do something in a group. The event `change_done` or `change_failed` tells how it went.
         "allow" Allow => Taken;
         /// Says a text again in other conversations: in all of them, or, where it can't be said in one, in none.

@@ -195,14 +195,6 @@ params! {
         /// The description, of at most 2,048 bytes in UTF-8; empty: none.
         description: String,
     }
-    /// When messages disappear.
-    SetTimer {
-        /// Where.
-        conversation: ConversationId,
-        /// So many seconds after they were read, from now on: 1 to 31,536,000; `null` or left out: they stay.
-        #[serde(default)]
-        seconds: Option<u32>,
-    }
     /// Who may do something in a group.
     Allow {
         /// The group.

@@ -152,17 +152,11 @@ fn about_rules() -> Vec<Command> {
         deed,
         policy,
     };
-    let timer = |seconds| Command::SetTimer {
-        conversation,
-        seconds,
-    };
     vec![
         Command::Describe {
             conversation,
             description: "on Tuesdays".to_owned(),
         },
-        timer(Some(3_600)),
-        timer(None),
         allow(Deed::Add, Policy::Everyone),
         allow(Deed::Post, Policy::Admins),
         allow(Deed::Edit, Policy::Everyone),
