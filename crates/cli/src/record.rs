@@ -80,6 +80,7 @@ pub(crate) struct EntryRecord {
     pub(crate) forwarded: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) pinned: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) starred: bool,
 }
 

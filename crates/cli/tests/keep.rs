@@ -89,6 +89,9 @@ fn messages_are_starred_and_deleted_on_one_device_without_the_server() {
 #[test]
 fn conversations_are_marked_without_the_server() {
     let [_, bo] = people_who_have_talked();
+    for seen in ["ada", "climbing"] {
+        bo.ok(&["read", seen]);
+    }
     assert_eq!(bo.ok(&["top", "ada"])[0]["pinned"], 1);
     assert_eq!(bo.ok(&["top", "climbing", "--turn", "1"])[0]["pinned"], 1);
     assert_eq!(names(&bo, &["list"]), ["climbing", "ada"]);

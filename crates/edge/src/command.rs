@@ -2,19 +2,23 @@
 //!
 //! Both ways name every field: a command or field that the engine gains does not compile here until it can be asked for.
 
-use keyfold_engine::Command;
+use keyfold_engine::{Command, command as engine, view};
 
 use crate::Method;
 use crate::params as p;
-use crate::scalar::Suite;
+use crate::scalar::{Instant, Suite};
 
+/// Fields behind a semicolon are lists.
 macro_rules! commands {
-    ($($name:ident { $($field:ident),* })*) => {
+    ($($name:ident { $($field:ident),* $(; $list:ident)? })*) => {
         $(
             impl From<p::$name> for Command {
                 fn from(params: p::$name) -> Self {
-                    let p::$name { $($field),* } = params;
-                    Self::$name { $($field: $field.into()),* }
+                    let p::$name { $($field,)* $($list)? } = params;
+                    Self::$name {
+                        $($field: $field.into(),)*
+                        $($list: $list.into_iter().map(Into::into).collect())?
+                    }
                 }
             }
         )*
@@ -23,18 +27,13 @@ macro_rules! commands {
         impl From<Command> for Method {
             fn from(command: Command) -> Self {
                 match command {
-                    $(Command::$name { $($field),* } => {
-                        Self::$name(p::$name { $($field: $field.into()),* })
+                    $(Command::$name { $($field,)* $($list)? } => {
+                        Self::$name(p::$name {
+                            $($field: $field.into(),)*
+                            $($list: $list.into_iter().map(Into::into).collect())?
+                        })
                     })*
                     Command::RecoveryKeyKept => Self::RecoveryKeyKept(p::RecoveryKeyKept {}),
-                    Command::Register { handle, invitation, suites } => {
-                        let suites = suites.into_iter().map(Suite::from).collect();
-                        Self::Register(p::Register { handle, invitation, suites })
-                    }
-                    Command::RequestLink { suites } => {
-                        let suites = suites.into_iter().map(Suite::from).collect();
-                        Self::RequestLink(p::RequestLink { suites })
-                    }
                     Command::Create { people, name, suite } => {
                         let suite = suite.map(Suite::from);
                         Self::Create(p::Create { people, name, suite })
@@ -46,6 +45,8 @@ macro_rules! commands {
 }
 
 commands! {
+    Register { handle, invitation; suites }
+    RequestLink { ; suites }
     AddDevice { link_request }
     AcceptLink { certificate }
     RemoveDevice { device }
@@ -63,34 +64,20 @@ commands! {
     MarkRead { conversation }
     MarkVerified { account }
     LookUp { handle }
+    Pin { conversation, message, pinned }
+    Describe { conversation, description }
+    Allow { conversation, deed, policy }
+    Forward { conversation, message; to }
+    Hide { conversation; messages }
+    Clear { conversation }
+    DeleteConversation { conversation }
+    Star { conversation, starred; messages }
+    Mark { conversation, mark }
 }
 
 impl From<p::RecoveryKeyKept> for Command {
     fn from(_: p::RecoveryKeyKept) -> Self {
         Self::RecoveryKeyKept
-    }
-}
-
-impl From<p::Register> for Command {
-    fn from(params: p::Register) -> Self {
-        let p::Register {
-            handle,
-            invitation,
-            suites,
-        } = params;
-        Self::Register {
-            handle,
-            invitation,
-            suites: suites.into_iter().map(Suite::into).collect(),
-        }
-    }
-}
-
-impl From<p::RequestLink> for Command {
-    fn from(params: p::RequestLink) -> Self {
-        Self::RequestLink {
-            suites: params.suites.into_iter().map(Suite::into).collect(),
-        }
     }
 }
 
@@ -105,6 +92,70 @@ impl From<p::Create> for Command {
             people,
             name,
             suite: suite.map(Suite::into),
+        }
+    }
+}
+
+impl From<p::Starred> for engine::Starred {
+    fn from(starred: p::Starred) -> Self {
+        if starred.0 { Self::Yes } else { Self::No }
+    }
+}
+
+impl From<engine::Starred> for p::Starred {
+    fn from(starred: engine::Starred) -> Self {
+        Self(starred == engine::Starred::Yes)
+    }
+}
+
+impl From<p::ConversationMark> for engine::Mark {
+    fn from(mark: p::ConversationMark) -> Self {
+        use p::ConversationMark as M;
+        match mark {
+            M::Archived {} => Self::Archived,
+            M::Unarchived {} => Self::Unarchived,
+            M::Muted { mute } => Self::Muted(mute.into()),
+            M::Unread {} => Self::Unread,
+            M::Pinned { turn } => Self::Pinned(turn),
+            M::Unpinned {} => Self::Unpinned,
+            M::Draft { text } => Self::Draft(text),
+        }
+    }
+}
+
+impl From<engine::Mark> for p::ConversationMark {
+    fn from(mark: engine::Mark) -> Self {
+        use engine::Mark as M;
+        match mark {
+            M::Archived => Self::Archived {},
+            M::Unarchived => Self::Unarchived {},
+            M::Muted(mute) => Self::Muted { mute: mute.into() },
+            M::Unread => Self::Unread {},
+            M::Pinned(turn) => Self::Pinned { turn },
+            M::Unpinned => Self::Unpinned {},
+            M::Draft(text) => Self::Draft { text },
+        }
+    }
+}
+
+impl From<p::Mute> for view::Mute {
+    fn from(mute: p::Mute) -> Self {
+        match mute {
+            p::Mute::Off {} => Self::Off,
+            p::Mute::Until { at } => Self::Until(at.0),
+            p::Mute::Always {} => Self::Always,
+            p::Mute::ButMentions {} => Self::ButMentions,
+        }
+    }
+}
+
+impl From<view::Mute> for p::Mute {
+    fn from(mute: view::Mute) -> Self {
+        match mute {
+            view::Mute::Off => Self::Off {},
+            view::Mute::Until(at) => Self::Until { at: Instant(at) },
+            view::Mute::Always => Self::Always {},
+            view::Mute::ButMentions => Self::ButMentions {},
         }
     }
 }

@@ -82,6 +82,20 @@ kinds! {
     Reaction = 18;
     /// Too much is waiting to be sent.
     TooMuchWaiting = 19;
+    /// Only texts can be forwarded.
+    NoText = 20;
+    /// A message is forwarded to no conversation, or to too many at once.
+    Forward = 21;
+    /// The group must be left first.
+    LeaveFirst = 22;
+    /// No word is looked for, or too many, or too long ones.
+    Query = 23;
+    /// No message is marked, or too many at once.
+    TooManyMessages = 24;
+    /// Too many conversations are pinned.
+    TooManyPinned = 25;
+    /// The draft is too long.
+    Draft = 26;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -213,6 +227,14 @@ impl From<Complaint> for Error {
             Complaint::NotYours => of(Kind::NotYours),
             Complaint::Reaction(limit) => of(Kind::Reaction).limited(limit),
             Complaint::TooMuchWaiting(limit) => of(Kind::TooMuchWaiting).limited(limit),
+            Complaint::NoText => of(Kind::NoText),
+            Complaint::Forward(limit) => of(Kind::Forward).limited(limit),
+            Complaint::LeaveFirst => of(Kind::LeaveFirst),
+            // Its two limits are in the sentence.
+            Complaint::Query { .. } => of(Kind::Query),
+            Complaint::TooManyMessages(limit) => of(Kind::TooManyMessages).limited(limit),
+            Complaint::TooManyPinned(limit) => of(Kind::TooManyPinned).limited(limit),
+            Complaint::Draft(limit) => of(Kind::Draft).limited(limit),
         }
     }
 }

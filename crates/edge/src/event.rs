@@ -87,7 +87,7 @@ pub enum Event {
         /// Which.
         message: MessageId,
     },
-    /// A message was edited, taken back or reacted to.
+    /// A message was edited, taken back, reacted to, pinned or starred, or is not any more.
     Amended {
         /// Where.
         conversation: ConversationId,
@@ -110,7 +110,7 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// Members, name or roles changed.
+    /// Members, name, description, timer, roles or rules changed.
     Changed {
         /// Where.
         conversation: ConversationId,
@@ -189,6 +189,16 @@ pub enum Event {
     ServerRolledBack,
     /// The server did not keep all that came for this device while it was away.
     NotKept,
+    /// Messages were deleted on this device: whoever shows the conversation reads it anew.
+    Hidden {
+        /// Where.
+        conversation: ConversationId,
+    },
+    /// A conversation was marked, or deleted, on this device.
+    Marked {
+        /// Which.
+        conversation: ConversationId,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -225,6 +235,8 @@ impl From<engine::Event> for Event {
             NotFound { handle: String::from }
             IdentityChanged { handle: String::from }
             DeviceAdded { device: DeviceId }
+            Hidden { conversation: ConversationId }
+            Marked { conversation: ConversationId }
         }
     }
 }

@@ -11,8 +11,13 @@ pub const MAX_BATCH: usize = 64;
 /// Bytes of a call's id: it is kept until the answer, and repeated in it.
 pub const MAX_ID: usize = 256;
 
-/// Entries of one answer: with texts of the greatest length about 13 MB.
+/// Entries of one answer: with texts of the greatest length about 26 MB, for each is there as it was typed and as it is shown; some hundred where
+/// they are all marks.
 pub const MAX_PAGE: u16 = 200;
+
+/// Messages on one page of what was found: as many as the engine finds at once.
+#[allow(clippy::cast_possible_truncation, reason = "a hundred fits")]
+pub const MAX_HITS: u16 = keyfold_engine::limits::MAX_HITS as u16;
 
 /// Entries of one answer where nothing is said: some screens full.
 pub const PAGE: u16 = 50;

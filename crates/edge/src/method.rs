@@ -145,6 +145,24 @@ methods! {
         "mark_verified" MarkVerified => Taken;
         /// Looks a handle up in the directory. The event `found` or `not_found` tells how it went.
         "look_up" LookUp => Taken;
+        /// Pins a message for everybody, or not any more.
+        "pin" Pin => Amendment;
+        /// Gives a group another description. The event `change_done` or `change_failed` tells how it went.
+        "describe" Describe => Taken;
+        /// Says who may do something in a group. The event `change_done` or `change_failed` tells how it went.
+        "allow" Allow => Taken;
+        /// Says a text again in other conversations: in all of them, or, where it can't be said in one, in none.
+        "forward" Forward => SaidAll;
+        /// Deletes messages on this device alone.
+        "hide" Hide => Taken;
+        /// Deletes everything that a conversation shows, on this device alone. What waits to be sent is sent all the same.
+        "clear" Clear => Taken;
+        /// Deletes a conversation on this device alone, with everything that it shows. A group must be left first.
+        "delete_conversation" DeleteConversation => Taken;
+        /// Stars messages on this device, or not any more.
+        "star" Star => Taken;
+        /// Marks a conversation, on this device alone.
+        "mark" Mark => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -157,8 +175,10 @@ methods! {
         "safety_number" SafetyNumber(Person) safety_number;
         /// How much is not finished.
         "waiting" Waiting(Nothing) waiting;
-        /// All conversations, the most recent first.
+        /// All conversations, archived ones too: pinned ones first, then the most recent.
         "conversations" Conversations(Nothing) conversations;
+        /// Some of the conversations, in the same order.
+        "list" List(List) list;
         /// One conversation.
         "conversation" Conversation(Conversation) conversation;
         /// Conversations that words may mean.
@@ -171,6 +191,12 @@ methods! {
         "timeline" Timeline(Timeline) timeline;
         /// The newest entries of a conversation, oldest first.
         "timeline_last" TimelineLast(TimelineLast) timeline_last;
+        /// The messages of a conversation that are pinned for everybody, whatever was pinned last first.
+        "pinned" Pinned(Pinned) pinned;
+        /// Messages that have all of these words, the newest first. A word is found by its beginning, without case and accents.
+        "search" Search(Search) search;
+        /// Messages that are starred, the newest first.
+        "starred" Starred(StarredMessages) starred;
     }
     shell {
         /// How the device stands towards its server now.

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::scalar::{
-    AccountId, Bytes, ConversationId, DeviceId, Limit, MessageId, Patience, Role, Suite,
+    AccountId, Bytes, ConversationId, Cursor, Deed, DeviceId, Filter, HitLimit, Instant, Limit,
+    MessageId, Patience, Policy, Role, Suite,
 };
 
 macro_rules! params {
@@ -178,6 +179,73 @@ params! {
         /// The handle.
         handle: String,
     }
+    /// A message to be pinned.
+    Pin {
+        /// Where.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: MessageId,
+        /// `true`: it is pinned for everybody; `false`: not any more.
+        pinned: bool,
+    }
+    /// Another description for a group.
+    Describe {
+        /// The group.
+        conversation: ConversationId,
+        /// The description, of at most 2,048 bytes in UTF-8; empty: none.
+        description: String,
+    }
+    /// Who may do something in a group.
+    Allow {
+        /// The group.
+        conversation: ConversationId,
+        /// What.
+        deed: Deed,
+        /// Who.
+        policy: Policy,
+    }
+    /// A text to be said again elsewhere.
+    Forward {
+        /// Where it was said.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: MessageId,
+        /// Where it is to be said: 1 to 20 conversations; one that is named twice counts once.
+        to: Vec<ConversationId>,
+    }
+    /// Messages to be deleted on this device.
+    Hide {
+        /// Where.
+        conversation: ConversationId,
+        /// Which, as they were said first: 1 to 500.
+        messages: Vec<MessageId>,
+    }
+    /// A conversation to be emptied on this device.
+    Clear {
+        /// The conversation.
+        conversation: ConversationId,
+    }
+    /// A conversation to be deleted on this device.
+    DeleteConversation {
+        /// The conversation.
+        conversation: ConversationId,
+    }
+    /// Messages to be starred.
+    Star {
+        /// Where.
+        conversation: ConversationId,
+        /// Which, as they were said first: 1 to 500.
+        messages: Vec<MessageId>,
+        /// `true`: they are starred; `false`: not any more.
+        starred: Starred,
+    }
+    /// A conversation to be marked.
+    Mark {
+        /// The conversation.
+        conversation: ConversationId,
+        /// With what.
+        mark: ConversationMark,
+    }
     /// A conversation.
     Conversation {
         /// The conversation.
@@ -192,6 +260,46 @@ params! {
     Find {
         /// An id, the beginning of one (at least four digits), a name or a handle.
         words: String,
+    }
+    /// Which conversations.
+    List {
+        /// Which.
+        #[serde(default)]
+        filter: Filter,
+    }
+    /// Messages that are pinned.
+    Pinned {
+        /// The conversation.
+        conversation: ConversationId,
+        /// How many at most.
+        #[serde(default)]
+        limit: Limit,
+    }
+    /// Words that messages have.
+    Search {
+        /// 1 to 16 words, of at most 512 bytes in UTF-8 together.
+        words: String,
+        /// Where; `null` or left out: in all conversations.
+        #[serde(default)]
+        conversation: Option<ConversationId>,
+        /// The `next` of the page before; `null` or left out: the first page.
+        #[serde(default)]
+        after: Option<Cursor>,
+        /// How many at most.
+        #[serde(default)]
+        limit: HitLimit,
+    }
+    /// Messages that are starred.
+    StarredMessages {
+        /// Where; `null` or left out: in all conversations.
+        #[serde(default)]
+        conversation: Option<ConversationId>,
+        /// The `next` of the page before; `null` or left out: the first page.
+        #[serde(default)]
+        after: Option<Cursor>,
+        /// How many at most.
+        #[serde(default)]
+        limit: HitLimit,
     }
     /// Words that may mean a message.
     FindMessages {
@@ -228,6 +336,59 @@ params! {
         #[serde(default)]
         patience: Patience,
     }
+}
+
+/// Whether messages are starred.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct Starred(pub bool);
+
+/// What a conversation is marked with, on this device alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ConversationMark {
+    /// It is out of the way, and not pinned.
+    Archived {},
+    /// It is not out of the way any more.
+    Unarchived {},
+    /// What comes is announced so from now on.
+    Muted {
+        /// How.
+        mute: Mute,
+    },
+    /// It is shown as unread until it is read.
+    Unread {},
+    /// It stands before all others, and is not archived.
+    Pinned {
+        /// Its turn among those that do, from 0 on; `null` or left out: the last.
+        #[serde(default)]
+        turn: Option<u32>,
+    },
+    /// It does not stand before all others any more.
+    Unpinned {},
+    /// Something was typed there and not said.
+    Draft {
+        /// What, at most 65,536 bytes in UTF-8; empty: nothing.
+        text: String,
+    },
+}
+
+/// Whether what comes in a conversation is announced. Whoever announces it sees to that.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Mute {
+    /// Everything is.
+    Off {},
+    /// Nothing is until then.
+    Until {
+        /// When.
+        at: Instant,
+    },
+    /// Nothing is.
+    Always {},
+    /// Only what mentions this person is.
+    ButMentions {},
 }
 
 fn all_suites() -> Vec<Suite> {

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::params::{
-    Conversation, Find, FindMessages, Message, Nothing, Person, Timeline, TimelineLast,
+    Conversation, Find, FindMessages, List, Message, Nothing, Person, Pinned, Search,
+    StarredMessages, Timeline, TimelineLast,
 };
 use crate::scalar::{ConversationId, Count, MessageId};
 use crate::view;
@@ -74,6 +75,11 @@ pub(crate) fn conversations(_: &Nothing, engine: &Engine) -> Read<Vec<view::Conv
     Ok(Ok(all.map(view::Conversation::from).collect()))
 }
 
+pub(crate) fn list(asked: &List, engine: &Engine) -> Read<Vec<view::Conversation>> {
+    let shown = engine.list(asked.filter.into())?.into_iter();
+    Ok(Ok(shown.map(view::Conversation::from).collect()))
+}
+
 pub(crate) fn conversation(asked: &Conversation, engine: &Engine) -> Read<view::Conversation> {
     let found = engine.conversation(asked.conversation.0)?;
     Ok(found
@@ -116,6 +122,26 @@ pub(crate) fn timeline_last(asked: &TimelineLast, engine: &Engine) -> Read<Vec<v
         engine.timeline_last(id, limit)?
     };
     known(engine, id, entries, view::Entry::from)
+}
+
+pub(crate) fn pinned(asked: &Pinned, engine: &Engine) -> Read<Vec<view::Entry>> {
+    let id = asked.conversation.0;
+    let entries = engine.pinned(id, asked.limit.0.into())?;
+    known(engine, id, entries, view::Entry::from)
+}
+
+pub(crate) fn search(asked: &Search, engine: &Engine) -> Read<view::Page> {
+    let within = asked.conversation.map(|id| id.0);
+    let after = asked.after.map(|cursor| cursor.0);
+    let found = engine.search(&asked.words, within, after, asked.limit.0.into())?;
+    Ok(found.map(view::Page::from).map_err(Error::from))
+}
+
+pub(crate) fn starred(asked: &StarredMessages, engine: &Engine) -> Read<view::Page> {
+    let within = asked.conversation.map(|id| id.0);
+    let after = asked.after.map(|cursor| cursor.0);
+    let found = engine.starred(within, after, asked.limit.0.into())?;
+    Ok(found.map(view::Page::from).map_err(Error::from))
 }
 
 /// What was found in a conversation. Nothing: there may be no such conversation.

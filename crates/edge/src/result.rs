@@ -60,6 +60,24 @@ impl OfAnswer for Said {
     }
 }
 
+/// Messages, durable here, on their way; the event `sent` tells of each that the server has it.
+#[derive(Serialize, JsonSchema)]
+pub struct SaidAll {
+    /// Their ids, one for each conversation in the order in which these were named.
+    messages: Vec<MessageId>,
+}
+
+impl OfAnswer for SaidAll {
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Messages(ids) => Some(Self {
+                messages: ids.into_iter().map(MessageId).collect(),
+            }),
+            _ => None,
+        }
+    }
+}
+
 /// What was done to a message.
 #[derive(Serialize, JsonSchema)]
 pub struct Amendment {

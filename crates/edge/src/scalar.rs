@@ -3,12 +3,13 @@
 //! Bytes are lower-case hexadecimal: it is how ids are shown everywhere else, it can be compared by eye, and what crosses the edge
 //! is short. Numbers fit those of JavaScript.
 
+use keyfold_engine::view;
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{self, Epoch, Timestamp, from_hex};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::limits::{MAX_NUMBER, MAX_PAGE, MAX_SETTLE, PAGE, SETTLE};
+use crate::limits::{MAX_HITS, MAX_NUMBER, MAX_PAGE, MAX_SETTLE, PAGE, SETTLE};
 
 macro_rules! id {
     ($(#[doc = $doc:literal])* $name:ident, $of:ty, $digits:literal) => {
@@ -94,13 +95,16 @@ impl From<Vec<u8>> for Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use std::fmt::Write as _;
-        let hex = self.0.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        serializer.serialize_str(&hex)
+        serializer.serialize_str(&hex(&self.0))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl<'de> Deserialize<'de> for Bytes {
@@ -173,6 +177,18 @@ impl Serialize for Instant {
     }
 }
 
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        if number <= MAX_NUMBER {
+            return Ok(Self(Timestamp(number)));
+        }
+        Err(de::Error::custom(format!(
+            "an instant is at most {MAX_NUMBER}, not {number}"
+        )))
+    }
+}
+
 impl JsonSchema for Instant {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Instant".into()
@@ -184,6 +200,43 @@ impl JsonSchema for Instant {
             "minimum": 0,
             "maximum": MAX_NUMBER,
             "description": "An instant: milliseconds since the Unix epoch.",
+        })
+    }
+}
+
+/// Where a page of messages ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Cursor(pub view::Cursor);
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let parts = self.0.to_parts().map(i64::to_be_bytes);
+        serializer.serialize_str(&hex(parts.as_flattened()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parts = from_hex(&text).and_then(|bytes| match bytes.as_chunks() {
+            (&[at, place], []) => Some([at, place].map(i64::from_be_bytes)),
+            _ => None,
+        });
+        let cursor = parts.map(|parts| Self(view::Cursor::from_parts(parts)));
+        cursor.ok_or_else(|| de::Error::custom("this is the `next` of the page before"))
+    }
+}
+
+impl JsonSchema for Cursor {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Cursor".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-9a-f]{32}$",
+            "description": "Where a page of messages ended. It is handed back as it is.",
         })
     }
 }
@@ -253,6 +306,10 @@ bounded! {
     Limit(u16), 1, MAX_PAGE, PAGE
 }
 bounded! {
+    /// How many messages at most.
+    HitLimit(u16), 1, MAX_HITS, PAGE
+}
+bounded! {
     /// How long to wait at most, in milliseconds.
     Patience(u32), 0, MOST_PATIENCE, USUAL_PATIENCE
 }
@@ -279,6 +336,45 @@ pub enum Role {
     Owner,
 }
 
+/// What a group's rules say who may.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Add people.
+    Add,
+    /// Say something, edit and pin.
+    Post,
+    /// Change name, description and timer.
+    Edit,
+}
+
+/// Who may do something in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Admins and the owner.
+    Admins,
+    /// Every member.
+    Everyone,
+}
+
+/// Which conversations are listed.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// All but archived ones.
+    #[default]
+    All,
+    /// Those with something unread, or marked so, but for archived ones.
+    Unread,
+    /// Groups, but for archived ones.
+    Groups,
+    /// One-to-one conversations, but for archived ones.
+    People,
+    /// Archived ones.
+    Archived,
+}
+
 macro_rules! same {
     ($ours:ident, $theirs:ty: $($variant:ident),*) => {
         impl From<$ours> for $theirs {
@@ -301,3 +397,6 @@ macro_rules! same {
 
 same!(Suite, keyfold_protocol::suite::Suite: Hybrid, Classic);
 same!(Role, keyfold_protocol::state::Role: Member, Admin, Owner);
+same!(Deed, keyfold_engine::Deed: Add, Post, Edit);
+same!(Policy, keyfold_protocol::state::Policy: Admins, Everyone);
+same!(Filter, view::Filter: All, Unread, Groups, People, Archived);

@@ -1,11 +1,19 @@
 //! What reads give: people, conversations, timelines. Each is made from the engine's view of the same name, field by field.
 
+mod text;
+
 use keyfold_engine::view;
 use keyfold_protocol::identity::{Person, SafetyNumber};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::scalar::{AccountId, ConversationId, Count, DeviceId, Instant, MessageId, Role, Suite};
+use crate::params::Mute;
+use crate::scalar::{
+    AccountId, ConversationId, Count, Cursor, Deed, DeviceId, Instant, MessageId, Policy, Role,
+    Suite,
+};
+
+pub use text::{Block, BlockKind, Destination, Marker, Part, Snippet, Span};
 
 /// The account and device of this profile.
 #[derive(Serialize, JsonSchema)]
@@ -200,8 +208,20 @@ pub struct Conversation {
     suite: Suite,
     /// Messages that have arrived since it was marked as read.
     unread: Count,
+    /// What a group is about; may be empty.
+    description: String,
+    /// Seconds after which messages disappear once they were read; `null`: they stay.
+    timer: Option<u32>,
+    /// Who may add people to a group.
+    may_add: Policy,
+    /// Who may say something in a group.
+    may_post: Policy,
+    /// Who may change a group's name, description and timer.
+    may_edit: Policy,
     /// The last entry of the timeline.
     last: Option<Entry>,
+    /// What this person has marked it with, on this device.
+    marks: Marks,
 }
 
 impl From<view::Conversation> for Conversation {
@@ -215,7 +235,13 @@ impl From<view::Conversation> for Conversation {
             epoch,
             suite,
             unread,
+            description,
+            timer,
+            may_add,
+            may_post,
+            may_edit,
             last,
+            marks,
         } = conversation;
         Self {
             id: ConversationId(id),
@@ -226,7 +252,47 @@ impl From<view::Conversation> for Conversation {
             epoch: epoch.into(),
             suite: suite.into(),
             unread: Count(unread),
+            description,
+            timer,
+            may_add: may_add.into(),
+            may_post: may_post.into(),
+            may_edit: may_edit.into(),
             last: last.map(Entry::from),
+            marks: marks.into(),
+        }
+    }
+}
+
+/// What a person has marked a conversation with, on this device alone.
+#[derive(Serialize, JsonSchema)]
+pub struct Marks {
+    /// It is out of the way until somebody says something; where it is muted for good, also then.
+    archived: bool,
+    /// Whether what comes is announced.
+    mute: Mute,
+    /// It is to be shown as unread, whatever was read.
+    unread: bool,
+    /// Its turn among those that stand before all others, from 0 on; `null`: it does not.
+    pinned: Option<u32>,
+    /// What was typed and not said.
+    draft: Option<String>,
+}
+
+impl From<view::Marks> for Marks {
+    fn from(marks: view::Marks) -> Self {
+        let view::Marks {
+            archived,
+            mute,
+            unread,
+            pinned,
+            draft,
+        } = marks;
+        Self {
+            archived,
+            mute: mute.into(),
+            unread,
+            pinned,
+            draft,
         }
     }
 }
@@ -258,6 +324,7 @@ impl From<view::State> for State {
 
 /// An entry of a timeline.
 #[derive(Serialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not by itself")]
 pub struct Entry {
     /// Its place: entries of a conversation are ordered by it. Changes once for own messages, when they have come back.
     position: i64,
@@ -281,6 +348,16 @@ pub struct Entry {
     edited: bool,
     /// How people react to it: one each, by when they did.
     reactions: Vec<Reaction>,
+    /// A text as it is to be shown; whom it mentions is called as they are known here. Empty where it is no text.
+    blocks: Vec<Block>,
+    /// It mentions this person.
+    mentions_me: bool,
+    /// It was said elsewhere, maybe by somebody else.
+    forwarded: bool,
+    /// It is pinned for everybody.
+    pinned: bool,
+    /// This person has starred it, on this device.
+    starred: bool,
 }
 
 impl From<view::Entry> for Entry {
@@ -297,6 +374,11 @@ impl From<view::Entry> for Entry {
             reply_to,
             edited,
             reactions,
+            blocks,
+            mentions_me,
+            forwarded,
+            pinned,
+            starred,
         } = entry;
         Self {
             position,
@@ -310,6 +392,11 @@ impl From<view::Entry> for Entry {
             reply_to: reply_to.map(Quote::from),
             edited,
             reactions: reactions.into_iter().map(Reaction::from).collect(),
+            blocks: blocks.into_iter().map(Block::from).collect(),
+            mentions_me,
+            forwarded,
+            pinned,
+            starred,
         }
     }
 }
@@ -372,7 +459,7 @@ impl From<view::Reacted> for Reaction {
 pub enum What {
     /// A text.
     Text {
-        /// What it says now.
+        /// What it says now, as it was typed: Markdown, with `@` and the handle for a mention.
         text: String,
     },
     /// It was taken back, by its author or an admin.
@@ -434,6 +521,23 @@ pub enum What {
         /// Why, in words.
         reason: String,
     },
+    /// A new description.
+    Described {
+        /// The description; empty: none any more.
+        description: String,
+    },
+    /// When messages disappear from now on.
+    Timed {
+        /// So many seconds after they were read; `null`: they stay.
+        seconds: Option<u32>,
+    },
+    /// Others than before may do something in the group.
+    Allowed {
+        /// What.
+        deed: Deed,
+        /// Who.
+        policy: Policy,
+    },
 }
 
 impl From<view::What> for What {
@@ -467,6 +571,57 @@ impl From<view::What> for What {
                 person: person.into(),
             },
             view::What::MayBeMissing(reason) => Self::MayBeMissing { reason },
+            view::What::Described(description) => Self::Described { description },
+            view::What::Timed(seconds) => Self::Timed { seconds },
+            view::What::Allowed(deed, policy) => Self::Allowed {
+                deed: deed.into(),
+                policy: policy.into(),
+            },
+        }
+    }
+}
+
+/// A page of messages that were found.
+#[derive(Serialize, JsonSchema)]
+pub struct Page {
+    /// The newest first.
+    hits: Vec<Hit>,
+    /// For `after`, where there may be more; `null`: there is no more.
+    next: Option<Cursor>,
+}
+
+impl From<view::Found> for Page {
+    fn from(found: view::Found) -> Self {
+        let view::Found { hits, next } = found;
+        Self {
+            hits: hits.into_iter().map(Hit::from).collect(),
+            next: next.map(Cursor),
+        }
+    }
+}
+
+/// A message that was found.
+#[derive(Serialize, JsonSchema)]
+pub struct Hit {
+    /// Where it was said.
+    conversation: ConversationId,
+    /// The message.
+    entry: Entry,
+    /// A part of what it says, around the first place that was meant.
+    snippet: Snippet,
+}
+
+impl From<view::Hit> for Hit {
+    fn from(hit: view::Hit) -> Self {
+        let view::Hit {
+            conversation,
+            entry,
+            snippet,
+        } = hit;
+        Self {
+            conversation: ConversationId(conversation),
+            entry: entry.into(),
+            snippet: snippet.into(),
         }
     }
 }

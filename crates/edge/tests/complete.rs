@@ -10,11 +10,13 @@
 use std::collections::BTreeSet;
 
 use keyfold_edge::{Line, Method, Work, message};
-use keyfold_engine::Command;
+use keyfold_engine::command::{Mark, Starred};
+use keyfold_engine::view::Mute;
+use keyfold_engine::{Command, Deed};
 use keyfold_protocol::content::ContentId;
-use keyfold_protocol::state::Role;
+use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
-use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Timestamp};
 
 /// The reads of the engine, and the methods that give what they give.
 const READS: &[(&str, &str)] = &[
@@ -30,6 +32,10 @@ const READS: &[(&str, &str)] = &[
     ("timeline_last_placed", "timeline_last"),
     ("find_messages", "find_messages"),
     ("message", "message"),
+    ("list", "list"),
+    ("pinned", "pinned"),
+    ("search", "search"),
+    ("starred", "starred"),
 ];
 
 /// One of each command, with every field filled in.
@@ -37,6 +43,8 @@ fn commands() -> Vec<Command> {
     let mut all = about_devices();
     all.extend(about_messages());
     all.extend(about_conversations());
+    all.extend(about_rules());
+    all.extend(about_order());
     all
 }
 
@@ -95,6 +103,16 @@ fn about_messages() -> Vec<Command> {
             emoji: Some("👍".to_owned()),
         },
         Command::MarkRead { conversation },
+        Command::Pin {
+            conversation,
+            message,
+            pinned: true,
+        },
+        Command::Forward {
+            conversation,
+            message,
+            to: vec![conversation, ConversationId::new([6; 16])],
+        },
     ]
 }
 
@@ -125,6 +143,64 @@ fn about_conversations() -> Vec<Command> {
         },
         Command::Update { conversation },
     ]
+}
+
+fn about_rules() -> Vec<Command> {
+    let conversation = ConversationId::new([7; 16]);
+    let allow = |deed, policy| Command::Allow {
+        conversation,
+        deed,
+        policy,
+    };
+    vec![
+        Command::Describe {
+            conversation,
+            description: "on Tuesdays".to_owned(),
+        },
+        allow(Deed::Add, Policy::Everyone),
+        allow(Deed::Post, Policy::Admins),
+        allow(Deed::Edit, Policy::Everyone),
+    ]
+}
+
+/// What a person keeps in order on one device.
+fn about_order() -> Vec<Command> {
+    let conversation = ConversationId::new([7; 16]);
+    let messages = || {
+        [1, 2]
+            .map(|hash| ContentId::from_bytes([1, hash].repeat(16).try_into().unwrap()).unwrap())
+            .to_vec()
+    };
+    let star = |starred| Command::Star {
+        conversation,
+        messages: messages(),
+        starred,
+    };
+    let mut all = vec![
+        Command::Hide {
+            conversation,
+            messages: messages(),
+        },
+        Command::Clear { conversation },
+        Command::DeleteConversation { conversation },
+        star(Starred::Yes),
+        star(Starred::No),
+    ];
+    let marks = [
+        Mark::Archived,
+        Mark::Unarchived,
+        Mark::Muted(Mute::Off),
+        Mark::Muted(Mute::Until(Timestamp(1_767_225_600_000))),
+        Mark::Muted(Mute::Always),
+        Mark::Muted(Mute::ButMentions),
+        Mark::Unread,
+        Mark::Pinned(Some(3)),
+        Mark::Pinned(None),
+        Mark::Unpinned,
+        Mark::Draft("Tea at".to_owned()),
+    ];
+    all.extend(marks.map(|mark| Command::Mark { conversation, mark }));
+    all
 }
 
 #[test]

@@ -56,6 +56,9 @@ fn value() -> impl Strategy<Value = Value> {
         Just(json!("01".repeat(32))),
         Just(json!(["hybrid"])),
         Just(json!("bo")),
+        Just(json!(["01".repeat(32)])),
+        Just(json!({ "type": "muted", "mute": { "type": "until", "at": 1 } })),
+        Just(json!("everyone")),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
@@ -92,6 +95,15 @@ fn call() -> impl Strategy<Value = Value> {
         "certificate",
         "placed",
         "patience",
+        "pinned",
+        "description",
+        "seconds",
+        "deed",
+        "policy",
+        "messages",
+        "starred",
+        "mark",
+        "filter",
     ];
     let params = prop::collection::btree_map(prop::sample::select(names.to_vec()), value(), 0..4);
     (method(), params, value()).prop_map(|(method, params, id)| {

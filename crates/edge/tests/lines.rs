@@ -8,9 +8,9 @@
 )]
 
 use keyfold_edge::error::Kind;
-use keyfold_edge::limits::{MAX_BATCH, MAX_ID, MAX_NUMBER, MAX_PAGE, MAX_SETTLE};
+use keyfold_edge::limits::{MAX_BATCH, MAX_HITS, MAX_ID, MAX_NUMBER, MAX_PAGE, MAX_SETTLE};
 use keyfold_edge::message::response;
-use keyfold_edge::scalar::{Count, Instant};
+use keyfold_edge::scalar::{Count, Cursor, Instant};
 use keyfold_edge::{Call, Error, Id, Line, Method};
 use keyfold_wire::ids::Timestamp;
 use serde_json::{Value, json};
@@ -148,6 +148,60 @@ fn ids_and_bytes_are_hexadecimal_of_their_length() {
     };
     assert_eq!(message(&"01".repeat(32)), None);
     assert_eq!(message(&"02".repeat(32)), Some(Kind::InvalidParams));
+}
+
+#[test]
+fn a_mark_says_what_it_is_and_has_nothing_else() {
+    let mark = |mark: Value| {
+        let params = json!({ "conversation": "0a".repeat(16), "mark": mark });
+        kind("mark", &params)
+    };
+    for taken in [
+        json!({ "type": "archived" }),
+        json!({ "type": "pinned" }),
+        json!({ "type": "pinned", "turn": 0 }),
+        json!({ "type": "draft", "text": "" }),
+        json!({ "type": "muted", "mute": { "type": "but_mentions" } }),
+        json!({ "type": "muted", "mute": { "type": "until", "at": MAX_NUMBER } }),
+    ] {
+        assert_eq!(mark(taken.clone()), None, "{taken}");
+    }
+    for wrong in [
+        json!("archived"),
+        json!({}),
+        json!({ "type": "archived", "turn": 1 }),
+        json!({ "type": "pinned", "turn": -1 }),
+        json!({ "type": "muted" }),
+        json!({ "type": "muted", "mute": { "type": "always", "at": 1 } }),
+        json!({ "type": "muted", "mute": { "type": "until", "at": MAX_NUMBER + 1 } }),
+    ] {
+        assert_eq!(mark(wrong.clone()), Some(Kind::InvalidParams), "{wrong}");
+    }
+    let star = |starred: Value| {
+        let messages = ["01".repeat(32)];
+        let params =
+            json!({ "conversation": "0a".repeat(16), "messages": messages, "starred": starred });
+        kind("star", &params)
+    };
+    assert_eq!(star(json!(true)), None);
+    assert_eq!(star(json!("yes")), Some(Kind::InvalidParams));
+}
+
+#[test]
+fn a_page_goes_on_where_the_one_before_ended() {
+    let after = |after: Value| kind("search", &json!({ "words": "tea", "after": after }));
+    assert_eq!(after(Value::Null), None);
+    let cursor = json!("00000000000000ff8000000000000001");
+    assert_eq!(after(cursor.clone()), None);
+    let read: Cursor = serde_json::from_value(cursor.clone()).unwrap();
+    assert_eq!(read.0.to_parts(), [255, i64::MIN + 1]);
+    assert_eq!(serde_json::to_value(read).unwrap(), cursor);
+    for wrong in ["", "next", &"0a".repeat(15), &"0a".repeat(17)] {
+        assert_eq!(after(json!(wrong)), Some(Kind::InvalidParams), "{wrong}");
+    }
+    let limit = |limit: u16| kind("starred", &json!({ "limit": limit }));
+    assert_eq!(limit(MAX_HITS), None);
+    assert_eq!(limit(MAX_HITS + 1), Some(Kind::InvalidParams));
 }
 
 #[test]

@@ -301,6 +301,20 @@ pub struct Cursor {
     pub(crate) place: i64,
 }
 
+impl Cursor {
+    /// For whoever hands it on as text. It means something to this database alone.
+    #[must_use]
+    pub const fn to_parts(self) -> [i64; 2] {
+        [self.at, self.place]
+    }
+
+    /// From [`Cursor::to_parts`]. Other numbers lead to some page, or to an empty one.
+    #[must_use]
+    pub const fn from_parts([at, place]: [i64; 2]) -> Self {
+        Self { at, place }
+    }
+}
+
 /// A message that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {

@@ -10,6 +10,9 @@ pub const MAX_REACTION: usize = 64;
 
 /// Bytes of where a link in a text leads. Longer ones stay text: browsers and servers take about as much, and nobody sees where a longer one leads.
 pub const MAX_LINK: usize = 2048;
+/// Blocks and spans of a text, together: nobody marks up more of what they type, and a text of nothing but marks would be many times as large on its way to
+/// a screen.
+pub const MAX_PIECES: usize = 2_000;
 /// How deep quotes and lists of a text are told apart: a phone has no room for more, and deeper ones are shown as deep as this.
 pub const MAX_NESTING: u8 = 8;
 

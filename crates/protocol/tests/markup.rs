@@ -3,7 +3,7 @@
 use keyfold_protocol::content::{
     Block, BlockKind, Link, Mark, Span, Text, TextFormat, mention, with_mentions,
 };
-use keyfold_protocol::limits::{MAX_LINK, MAX_NESTING};
+use keyfold_protocol::limits::{MAX_LINK, MAX_NESTING, MAX_PIECES};
 use keyfold_wire::ids::AccountId;
 use keyfold_wire::limits::MAX_TEXT;
 use proptest::prelude::*;
@@ -257,6 +257,17 @@ proptest! {
     fn words_stay_as_they_are(words in prop::collection::vec("[a-zäéß一-三👍]{1,9}", 1..30)) {
         let text = words.join(" ");
         prop_assert_eq!(markdown(&text), [format!("`{text}`")]);
+    }
+}
+
+#[test]
+fn a_text_of_too_many_pieces_is_shown_as_it_was_written() {
+    // A paragraph is a block and a span.
+    for (paragraphs, formatted) in [(MAX_PIECES / 2, true), (MAX_PIECES / 2 + 1, false)] {
+        let text = vec!["*a*"; paragraphs].join("\n\n");
+        let shown = markdown(&text);
+        assert_eq!(shown.len(), if formatted { paragraphs } else { 1 });
+        assert_eq!(shown.concat().contains("`a`/"), formatted);
     }
 }
 

@@ -237,9 +237,14 @@ impl Person<'_> {
         self.amends(talk, which, How::Reacted(emoji));
     }
 
-    /// Pins this many-th of the newest texts, or not any more.
-    pub fn pins(self, talk: Talk, which: u32, pinned: bool) {
-        self.amends(talk, which, How::Pinned(pinned));
+    /// Pins this many-th of the newest texts.
+    pub fn pins(self, talk: Talk, which: u32) {
+        self.amends(talk, which, How::Pinned(true));
+    }
+
+    /// This many-th of the newest texts is not to be pinned any more.
+    pub fn unpins(self, talk: Talk, which: u32) {
+        self.amends(talk, which, How::Pinned(false));
     }
 
     fn amends(self, talk: Talk, which: u32, how: How) {

@@ -262,6 +262,7 @@ impl Conversation {
             | Body::Deletion(_)
             | Body::Reaction(_)
             | Body::File(_)
+            | Body::Pin { .. }
             | Body::Unsupported => {
                 panic!("nobody here says such")
             }

@@ -11,7 +11,7 @@ use linkify::{LinkFinder, LinkKind};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd, TextMergeWithOffset};
 
 use super::{Text, TextFormat};
-use crate::limits::{MAX_LINK, MAX_NESTING};
+use crate::limits::{MAX_LINK, MAX_NESTING, MAX_PIECES};
 
 /// What the URI of an account begins with; 64 lower-case hexadecimal digits follow.
 const ACCOUNT: &str = "keyfold:account/";
@@ -99,11 +99,28 @@ pub enum Link {
 
 impl Text {
     /// The text as a screen shows it.
+    ///
+    /// One with more than `MAX_PIECES` blocks and spans is one span, as it was written.
     pub fn blocks(&self) -> Vec<Block> {
-        match self.format {
+        let blocks = match self.format {
             TextFormat::Plain => plain(&self.text),
             TextFormat::Markdown => markdown(&self.text),
+        };
+        let pieces: usize = blocks
+            .iter()
+            .map(|block| block.spans.len().saturating_add(1))
+            .sum();
+        if pieces <= MAX_PIECES {
+            return blocks;
         }
+        let written = Span {
+            text: self.text.clone(),
+            ..Span::default()
+        };
+        vec![Block {
+            spans: vec![written],
+            ..Block::default()
+        }]
     }
 
     /// The text as it was typed: each mention of somebody whose name is known is `@` and the name, as [`with_mentions`] takes it.

@@ -145,7 +145,8 @@ impl Tale {
                     How::Edited(text) => format!("{who}.edits({place}, {which}, {text:?});"),
                     How::TakenBack => format!("{who}.takes_back({place}, {which});"),
                     How::Reacted(emoji) => format!("{who}.reacts({place}, {which}, {emoji:?});"),
-                    How::Pinned(pinned) => format!("{who}.pins({place}, {which}, {pinned});"),
+                    How::Pinned(true) => format!("{who}.pins({place}, {which});"),
+                    How::Pinned(false) => format!("{who}.unpins({place}, {which});"),
                 }
             }
             Act::Updates(place) => format!("{who}.renews_keys({});", self.place(*place)),
