@@ -115,6 +115,9 @@ fn what_can_t_be_sent_is_not_written() {
     }
 }
 
+/// What is done to one.
+type Bend = fn(&mut Foreign);
+
 /// A part as somebody else writes it.
 #[derive(Clone)]
 struct Foreign {
@@ -191,7 +194,7 @@ fn a_file_that_can_t_be_one_is_refused() {
         let read = changed(|one| name.clone_into(&mut one.name));
         assert_eq!(read.unwrap_err(), ContentError::File, "{name:?}");
     }
-    let cases: [(&str, fn(&mut Foreign)); 9] = [
+    let cases: [(&str, Bend); 9] = [
         ("a short key", |one| one.key.truncate(31)),
         ("a long key", |one| one.key.push(0)),
         ("a short nonce", |one| one.nonce.truncate(6)),
@@ -201,7 +204,7 @@ fn a_file_that_can_t_be_one_is_refused() {
         ("too large", |one| one.size = MAX_FILE + 1),
         ("no media type", |one| one.media_type.clear()),
         ("an id in capitals", |one| {
-            one.url = format!("{FILE_URL}{}", "F1".repeat(32))
+            one.url = format!("{FILE_URL}{}", "F1".repeat(32));
         }),
     ];
     for (why, change) in cases {
@@ -211,9 +214,9 @@ fn a_file_that_can_t_be_one_is_refused() {
 
 #[test]
 fn a_file_elsewhere_or_sealed_otherwise_needs_a_newer_version_and_is_never_asked_for() {
-    let cases: [(&str, fn(&mut Foreign)); 5] = [
+    let cases: [(&str, Bend); 5] = [
         ("elsewhere", |one| {
-            one.url = "https://example.org/a.jpg".to_owned()
+            one.url = "https://example.org/a.jpg".to_owned();
         }),
         ("sealed at once", |one| one.algorithm = 2),
         ("not sealed", |one| one.algorithm = 0),

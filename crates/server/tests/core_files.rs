@@ -157,8 +157,9 @@ async fn what_is_past_its_time_goes_with_all_its_parts_and_nothing_else_does() {
     );
     assert!(desk.core.file(whole).await.is_ok());
 
-    desk.clock
-        .advance(FILE_RETENTION - UPLOAD_RETENTION - Duration::from_millis(1));
+    let rest = FILE_RETENTION.checked_sub(UPLOAD_RETENTION).unwrap();
+    let rest = rest.checked_sub(Duration::from_millis(1)).unwrap();
+    desk.clock.advance(rest);
     desk.sweeps().await;
     assert!(desk.reads(whole, 0, LENGTH).await.is_ok());
     desk.clock.advance(Duration::from_millis(1));

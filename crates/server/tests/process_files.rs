@@ -51,9 +51,14 @@ impl<'a> Client<'a> {
         let mut request =
             format!("{method} /v1/files/{id} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([name, ": ", value, "\r\n"]);
         }
-        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        request.extend([
+            "content-length: ",
+            &body.len().to_string(),
+            "\r\n\r\n",
+            body,
+        ]);
         let answer = self.server.http(&request).await;
         let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
         Asked {
