@@ -10,7 +10,7 @@ mod people;
 
 use keyfold_protocol::identity::{CertificateRequest, DeviceKeys};
 use keyfold_protocol::leave::LeaveProof;
-use keyfold_protocol::rules::{CommitFacts, GroupView, LeafIndex, LeafView, Violation};
+use keyfold_protocol::rules::{CommitFacts, LeafIndex, LeafView, Violation};
 use keyfold_protocol::state::{ConversationState, Name, Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::certificate::CertificateError;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Parser as _;
 use keyfold_server::config::{Arguments, Task};
+use keyfold_server::files::Files;
 use keyfold_server::http::{App, Forwarding, FrameMemory, Listener};
 use keyfold_server::metrics::Metrics;
 use keyfold_server::network::NetworkLimits;
@@ -54,6 +55,7 @@ impl Server {
             memory: FrameMemory::new(),
             patience: settings.patience,
             forwarding: Forwarding::Direct,
+            files: Files::in_memory(0),
             stop: stop.clone(),
         };
         stop.spawn(listener.serve(Arc::new(app)));

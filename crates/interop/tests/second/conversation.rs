@@ -261,6 +261,7 @@ impl Conversation {
             Body::Edit { .. }
             | Body::Deletion(_)
             | Body::Reaction(_)
+            | Body::File(_)
             | Body::Pin { .. }
             | Body::Unsupported => {
                 panic!("nobody here says such")

@@ -3,10 +3,10 @@
 use keyfold_wire::limits::MAX_TEXT;
 use rand_core::CryptoRng;
 
-use super::mimi::{Disposition, Extension, Key, Mimi, Part};
+use super::mimi::{Disposition, Extension, Key, Mimi, Part, Semantics};
 use super::{
-    Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED, EXTENSION_LEAVE,
-    EXTENSION_PIN, MARKDOWN, PLAIN, check_reaction,
+    Attachment, Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED,
+    EXTENSION_LEAVE, EXTENSION_PIN, MARKDOWN, PLAIN, check_reaction,
 };
 use crate::cbor;
 use crate::leave::LeaveProof;
@@ -59,27 +59,43 @@ pub enum Saying<'a> {
         /// It is from now on.
         pinned: bool,
     },
+    /// A file that lies at the server.
+    File {
+        /// The file.
+        file: &'a Attachment,
+        /// At most `MAX_TEXT` bytes; empty: nothing is said about it.
+        caption: &'a str,
+        /// The message that it answers.
+        in_reply_to: Option<ContentId>,
+    },
 }
 
 impl<'a> Saying<'a> {
-    /// The text that it says.
+    /// The text that it says; what is said about a file is none.
     pub const fn text(&self) -> Option<&'a str> {
         match self {
             Self::Text { text, .. } | Self::Edit { text, .. } | Self::Forwarded(text) => Some(text),
-            Self::Deletion(_) | Self::Reaction { .. } | Self::Pin { .. } => None,
+            Self::Deletion(_) | Self::Reaction { .. } | Self::Pin { .. } | Self::File { .. } => {
+                None
+            }
         }
     }
 
     /// Whether it can be written.
     ///
     /// # Errors
-    /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`].
+    /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`],
+    /// [`ContentError::File`].
     pub fn check(&self) -> Result<(), ContentError> {
         match self.text() {
             Some("") => Err(ContentError::Empty),
             Some(text) if text.len() > MAX_TEXT => Err(ContentError::TextTooLong),
             _ => match self {
                 Self::Reaction { emoji, .. } => check_reaction(emoji),
+                Self::File { caption, .. } if caption.len() > MAX_TEXT => {
+                    Err(ContentError::TextTooLong)
+                }
+                Self::File { file, .. } => file.check(),
                 _ => Ok(()),
             },
         }
@@ -115,7 +131,7 @@ pub fn write(
 ) -> Result<Composed, ContentError> {
     saying.check()?;
     let about = match saying {
-        Saying::Text { in_reply_to, .. } => About {
+        Saying::Text { in_reply_to, .. } | Saying::File { in_reply_to, .. } => About {
             in_reply_to,
             ..About::default()
         },
@@ -145,6 +161,7 @@ pub fn write(
         }
         Saying::Deletion(_) | Saying::Pin { .. } => Part::Null,
         Saying::Reaction { emoji, .. } => single(Disposition::REACTION, PLAIN, emoji),
+        Saying::File { file, caption, .. } => with_caption(file, caption),
     };
     let mut extensions = vec![counting(counter)];
     extensions.extend(match saying {
@@ -159,6 +176,21 @@ fn flag(name: &str, value: bool) -> Extension {
     Extension {
         key: Key::text(name),
         value: cbor::encode(|e| e.bool(value)?.ok()),
+    }
+}
+
+/// The file alone, or behind its caption.
+fn with_caption(file: &Attachment, caption: &str) -> Part {
+    let part = Part::External {
+        disposition: Disposition::ATTACHMENT,
+        external: Box::new(file.to_external()),
+    };
+    if caption.is_empty() {
+        return part;
+    }
+    Part::Multi {
+        semantics: Semantics::ProcessAll,
+        parts: vec![single(Disposition::RENDER, MARKDOWN, caption), part],
     }
 }
 
