@@ -69,19 +69,23 @@ pub(crate) fn planted_and_found(path: &Path) {
     file.set_len(length).unwrap();
 }
 
-/// All files below a folder; sockets hold nothing.
+/// All files below a folder; sockets hold nothing. The folder of sealed files is empty while nobody has sent one.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
+    gather(folder, &mut all);
+    assert!(!all.is_empty(), "{} is empty", folder.display());
+    all
+}
+
+fn gather(folder: &Path, all: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            all.extend(files(&path));
+            gather(&path, all);
         } else if path.is_file() {
             all.push(path);
         }
     }
-    assert!(!all.is_empty(), "{} is empty", folder.display());
-    all
 }
 
 /// The tables of the server's database that hold one of these words in any column, by name.
