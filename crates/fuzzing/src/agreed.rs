@@ -5,7 +5,7 @@ use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::{MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_REACTION, MAX_STATE};
 use keyfold_protocol::state::{ConversationState, Name, Role};
 use keyfold_wire::ids::{AccountId, ConversationId, Epoch};
-use keyfold_wire::limits::MAX_TEXT;
+use keyfold_wire::limits::{MAX_FILE, MAX_TEXT};
 
 use crate::papers::Papers;
 
@@ -70,6 +70,15 @@ pub fn content(data: &[u8]) {
             assert!(!reaction.emoji.chars().any(char::is_control));
         }
         Body::Deletion(_) => {}
+        Body::File(file) => {
+            assert!(file.attachment.size <= MAX_FILE);
+            let name = file.attachment.name.as_ref();
+            let name = name.map_or("", |name| name.as_str());
+            assert!(!name.contains(['/', '\\', '\u{202e}']));
+            assert!(!name.chars().any(char::is_control));
+            let caption = file.caption.as_ref();
+            assert!(caption.is_none_or(|caption| caption.text.len() <= MAX_TEXT));
+        }
         Body::Leaving(proof) => assert!(proof.is_valid(GROUP, &leaf)),
         Body::Unsupported => {
             assert!(verified.needs_newer_version());

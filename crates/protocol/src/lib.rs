@@ -7,10 +7,12 @@
 //! - [`group`]: MLS groups
 //! - [`state`], [`rules`], [`leave`]: what a conversation agrees on, and which commits it accepts
 //! - [`content`]: messages as MIMI content
+//! - [`file`]: files, sealed in segments
 //! - [`envelope`], [`padding`], [`roster`], [`welcome`]: what is handed to the server, and checked on its way back
 
 pub mod content;
 pub mod envelope;
+pub mod file;
 pub mod group;
 pub mod identity;
 pub mod leave;

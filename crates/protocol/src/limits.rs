@@ -61,3 +61,12 @@ pub const MAX_LINK_REQUEST: usize = 1_024;
 
 /// How long a device certificate lasts. A lost device that nobody removed cannot be added anywhere after it.
 pub const CERTIFICATE_VALIDITY: Duration = Duration::from_hours(365 * 24);
+
+/// A file's name in UTF-8: what file systems take.
+pub const MAX_FILE_NAME: usize = 255;
+
+/// A file's media type with parameters: RFC 6838 section 4.2 allows 127 bytes on each side of the slash.
+pub const MAX_MEDIA_TYPE: usize = 255;
+
+/// What a shorter file is padded to: among files this small, the Padme size alone would tell each from the other.
+pub const MIN_PADDED_FILE: u64 = 1_024;

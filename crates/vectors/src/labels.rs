@@ -35,8 +35,9 @@ const SIGNED: [&str; 5] = [
     "keyfold leave v1",
 ];
 
-const HASHED: [&str; 3] = [
+const HASHED: [&str; 4] = [
     "keyfold account v1",
+    "keyfold file v1",
     "keyfold roster v1",
     "keyfold roster key v1",
 ];

@@ -24,6 +24,7 @@ mod device_certificate;
 mod device_removal;
 mod envelope;
 mod exporter;
+mod file;
 mod handle;
 mod key_package;
 mod labels;
@@ -82,13 +83,14 @@ fn checked<T: Topic>(text: &str) {
 }
 
 /// All files.
-pub const FILES: [File; 18] = [
+pub const FILES: [File; 19] = [
     file::<account_id::AccountIds>("account-id"),
     file::<content::Contents>("content"),
     file::<device_certificate::Certificates>("device-certificate"),
     file::<device_removal::Removals>("device-removal"),
     file::<envelope::Envelopes>("envelope"),
     file::<exporter::Exports>("exporter"),
+    file::<file::SealedFiles>("file"),
     file::<handle::Handles>("handle"),
     file::<key_package::KeyPackages>("key-package"),
     file::<labels::Labels>("labels"),

@@ -29,6 +29,7 @@ fn read(name: &str) -> String {
         Body::Deletion(of) => format!("deletion of {}", short(of)),
         Body::Reaction(reaction) => format!("reaction {}", reaction.emoji),
         Body::Unsupported => "newer".to_owned(),
+        Body::File(_) => panic!("{name} is a file of Keyfold's"),
         Body::Leaving(_) => panic!("{name} leaves"),
     };
     match kept.in_reply_to {

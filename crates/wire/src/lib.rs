@@ -2,11 +2,12 @@
 //!
 //! This crate is the seam between devices and servers. It holds the protobuf schema ([`v1`]), typed ids
 //! ([`ids`]), the limits both sides keep ([`limits`]), frames ([`frame`]), close codes ([`close`]), the directory's signed records
-//! ([`certificate`]), and the two hashes by which members check a roster ([`roster`]). Nothing in it can open a
+//! ([`certificate`]), sealed files ([`file`]), and the two hashes by which members check a roster ([`roster`]). Nothing in it can open a
 //! message: whatever only recipients may read lives in `keyfold-protocol` and above.
 
 pub mod certificate;
 pub mod close;
+pub mod file;
 pub mod frame;
 pub mod handle;
 pub mod ids;

@@ -86,4 +86,22 @@ pub const MESSAGE_ID_RETENTION: Duration = Duration::from_secs(60 * DAY);
 /// A conversation without any request for this long is deleted: longer than any member may be silent (60 days).
 pub const CONVERSATION_RETENTION: Duration = Duration::from_secs(400 * DAY);
 
+/// A file that somebody sends: what people know from elsewhere. Two hours of film in good quality fit.
+pub const MAX_FILE: u64 = 2 * 1024 * 1024 * 1024;
+
+/// How long a sealed file is at most whose content has this length: padding adds 12%, and the tags of its segments less than a thousandth.
+pub const fn sealed_at_most(size: u64) -> u64 {
+    size.saturating_add(size / 8).saturating_add(64 * 1024)
+}
+
+/// The bytes of a file in one request, all but the last as long: a lost connection costs one of them, the server holds no more than
+/// one in memory for each request, and a second's worth of a fast line keeps requests few.
+pub const FILE_PART: u64 = 4 * 1024 * 1024;
+
+/// How long a server keeps a sealed file: who was away for as long as an item is kept (30 days) has two more weeks to load it.
+pub const FILE_RETENTION: Duration = Duration::from_secs(45 * DAY);
+
+/// How long an upload may take from its beginning: 2 GB over 200 kbit/s.
+pub const UPLOAD_RETENTION: Duration = Duration::from_secs(DAY);
+
 const DAY: u64 = 24 * 60 * 60;

@@ -258,7 +258,11 @@ impl Conversation {
         match content.body {
             Body::Text(text) => self.timeline.push(format!("{handle}: {}", text.text)),
             Body::Leaving(proof) => self.leavers.push(proof),
-            Body::Edit { .. } | Body::Deletion(_) | Body::Reaction(_) | Body::Unsupported => {
+            Body::Edit { .. }
+            | Body::Deletion(_)
+            | Body::Reaction(_)
+            | Body::File(_)
+            | Body::Unsupported => {
                 panic!("nobody here says such")
             }
         }

@@ -3,10 +3,10 @@
 use keyfold_wire::limits::MAX_TEXT;
 use rand_core::CryptoRng;
 
-use super::mimi::{Disposition, Extension, Key, Mimi, Part};
+use super::mimi::{Disposition, Extension, Key, Mimi, Part, Semantics};
 use super::{
-    Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_LEAVE, MARKDOWN, PLAIN,
-    check_reaction,
+    Attachment, Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_LEAVE, MARKDOWN,
+    PLAIN, check_reaction,
 };
 use crate::cbor;
 use crate::leave::LeaveProof;
@@ -50,19 +50,34 @@ pub enum Saying<'a> {
         /// The own reaction whose place it takes.
         replaces: Option<ContentId>,
     },
+    /// A file that lies at the server.
+    File {
+        /// The file.
+        file: &'a Attachment,
+        /// At most `MAX_TEXT` bytes; empty: nothing is said about it.
+        caption: &'a str,
+        /// The message that it answers.
+        in_reply_to: Option<ContentId>,
+    },
 }
 
 impl Saying<'_> {
     /// Whether it can be written.
     ///
     /// # Errors
-    /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`].
+    /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`],
+    /// [`ContentError::File`].
     pub fn check(&self) -> Result<(), ContentError> {
         match self {
             Self::Text { text: "", .. } | Self::Edit { text: "", .. } => Err(ContentError::Empty),
-            Self::Text { text, .. } | Self::Edit { text, .. } if text.len() > MAX_TEXT => {
+            Self::Text { text, .. }
+            | Self::Edit { text, .. }
+            | Self::File { caption: text, .. }
+                if text.len() > MAX_TEXT =>
+            {
                 Err(ContentError::TextTooLong)
             }
+            Self::File { file, .. } => file.check(),
             Self::Reaction { emoji, .. } => check_reaction(emoji),
             _ => Ok(()),
         }
@@ -98,7 +113,7 @@ pub fn write(
 ) -> Result<Composed, ContentError> {
     saying.check()?;
     let about = match saying {
-        Saying::Text { in_reply_to, .. } => About {
+        Saying::Text { in_reply_to, .. } | Saying::File { in_reply_to, .. } => About {
             in_reply_to,
             ..About::default()
         },
@@ -123,8 +138,24 @@ pub fn write(
         }
         Saying::Deletion(_) => Part::Null,
         Saying::Reaction { emoji, .. } => single(Disposition::REACTION, PLAIN, emoji),
+        Saying::File { file, caption, .. } => with_caption(file, caption),
     };
     Ok(compose(author, about, vec![counting(counter)], part, rng))
+}
+
+/// The file alone, or behind its caption.
+fn with_caption(file: &Attachment, caption: &str) -> Part {
+    let part = Part::External {
+        disposition: Disposition::ATTACHMENT,
+        external: Box::new(file.to_external()),
+    };
+    if caption.is_empty() {
+        return part;
+    }
+    Part::Multi {
+        semantics: Semantics::ProcessAll,
+        parts: vec![single(Disposition::RENDER, MARKDOWN, caption), part],
+    }
 }
 
 fn single(disposition: Disposition, media_type: &str, content: &str) -> Part {

@@ -16,6 +16,9 @@ use crate::limits::{
 /// Fields of `mimiContent`.
 const FIELDS: u64 = 7;
 
+/// Fields of a part that lies elsewhere.
+const EXTERNAL_FIELDS: u64 = 15;
+
 /// A message, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mimi {
@@ -58,6 +61,7 @@ pub(crate) struct Disposition(pub(crate) u8);
 impl Disposition {
     pub(crate) const RENDER: Self = Self(1);
     pub(crate) const REACTION: Self = Self(2);
+    pub(crate) const ATTACHMENT: Self = Self(6);
 
     /// Unspecified, render or inline; what is not registered counts as render.
     pub(crate) fn is_rendered(self) -> bool {
@@ -82,7 +86,10 @@ pub(crate) enum Part {
         media_type: String,
         content: Vec<u8>,
     },
-    External,
+    External {
+        disposition: Disposition,
+        external: Box<External>,
+    },
     Multi {
         semantics: Semantics,
         parts: Vec<Part>,
@@ -91,8 +98,94 @@ pub(crate) enum Part {
     Unknown,
 }
 
+/// A body that lies elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct External {
+    pub(crate) media_type: String,
+    pub(crate) url: String,
+    /// Seconds since the Unix epoch; zero: it does not.
+    pub(crate) expires: u32,
+    pub(crate) size: u64,
+    /// An IANA AEAD algorithm number; zero: not encrypted.
+    pub(crate) algorithm: u16,
+    pub(crate) key: Secret,
+    pub(crate) nonce: Vec<u8>,
+    pub(crate) aad: Vec<u8>,
+    /// An IANA named information hash algorithm.
+    pub(crate) hash_algorithm: u8,
+    /// Over what lies there.
+    pub(crate) hash: Vec<u8>,
+    pub(crate) description: String,
+    pub(crate) name: String,
+}
+
+/// Bytes that no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(zeroize::Zeroizing<Vec<u8>>);
+
+impl From<Vec<u8>> for Secret {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl std::ops::Deref for Secret {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl External {
+    fn encode(
+        &self,
+        disposition: Disposition,
+        e: &mut minicbor::Encoder<Vec<u8>>,
+    ) -> Result<(), minicbor::encode::Error<core::convert::Infallible>> {
+        e.array(EXTERNAL_FIELDS)?
+            .u8(disposition.0)?
+            .str("")?
+            .u8(2)?;
+        e.str(&self.media_type)?.str(&self.url)?.u32(self.expires)?;
+        e.u64(self.size)?.u16(self.algorithm)?.bytes(&self.key)?;
+        e.bytes(&self.nonce)?.bytes(&self.aad)?;
+        e.u8(self.hash_algorithm)?.bytes(&self.hash)?;
+        e.str(&self.description)?.str(&self.name)?.ok()
+    }
+
+    /// Its fields behind the cardinality.
+    fn decode(fields: &[u8]) -> Result<Self, Malformed> {
+        let d = &mut Decoder::new(fields);
+        let media_type = d.str()?.to_owned();
+        if d.datatype()? == Type::Tag && d.tag()? != minicbor::data::IanaTag::Uri.tag() {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            media_type,
+            url: d.str()?.to_owned(),
+            expires: d.u32()?,
+            size: d.u64()?,
+            algorithm: d.u16()?,
+            key: d.bytes()?.to_vec().into(),
+            nonce: d.bytes()?.to_vec(),
+            aad: d.bytes()?.to_vec(),
+            hash_algorithm: d.u8()?,
+            hash: d.bytes()?.to_vec(),
+            description: d.str()?.to_owned(),
+            name: d.str()?.to_owned(),
+        })
+    }
+}
+
 impl Mimi {
-    /// The deterministic encoding (RFC 8949 section 4.2.1). Only messages of one part at most are written.
+    /// The deterministic encoding (RFC 8949 section 4.2.1). Of parts in parts, only those that are all to be processed are written.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut extensions: Vec<(Vec<u8>, &[u8])> = self
             .extensions
@@ -195,7 +288,23 @@ impl Key {
 
 impl Part {
     fn encode(&self) -> Vec<u8> {
+        if let Self::Multi {
+            semantics: Semantics::ProcessAll,
+            parts,
+        } = self
+        {
+            let mut encoded = cbor::encode(|e| {
+                let head = e.array(5)?.u8(Disposition::RENDER.0)?.str("")?.u8(3)?;
+                head.u8(2)?.array(parts.len() as u64)?.ok()
+            });
+            encoded.extend(parts.iter().flat_map(Self::encode));
+            return encoded;
+        }
         cbor::encode(|e| match self {
+            Self::External {
+                disposition,
+                external,
+            } => external.encode(*disposition, e),
             Self::Single {
                 disposition,
                 media_type,
@@ -208,7 +317,7 @@ impl Part {
                 .str(media_type)?
                 .bytes(content)?
                 .ok(),
-            Self::Null | Self::External | Self::Multi { .. } | Self::Unknown => {
+            Self::Null | Self::Multi { .. } | Self::Unknown => {
                 e.array(3)?.u8(0)?.str("")?.u8(0)?.ok()
             }
         })
@@ -236,7 +345,7 @@ impl Part {
                     5,
                 )
             }
-            2 if length >= 15 => (Self::External, 3),
+            2 if length >= EXTERNAL_FIELDS => return Self::external(d, disposition, length),
             3 => (Self::multi(d, level, budget)?, 5),
             4.. => (Self::Unknown, 3),
             2 => return Err(ContentError::Malformed),
@@ -245,8 +354,27 @@ impl Part {
         for _ in 0..rest {
             cbor::any(d)?;
         }
-        let later = rest > 0 && part != Self::External;
-        Ok(if later { Self::Unknown } else { part })
+        Ok(if rest > 0 { Self::Unknown } else { part })
+    }
+
+    /// Fields of other types than the draft's are of a later version, as fields behind them are.
+    fn external(
+        d: &mut Decoder<'_>,
+        disposition: Disposition,
+        length: u64,
+    ) -> Result<Self, ContentError> {
+        let begin = d.position();
+        for _ in 3..length {
+            cbor::any(d)?;
+        }
+        let fields = d.input().get(begin..d.position()).unwrap_or_default();
+        Ok(match External::decode(fields) {
+            Ok(external) if length == EXTERNAL_FIELDS => Self::External {
+                disposition,
+                external: Box::new(external),
+            },
+            _ => Self::Unknown,
+        })
     }
 
     fn multi(d: &mut Decoder<'_>, level: usize, budget: &mut usize) -> Result<Self, ContentError> {

@@ -1,9 +1,10 @@
-//! Messages as MIMI content (draft-ietf-mimi-content-08): texts, what is done to them later (edits, deletions, reactions), leaving,
+//! Messages as MIMI content (draft-ietf-mimi-content-08): texts, files, what is done to them later (edits, deletions, reactions), leaving,
 //! and whatever a later version says.
 //!
 //! What arrives is [`Unverified`]; only [`Unverified::verify`] makes a [`Content`] of it. What this version does not know is
 //! kept byte for byte ([`Content::encoded`]) and said so ([`Content::needs_newer_version`]), so that a later version can show it.
 
+mod attachment;
 mod compose;
 mod id;
 mod mimi;
@@ -14,6 +15,7 @@ use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
 use minicbor::Decoder;
 
+pub use attachment::{Attachment, FILE_URL, SEALED_IN_SEGMENTS, UNKNOWN_FILE};
 pub use compose::{Composed, Saying, leaving, text, write};
 pub use id::{Author, ContentId};
 use mimi::{Disposition, Key, Mimi, Part, Semantics};
@@ -66,6 +68,9 @@ pub enum ContentError {
     /// The leave proof does not verify.
     #[error("the message says that somebody leaves, but they did not sign it")]
     LeaveProofInvalid,
+    /// A file that can't be: its name could mislead, it is too large, or key, hash, id or media type are none.
+    #[error("the message names a file that can't be one")]
+    File,
 }
 
 impl From<Malformed> for ContentError {
@@ -117,6 +122,8 @@ pub enum Body {
     Reaction(Reaction),
     /// The sender's account leaves; the proof has been verified.
     Leaving(LeaveProof),
+    /// A file, and what is said about it.
+    File(Box<File>),
     /// Something that takes a newer version.
     Unsupported,
 }
@@ -127,7 +134,7 @@ impl Body {
         match self {
             Self::Edit { of, .. } | Self::Deletion(of) => Some(*of),
             Self::Reaction(reaction) => Some(reaction.to),
-            Self::Text(_) | Self::Leaving(_) | Self::Unsupported => None,
+            Self::Text(_) | Self::File(_) | Self::Leaving(_) | Self::Unsupported => None,
         }
     }
 }
@@ -139,6 +146,15 @@ pub struct Text {
     pub text: String,
     /// How to read it.
     pub format: TextFormat,
+}
+
+/// A file with a caption.
+#[derive(Clone, PartialEq, Eq)]
+pub struct File {
+    /// The file.
+    pub attachment: Attachment,
+    /// At most `MAX_TEXT` bytes.
+    pub caption: Option<Text>,
 }
 
 /// A reaction to an earlier message.
@@ -303,9 +319,13 @@ fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentEr
 /// What a message says, leaving aside.
 fn said(mimi: &Mimi) -> Result<Body, ContentError> {
     let (text, emoji) = (shown(&mimi.part)?, reaction(&mimi.part)?);
+    let file = file(&mimi.part)?;
     // Shown as it is, a fleeting one would stay.
     if mimi.expires.is_some() {
         return Ok(Body::Unsupported);
+    }
+    if let (None, Some(file)) = (mimi.replaces, file) {
+        return Ok(Body::File(Box::new(file)));
     }
     Ok(match (mimi.replaces, text, emoji, mimi.in_reply_to) {
         (None, Some(text), ..) => Body::Text(text),
@@ -318,6 +338,38 @@ fn said(mimi: &Mimi) -> Result<Body, ContentError> {
         (Some(of), None, None, _) if mimi.part == Part::Null => Body::Deletion(of),
         _ => Body::Unsupported,
     })
+}
+
+/// The file of a part that is one, alone or with a text.
+fn file(part: &Part) -> Result<Option<File>, ContentError> {
+    let (part, caption) = match part {
+        Part::Multi {
+            semantics: Semantics::ProcessAll,
+            parts,
+        } => match parts.as_slice() {
+            [text, part] => match shown(text)? {
+                Some(text) => (part, Some(text)),
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        },
+        part => (part, None),
+    };
+    let Part::External {
+        disposition,
+        external,
+    } = part
+    else {
+        return Ok(None);
+    };
+    if !disposition.is_rendered() && *disposition != Disposition::ATTACHMENT {
+        return Ok(None);
+    }
+    let attachment = Attachment::of(external)?;
+    Ok(attachment.map(|attachment| File {
+        attachment,
+        caption,
+    }))
 }
 
 /// The emoji of a part that is a reaction.
@@ -403,4 +455,6 @@ macro_rules! hide {
     )*};
 }
 
-hide!(Unverified, Content, Kept, Body, Text, Reaction, Composed);
+hide!(
+    Unverified, Content, Kept, Body, Text, File, Attachment, Reaction, Composed
+);

@@ -3,10 +3,13 @@
 mod foreign;
 
 use keyfold_protocol::content::{
-    self, Author, Body, Content, ContentError, ContentId, Saying, TextFormat, Unverified,
+    self, Attachment, Author, Body, Composed, Content, ContentError, ContentId, Saying, TextFormat,
+    Unverified,
 };
+use keyfold_protocol::file::{FileKey, FileName};
 use keyfold_protocol::leave::LeaveProof;
-use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
+use keyfold_wire::file::FileId;
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Timestamp};
 use keyfold_wire::limits::MAX_TEXT;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +25,7 @@ pub(crate) struct Contents {
     address: Hex,
     texts: Vec<Text>,
     amending: Vec<Amending>,
+    files: Vec<FileMessage>,
     leaving: Vec<Leaving>,
     ids: Vec<Id>,
     readable: Vec<Readable>,
@@ -44,6 +48,24 @@ struct Amending {
     counter: u64,
     shows: Shows,
     in_reply_to: Option<Hex>,
+    encoded: Hex,
+    id: Hex,
+}
+
+/// A message that carries a file.
+#[derive(Serialize, Deserialize)]
+struct FileMessage {
+    salt: Hex,
+    counter: u64,
+    file: Hex,
+    key: Hex,
+    nonce: Hex,
+    hash: Hex,
+    size: u64,
+    media_type: String,
+    name: String,
+    expires_ms: u64,
+    caption: String,
     encoded: Hex,
     id: Hex,
 }
@@ -136,6 +158,7 @@ impl Topic for Contents {
                 .map(|(counter, text)| self::text(counter, text))
                 .into(),
             amending: amending(),
+            files: ["", "what a day"].map(file_message).into(),
             leaving: vec![leaving()],
             ids: ids(),
             readable: foreign::readable(),
@@ -168,6 +191,19 @@ impl Topic for Contents {
             assert_eq!(shows(&read), one.shows);
             let answered = read.in_reply_to.map(|id| Hex::from(id.as_bytes()));
             assert_eq!(answered, one.in_reply_to);
+        }
+        for one in &self.files {
+            let made = one.write(&author);
+            assert_eq!(made.encoded, *one.encoded);
+            assert_eq!(made.id.as_bytes().as_slice(), &*one.id);
+            let read = self.read(&one.encoded).unwrap();
+            let Body::File(file) = &read.body else {
+                panic!("no file")
+            };
+            assert!(file.attachment == one.attachment());
+            let caption = file.caption.as_ref().map(|caption| caption.text.as_str());
+            assert_eq!(caption.unwrap_or_default(), one.caption);
+            assert!(!read.needs_newer_version());
         }
         self.leaving
             .iter()
@@ -231,6 +267,7 @@ fn shows(content: &Content) -> Shows {
             replaces: reaction.replaces.map(|id| id.as_bytes().into()),
         },
         Body::Unsupported => Shows::Nothing,
+        Body::File(_) => panic!("a file"),
         Body::Leaving(_) => panic!("somebody leaves"),
     }
 }
@@ -243,6 +280,50 @@ fn text(counter: u64, text: &str) -> Text {
         text: text.to_owned(),
         encoded: made.encoded.into(),
         id: made.id.as_bytes().into(),
+    }
+}
+
+fn file_message(caption: &str) -> FileMessage {
+    let mut one = FileMessage {
+        salt: SALT.into(),
+        counter: 5,
+        file: [0xf1; 32].into(),
+        key: [0x4b; 32].into(),
+        nonce: [0x6e; 7].into(),
+        hash: [0x68; 32].into(),
+        size: 300_000,
+        media_type: "image/jpeg".to_owned(),
+        name: "summit at six.jpg".to_owned(),
+        expires_ms: 1_800_000_000_000,
+        caption: caption.to_owned(),
+        encoded: Hex(Vec::new()),
+        id: Hex(Vec::new()),
+    };
+    let made = one.write(&author());
+    (one.encoded, one.id) = (made.encoded.into(), made.id.as_bytes().into());
+    one
+}
+
+impl FileMessage {
+    fn attachment(&self) -> Attachment {
+        Attachment {
+            id: FileId::new(self.file.array()),
+            key: FileKey::new(self.key.array(), self.nonce.array()),
+            hash: self.hash.array(),
+            size: self.size,
+            media_type: self.media_type.clone(),
+            name: Some(FileName::new(&self.name).unwrap()),
+            expires: Some(Timestamp(self.expires_ms)),
+        }
+    }
+
+    fn write(&self, author: &Author) -> Composed {
+        let saying = Saying::File {
+            file: &self.attachment(),
+            caption: &self.caption,
+            in_reply_to: None,
+        };
+        content::write(author, self.counter, saying, &mut Given(&self.salt)).unwrap()
     }
 }
 
