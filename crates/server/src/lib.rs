@@ -8,6 +8,7 @@ pub mod config;
 pub mod core;
 pub mod delivery;
 pub mod directory;
+pub mod files;
 pub mod http;
 pub mod logs;
 pub mod metrics;

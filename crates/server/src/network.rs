@@ -42,6 +42,10 @@ pub enum Class {
     Create,
     /// Messages and commits sent.
     Send,
+    /// Files begun and cancelled.
+    File,
+    /// Parts of files, up and down.
+    Part,
 }
 
 /// How much of a class one network may ask: so many at once, and so many a second for ever.
@@ -62,7 +66,7 @@ pub struct RateSetting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a limit is CLASS=BURST:PER_SECOND, for example send=2000:200, with a burst of at least {COMMIT_COST}; the classes \
-     are handshake, connection, register, directory, create and send"
+     are handshake, connection, register, directory, create, send, file and part"
 )]
 pub struct NotARate;
 
@@ -80,13 +84,15 @@ pub struct Network(u128);
 
 impl Class {
     /// All classes, in the order of their discriminants.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Handshake,
         Self::Connection,
         Self::Register,
         Self::Directory,
         Self::Create,
         Self::Send,
+        Self::File,
+        Self::Part,
     ];
 
     /// Its name in `--limit` and in metrics.
@@ -98,6 +104,8 @@ impl Class {
             Self::Directory => "directory",
             Self::Create => "create",
             Self::Send => "send",
+            Self::File => "file",
+            Self::Part => "part",
         }
     }
 
@@ -131,6 +139,16 @@ impl Class {
             Self::Send => Rate {
                 burst: 5_000,
                 per_second: 200.0,
+            },
+            // An album of a holiday from each of five people at once.
+            Self::File => Rate {
+                burst: 500,
+                per_second: 1.0,
+            },
+            // Four of the largest files at once; then 160 MiB a second, more than such a line carries.
+            Self::Part => Rate {
+                burst: 2_048,
+                per_second: 40.0,
             },
         }
     }

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use keyfold_server::ServerCore;
 use keyfold_server::clock::{Clock as _, SystemClock};
 use keyfold_server::config::{Patience, Settings, Transport};
+use keyfold_server::files::Files;
 use keyfold_server::http::{
     App, Forwarding, FrameMemory, Listener, raise_open_files, serve_metrics,
 };
@@ -18,6 +19,7 @@ use keyfold_server::network::NetworkLimits;
 use keyfold_server::shutdown::{Ended, Signals, Stop, stop};
 use keyfold_server::tls::Tls;
 use keyfold_server::{logs, open};
+use keyfold_wire::limits::sealed_at_most;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -46,14 +48,16 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let watched = Arc::clone(&metrics);
     let committer = committer.watched(move |took| watched.store.committed(took));
     let committer = tokio::spawn(committer.run());
-    let app = Arc::new(app(&settings, Arc::clone(&core), metrics, &stop));
+    let files = open_files(&settings)?;
+    let app = app(&settings, Arc::clone(&core), files.clone(), metrics, &stop);
+    let app = Arc::new(app);
 
     announce(&listener, metrics_listener.as_ref())?;
     if let Some(listener) = metrics_listener {
         stop.spawn(serve_metrics(Arc::clone(&app), listener));
     }
     open_admin_door(&settings.data, &core, &stop);
-    stop.spawn(sweep(Arc::clone(&core), stop.clone()));
+    stop.spawn(sweep(Arc::clone(&core), files, stop.clone()));
     stop.spawn(listener.serve(app));
     drop(stop);
 
@@ -63,13 +67,28 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     finish(&core, committer, ended, settings.patience).await
 }
 
-fn app(settings: &Settings, core: Arc<ServerCore>, metrics: Arc<Metrics>, stop: &Stop) -> App {
+/// Sealed files lie beside the database.
+fn open_files(settings: &Settings) -> anyhow::Result<Files> {
+    let folder = settings.data.join("files");
+    let largest = sealed_at_most(settings.max_file_size);
+    Files::in_folder(&folder, largest)
+        .with_context(|| format!("the folder {} cannot be used", folder.display()))
+}
+
+fn app(
+    settings: &Settings,
+    core: Arc<ServerCore>,
+    files: Files,
+    metrics: Arc<Metrics>,
+    stop: &Stop,
+) -> App {
     let forwarding = match settings.transport {
         Transport::BehindProxy => Forwarding::LastHop,
         _ => Forwarding::Direct,
     };
     App {
         core,
+        files,
         metrics,
         limits: NetworkLimits::new(settings.rates, Instant::now()),
         memory: FrameMemory::new(),
@@ -115,10 +134,13 @@ fn announce(listener: &Listener, metrics: Option<&TcpListener>) -> anyhow::Resul
 }
 
 /// Deletes what is past its retention, in portions, for as long as the server runs.
-async fn sweep(core: Arc<ServerCore>, stop: Stop) {
+async fn sweep(core: Arc<ServerCore>, files: Files, stop: Stop) {
     loop {
-        let pause = match core.sweep().await {
-            Ok(next) => next
+        // Neither waits for the other: files may lie where nothing can be deleted at present.
+        let (swept, more) = (core.sweep().await, files.sweep(&core).await);
+        let pause = match more.and_then(|more| Ok((swept?, more))) {
+            Ok((_, true)) => SWEEP_AT_MOST_EVERY,
+            Ok((next, false)) => next
                 .since(SystemClock.now())
                 .clamp(SWEEP_AT_MOST_EVERY, SWEEP_AT_LEAST_EVERY),
             Err(refusal) => {

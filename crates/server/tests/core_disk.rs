@@ -312,8 +312,8 @@ mod shared {
     use std::sync::Arc;
 
     use keyfold_server::store::{
-        Account, Answer, Conversation, ConversationKey, MailboxState, OnceKey, Operation, Page,
-        Store,
+        Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState,
+        OnceKey, Operation, Page, Store,
     };
     use keyfold_server::{Device, Refusal};
     use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
@@ -359,6 +359,18 @@ mod shared {
             once: OnceKey,
         ) -> Result<Option<Timestamp>, Refusal> {
             self.0.accepted(conversation, once).await
+        }
+
+        async fn file(&self, place: FilePlace) -> Result<Option<FileRecord>, Refusal> {
+            self.0.file(place).await
+        }
+
+        async fn overdue_files(
+            &self,
+            now: Timestamp,
+            limit: u32,
+        ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
+            self.0.overdue_files(now, limit).await
         }
     }
 }

@@ -21,7 +21,8 @@ use keyfold_server::delivery::Feed;
 use keyfold_server::seal::AddressKey;
 use keyfold_server::store::memory::MemoryStore;
 use keyfold_server::store::{
-    Account, Answer, Conversation, ConversationKey, MailboxState, OnceKey, Operation, Page, Store,
+    Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState, OnceKey,
+    Operation, Page, Store,
 };
 use keyfold_server::{Core, Device, Refusal, Settings};
 use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
@@ -263,6 +264,18 @@ impl Store for Slow {
         once: OnceKey,
     ) -> Result<Option<Timestamp>, Refusal> {
         self.inner.accepted(conversation, once).await
+    }
+
+    async fn file(&self, place: FilePlace) -> Result<Option<FileRecord>, Refusal> {
+        self.inner.file(place).await
+    }
+
+    async fn overdue_files(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
+        self.inner.overdue_files(now, limit).await
     }
 }
 

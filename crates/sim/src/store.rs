@@ -6,7 +6,8 @@ use std::sync::Arc;
 use keyfold_server::store::memory::{Census, MemoryStore};
 use keyfold_server::store::sqlite::{Layer, OpenError, SqliteStore};
 use keyfold_server::store::{
-    Account, Answer, Conversation, ConversationKey, MailboxState, OnceKey, Operation, Page, Store,
+    Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState, OnceKey,
+    Operation, Page, Store,
 };
 use keyfold_server::{Device, Refusal};
 use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Sequence, Timestamp};
@@ -179,5 +180,17 @@ impl Store for AnyStore {
         once: OnceKey,
     ) -> Result<Option<Timestamp>, Refusal> {
         ask!(self, store => store.accepted(conversation, once))
+    }
+
+    async fn file(&self, place: FilePlace) -> Result<Option<FileRecord>, Refusal> {
+        ask!(self, store => store.file(place))
+    }
+
+    async fn overdue_files(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
+        ask!(self, store => store.overdue_files(now, limit))
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use keyfold_wire::limits::MAX_FILE;
+
 use super::{Acme, CertificateFiles, ConfigError, Patience, Settings, Transport};
 use crate::network::{RateSetting, RateTable};
 
@@ -83,12 +85,15 @@ struct ServeArguments {
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     log: LogLevel,
     /// What one network may ask, e.g. register=60:0.05 (a burst of 60, then 0.05 a second). Classes: handshake,
-    /// connection, register, directory, create, send.
+    /// connection, register, directory, create, send, file, part.
     #[arg(long = "limit", value_name = "CLASS=BURST:PER_SECOND", action = ArgAction::Append)]
     limits: Vec<RateSetting>,
     /// Switches all limits per network off: for tests and benchmarks only.
     #[arg(long, conflicts_with = "limits")]
     no_network_limits: bool,
+    /// Bytes of the largest file that people may send.
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_FILE)]
+    max_file_size: u64,
     /// Connections open at the same time.
     #[arg(long, value_name = "N", default_value = "65536")]
     max_connections: NonZeroU32,
@@ -171,6 +176,7 @@ impl ServeArguments {
                 shutdown: Duration::from_secs(self.shutdown),
             },
             max_connections: self.max_connections,
+            max_file_size: self.max_file_size,
         }
         .check()
     }

@@ -104,6 +104,8 @@ pub struct Settings {
     pub patience: Patience,
     /// Connections open at the same time.
     pub max_connections: NonZeroU32,
+    /// Bytes of the largest file that people may send.
+    pub max_file_size: u64,
 }
 
 impl Transport {

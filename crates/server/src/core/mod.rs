@@ -3,6 +3,7 @@
 mod anonymous;
 mod counters;
 mod device;
+mod files;
 mod lane;
 mod vouched;
 

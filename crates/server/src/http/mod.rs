@@ -6,6 +6,7 @@
 mod anonymous;
 mod beat;
 mod boundary;
+mod files;
 mod health;
 mod listen;
 mod mailbox;
@@ -23,11 +24,13 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{any, get};
+use axum::routing::{any, get, put};
+use keyfold_wire::file::FILES_PATH;
 use keyfold_wire::frame::{ANONYMOUS_PATH, MAILBOX_PATH};
 
 use crate::ServerCore;
 use crate::config::Patience;
+use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::network::{Class, Network, NetworkLimits};
 use crate::refusal::Refusal;
@@ -42,6 +45,8 @@ pub use peer::Forwarding;
 pub struct App {
     /// Decides.
     pub core: Arc<ServerCore>,
+    /// Where sealed files lie.
+    pub files: Files,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// What one network may ask.
@@ -72,9 +77,14 @@ impl App {
 
 /// All that is served to devices.
 fn router(app: Arc<App>) -> Router {
+    let file = put(files::begin)
+        .patch(files::extend)
+        .get(files::read)
+        .delete(files::delete);
     Router::new()
         .route(MAILBOX_PATH, any(upgrade::mailbox))
         .route(ANONYMOUS_PATH, any(upgrade::anonymous))
+        .route(&format!("{FILES_PATH}/{{id}}"), file)
         .route("/healthz", get(health::check))
         .layer(middleware::from_fn(origin::check))
         .with_state(app)

@@ -28,6 +28,8 @@ pub struct Metrics {
     pub pushes: Pushes,
     /// Sockets.
     pub sockets: Sockets,
+    /// Sealed files.
+    pub files: FileBytes,
     /// TLS.
     pub tls: Tls,
     /// The store.
@@ -54,6 +56,12 @@ pub struct Pushes {
 pub struct Sockets {
     open: [IntGauge; SocketKind::ALL.len()],
     closed: IntCounterVec,
+}
+
+/// Bytes of sealed files, in parts that came or went whole.
+pub struct FileBytes {
+    received: IntCounter,
+    sent: IntCounter,
 }
 
 /// TLS handshakes and certificates.
@@ -95,6 +103,7 @@ impl Metrics {
             requests: Requests::new(&registry)?,
             pushes: Pushes::new(&registry)?,
             sockets: Sockets::new(&registry)?,
+            files: FileBytes::new(&registry)?,
             tls: Tls::new(&registry)?,
             store: Store::new(&registry)?,
             limited: Class::ALL.map(|class| limited.with_label_values(&[class.name()])),
@@ -220,6 +229,32 @@ impl Drop for OpenGauge {
         if let Some(gauge) = &self.0 {
             gauge.dec();
         }
+    }
+}
+
+impl FileBytes {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let counter = |name, help| registered(registry, IntCounter::new(name, help)?);
+        Ok(Self {
+            received: counter(
+                "keyfold_file_bytes_received_total",
+                "Bytes of sealed files that were stored",
+            )?,
+            sent: counter(
+                "keyfold_file_bytes_sent_total",
+                "Bytes of sealed files that were asked for",
+            )?,
+        })
+    }
+
+    /// A part was stored.
+    pub fn received(&self, bytes: u64) {
+        self.received.inc_by(bytes);
+    }
+
+    /// A piece goes out.
+    pub fn sent(&self, bytes: u64) {
+        self.sent.inc_by(bytes);
     }
 }
 

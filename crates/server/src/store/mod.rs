@@ -6,6 +6,7 @@
 //! must pass.
 
 pub mod conformance;
+pub mod file;
 pub mod memory;
 pub mod operation;
 mod recent;
@@ -19,6 +20,7 @@ use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
 
 use crate::core::Device;
 use crate::refusal::Refusal;
+pub use file::{FilePlace, FileRecord};
 pub use operation::{Operation, Outcome};
 pub use record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page};
 
@@ -84,4 +86,17 @@ pub trait Store: Send + Sync + 'static {
         conversation: ConversationKey,
         once: OnceKey,
     ) -> impl Future<Output = Result<Option<Timestamp>, Refusal>> + Send;
+
+    /// What is known of a sealed file.
+    fn file(
+        &self,
+        place: FilePlace,
+    ) -> impl Future<Output = Result<Option<FileRecord>, Refusal>> + Send;
+
+    /// Files whose time is over by `now`, at most `limit`, the oldest first.
+    fn overdue_files(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<(FilePlace, FileRecord)>, Refusal>> + Send;
 }

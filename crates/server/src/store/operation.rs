@@ -9,6 +9,7 @@ use keyfold_wire::ids::{
 use keyfold_wire::v1;
 
 use super::Answer;
+use super::file::{FilePlace, FileRecord};
 use super::record::{ConversationKey, OnceKey};
 use crate::core::{Device, Vouched};
 use crate::directory::Handle;
@@ -110,6 +111,24 @@ pub enum Operation {
         /// How many.
         portion: u32,
     },
+    /// Begins an upload: [`Outcome::File`]. The same again says how far it has come.
+    BeginFile {
+        /// Where it is to lie.
+        place: FilePlace,
+        /// Bytes of the whole.
+        length: u64,
+    },
+    /// So many more bytes of an upload are durable: [`Outcome::File`], see [`FileRecord::extend`].
+    ExtendFile {
+        /// Which.
+        place: FilePlace,
+        /// Where they begin.
+        offset: u64,
+        /// How many.
+        bytes: u64,
+    },
+    /// The bytes of a file are gone.
+    ForgetFile(FilePlace),
 }
 
 impl Operation {
@@ -260,6 +279,8 @@ pub enum Outcome {
         /// Whether more is left.
         more: bool,
     },
+    /// How far a file has come.
+    File(FileRecord),
 }
 
 /// An accepted Create, Send or Commit.

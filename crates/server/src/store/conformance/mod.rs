@@ -4,6 +4,7 @@
 
 mod accounts;
 mod conversations;
+mod files;
 mod retention;
 
 use std::future::Future;
@@ -70,6 +71,8 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     retention::message_ids_stay_for_sixty_days(bench().await).await;
     retention::unused_conversations_go_and_may_come_again(bench().await).await;
     retention::a_sweep_is_bounded(bench().await).await;
+    files::a_file_grows_from_its_end_alone(bench().await).await;
+    files::a_file_is_kept_for_its_time(bench().await).await;
 }
 
 /// A day in 2026, at noon.

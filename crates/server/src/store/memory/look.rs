@@ -83,6 +83,7 @@ impl MemoryStore {
             all.push(once.request.to_vec());
             all.push(once.hidden.to_be_bytes().to_vec());
         }
+        all.extend(state.files.keys().map(|place| place.0.to_vec()));
         all.extend(state.invitations.iter().map(|code| code.to_vec()));
         all
     }

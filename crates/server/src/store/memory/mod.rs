@@ -2,6 +2,7 @@
 
 mod accounts;
 mod conversations;
+mod files;
 mod look;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Sequence, Timestamp};
 use keyfold_wire::v1;
 
+use super::file::{FilePlace, FileRecord};
 use super::record::{
     Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, item_size,
 };
@@ -32,6 +34,7 @@ struct State {
     conversations: BTreeMap<ConversationKey, Arc<Conversation>>,
     conversations_ever: i64,
     once: BTreeMap<(i64, [u8; 16]), Once>,
+    files: BTreeMap<FilePlace, FileRecord>,
 }
 
 #[derive(Clone)]
@@ -139,6 +142,13 @@ impl State {
             Operation::Sweep { portion } => Ok(Outcome::Swept {
                 more: self.sweep(now, portion as usize),
             }),
+            Operation::BeginFile { place, length } => self.begin_file(place, length, now),
+            Operation::ExtendFile {
+                place,
+                offset,
+                bytes,
+            } => self.extend_file(place, offset, bytes, now),
+            Operation::ForgetFile(place) => Ok(self.forget_file(place)),
         }
     }
 
@@ -252,5 +262,17 @@ impl Store for MemoryStore {
             return Ok(None);
         };
         state.accepted(conversation.id, &once)
+    }
+
+    async fn file(&self, place: FilePlace) -> Result<Option<FileRecord>, Refusal> {
+        Ok(self.lock().files.get(&place).copied())
+    }
+
+    async fn overdue_files(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
+        Ok(self.lock().overdue(now, limit))
     }
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod conversations;
+mod files;
 mod packages;
 mod read;
 mod schema;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 
+use super::file::{FilePlace, FileRecord};
 use super::recent::Recent;
 use super::record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page};
 use super::{Answer, Operation, Store};
@@ -271,5 +273,17 @@ impl Store for SqliteStore {
         found
             .map(|(request, hidden)| once.recognise(&request, hidden))
             .transpose()
+    }
+
+    async fn file(&self, place: FilePlace) -> Result<Option<FileRecord>, Refusal> {
+        self.read(move |db| files::file(db, place)).await
+    }
+
+    async fn overdue_files(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
+        self.read(move |db| files::overdue(db, now, limit)).await
     }
 }

@@ -14,7 +14,20 @@ const APPLICATION_ID: i64 = 0x4B46_4C44;
 const CHECKED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Each takes the database from the version of its index to the next.
-const MIGRATIONS: &[&str] = &[r"
+const MIGRATIONS: &[&str] = &[FIRST, FILES];
+
+/// Sealed files, named by a hash of their ids. Nothing says whose they are.
+const FILES: &str = r"
+CREATE TABLE files (
+    place BLOB PRIMARY KEY,
+    length INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX files_until ON files (until);
+";
+
+const FIRST: &str = r"
 CREATE TABLE accounts (
     id INTEGER PRIMARY KEY,
     account BLOB NOT NULL UNIQUE,
@@ -99,7 +112,7 @@ CREATE TABLE items (
     PRIMARY KEY (mailbox, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX items_of_body ON items (body);
-"];
+";
 
 /// Why a database cannot be used. It is left as it is.
 #[derive(Debug, thiserror::Error)]

@@ -199,6 +199,13 @@ impl Writer {
             Operation::Revoke { mailbox, serials } => self.revoke(*mailbox, serials, now),
             Operation::Invite(code) => self.invite(code),
             Operation::Sweep { portion } => self.sweep(now, *portion),
+            Operation::BeginFile { place, length } => self.begin_file(*place, *length, now),
+            Operation::ExtendFile {
+                place,
+                offset,
+                bytes,
+            } => self.extend_file(*place, *offset, *bytes, now),
+            Operation::ForgetFile(place) => self.forget_file(*place),
         }
     }
 
