@@ -20,7 +20,7 @@ pub mod store;
 mod table;
 pub mod view;
 
-pub use command::{Answer, Command, Complaint};
+pub use command::{Answer, Command, Complaint, OutgoingFile, UploadId};
 pub use engine::Engine;
 pub use fault::Fault;
 pub use input::{Input, Reply};

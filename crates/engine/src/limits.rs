@@ -219,3 +219,6 @@ pub const END_JITTER: Duration = Duration::from_secs(10);
 
 /// Something came for a conversation that does not open: whether this device still has its place is looked into at most so often.
 pub const PROBE_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Own files that are on their way or can't be sent: an album of a holiday. The shell keeps each of them sealed until then.
+pub const MAX_UPLOADS: u64 = 256;

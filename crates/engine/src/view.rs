@@ -3,7 +3,10 @@
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
+use keyfold_wire::file::UploadToken;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
+
+use crate::command::UploadId;
 
 /// The account and device that this database belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +196,49 @@ pub enum What {
     Returned(Contact),
     /// Messages may be missing here; the words say why.
     MayBeMissing(String),
+    /// A file.
+    File(FileEntry),
+}
+
+/// A file on a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Its name, as its sender says.
+    pub name: Option<String>,
+    /// Its media type, as its sender says.
+    pub media_type: String,
+    /// Bytes of its content.
+    pub size: u64,
+    /// What is said about it.
+    pub caption: Option<String>,
+    /// How far it has come.
+    pub state: FileState,
+    /// Until when it can be had.
+    pub expires: Option<Timestamp>,
+}
+
+/// How far a file has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// An own one, on its way to the server.
+    Uploading(UploadId),
+    /// An own one that can't be sent; the words say why.
+    Failed(UploadId, String),
+    /// It is at the server.
+    AtServer,
+}
+
+/// An own file that is not said yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Its name on this device.
+    pub id: UploadId,
+    /// What makes the upload one's own.
+    pub token: UploadToken,
+    /// Bytes that the server is to have.
+    pub sealed_length: u64,
+    /// Why it can't be sent. `None`: it is on its way.
+    pub failed: Option<String>,
 }
 
 /// How far an entry has come.

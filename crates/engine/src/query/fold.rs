@@ -97,6 +97,7 @@ impl Engine {
         let fate = self.fate(shown_in, &found)?;
         let text = match found.says().map(|kept| kept.body) {
             Some(Body::Text(text)) => Some(fate.edited.unwrap_or(text.text)),
+            Some(Body::File(file)) => file.caption.map(|caption| caption.text),
             _ => None,
         };
         let text = text.filter(|_| found.kind == Kind::Content && fate.taken_back.is_none());

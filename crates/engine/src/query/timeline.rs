@@ -3,11 +3,12 @@
 use keyfold_protocol::content::{Body, ContentId, Kept};
 use keyfold_wire::ids::{AccountId, ConversationId};
 
+use super::file::shown;
 use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Contact, Entry, QUOTE, State, What};
+use crate::view::{Contact, Entry, FileEntry, FileState, QUOTE, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -78,6 +79,7 @@ impl Engine {
             if let Some(id) = found.content_id {
                 let text = match self.entry(&found)?.what {
                     What::Text(text) => text.chars().take(QUOTE).collect(),
+                    What::File(file) => file.name.unwrap_or_default(),
                     _ => String::new(),
                 };
                 messages.push((id, text));
@@ -120,12 +122,20 @@ impl Engine {
             (Kind::Gap, _) => {
                 What::Gap(row.body.as_slice().try_into().map_or(0, u64::from_be_bytes))
             }
+            (Kind::Upload, _) => self.upload_entry(row)?,
             (Kind::Notice, _) => Notice::decode(&row.body)?.show(tx)?,
         };
-        let stands = matches!(what, What::Text(_));
+        let stands = matches!(what, What::Text(_) | What::File(_));
+        let given_up = matches!(
+            what,
+            What::File(FileEntry {
+                state: FileState::Failed(..),
+                ..
+            })
+        );
         let reply_to = said.and_then(|kept| kept.in_reply_to).filter(|_| stands);
         let reply_to = reply_to.map(|id| self.quote(shown_in, &id)).transpose()?;
-        let edited = stands && fate.edited.is_some();
+        let edited = matches!(what, What::Text(_)) && fate.edited.is_some();
         let reactions = self.reactions(fate)?;
         Ok(Entry {
             position: row.place.position(),
@@ -136,6 +146,8 @@ impl Engine {
             what,
             state: match row.stage {
                 Stage::Waiting | Stage::Encrypted => State::Waiting,
+                Stage::Uploading if given_up => State::Failed,
+                Stage::Uploading => State::Waiting,
                 Stage::Sent => State::Sent,
                 Stage::Received => State::Received,
                 Stage::Failed => State::Failed,
@@ -150,6 +162,7 @@ impl Engine {
 fn says(row: &EntryRow, kept: Option<&Kept>, edited: Option<&String>) -> What {
     match kept.map(|kept| &kept.body) {
         Some(Body::Text(text)) => What::Text(edited.unwrap_or(&text.text).clone()),
+        Some(Body::File(file)) => What::File(shown(file.as_ref().clone(), FileState::AtServer)),
         Some(_) if row.is_leaving() => What::Left,
         _ => What::NeedsNewerVersion,
     }

@@ -46,6 +46,9 @@ impl Step<'_> {
             } => self.begin(&people, name.as_deref(), suite),
             Command::LookUp { handle } => self.look_up(&handle),
             Command::MarkVerified { account } => self.mark_verified(&account),
+            Command::FileUploaded(upload) => self.file_uploaded(upload),
+            Command::FileFailed(upload, why) => self.file_failed(upload, why),
+            Command::CancelFile(upload) => self.cancel_file(upload),
             other => self.in_conversation(other),
         }
     }
@@ -62,7 +65,8 @@ impl Step<'_> {
         | Command::Rename { conversation, .. }
         | Command::ChangeRole { conversation, .. }
         | Command::Update { conversation }
-        | Command::MarkRead { conversation }) = &command
+        | Command::MarkRead { conversation }
+        | Command::SendFile { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -101,6 +105,7 @@ impl Step<'_> {
             Command::Edit { message, text, .. } => self.edit(loaded, &message, &text),
             Command::TakeBack { message, .. } => self.take_back_message(loaded, &message),
             Command::React { message, emoji, .. } => self.react(loaded, &message, emoji.as_deref()),
+            Command::SendFile { file, caption, .. } => self.send_file(loaded, &file, &caption),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))

@@ -48,4 +48,6 @@ pub(super) const STEPS: &[Step] = &[
         sql: &[table::SCHEMA_5],
         finish: table::timeline::find_targets,
     },
+    // 7: files that are on their way.
+    Step::of(&[table::SCHEMA_7]),
 ];

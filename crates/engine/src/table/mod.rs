@@ -18,6 +18,7 @@ pub(crate) mod outbox;
 pub(crate) mod parked;
 pub(crate) mod setting;
 pub(crate) mod timeline;
+pub(crate) mod upload;
 
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
@@ -33,6 +34,9 @@ pub(crate) const SCHEMA_4: &str = include_str!("schema_4.sql");
 
 /// Brings them to schema version 5; [`timeline::find_targets`] fills in what is there.
 pub(crate) const SCHEMA_5: &str = include_str!("schema_5.sql");
+
+/// Brings them to schema version 7.
+pub(crate) const SCHEMA_7: &str = include_str!("schema_7.sql");
 
 use keyfold_wire::ids::Timestamp;
 

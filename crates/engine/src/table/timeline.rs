@@ -56,6 +56,8 @@ pub(crate) enum Kind {
     Deleted,
     /// What was an edit or a reaction of somebody who has said another one since: its id is all that counts.
     Superseded,
+    /// An own file that is on its way to the server: the number of its row in `upload` (i64, big endian).
+    Upload,
 }
 
 /// How far an entry has come.
@@ -71,14 +73,17 @@ pub(crate) enum Stage {
     Received,
     /// Own, can't be sent any more.
     Failed,
+    /// Own, its file is not at the server yet.
+    Uploading,
 }
 
-const STAGES: [Stage; 5] = [
+const STAGES: [Stage; 6] = [
     Stage::Waiting,
     Stage::Encrypted,
     Stage::Sent,
     Stage::Received,
     Stage::Failed,
+    Stage::Uploading,
 ];
 
 /// One row.
@@ -130,6 +135,7 @@ const fn kind_number(kind: Kind) -> i64 {
         Kind::Notice => 2,
         Kind::Deleted => 3,
         Kind::Superseded => 4,
+        Kind::Upload => 5,
     }
 }
 
@@ -154,6 +160,7 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
             1 => Kind::Gap,
             3 => Kind::Deleted,
             4 => Kind::Superseded,
+            5 => Kind::Upload,
             _ => Kind::Notice,
         },
         body: row.get(6)?,
