@@ -92,6 +92,38 @@ pub(crate) enum Command {
     AcceptLink(Code),
     /// Remove a device of your account, everywhere
     RemoveDevice(RemoveDevice),
+    /// Send a file; returns once the server has it
+    SendFile(SendFile),
+    /// Load the file of a message and put it on this disk
+    Save(Save),
+}
+
+#[derive(Args)]
+pub(crate) struct SendFile {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+    /// The file
+    pub(crate) path: PathBuf,
+    /// What to say about it
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) caption: String,
+    /// What kind of file it is [default: as its name ends]
+    #[arg(long, value_name = "TYPE/SUBTYPE")]
+    pub(crate) media_type: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Save {
+    #[command(flatten)]
+    pub(crate) at: Message,
+    /// The file to make, or the folder to put it into [default: this folder, by the name that its sender gave it]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 #[derive(Args)]

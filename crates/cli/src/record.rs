@@ -1,7 +1,8 @@
 //! What commands print, as records. Field names are stable: `docs/cli.md`.
 
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Member, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, FileEntry, FileState, Member, Quote, Reacted, Standing, State,
+    What,
 };
 use serde::Serialize;
 
@@ -53,6 +54,39 @@ pub(crate) struct EntryRecord {
     pub(crate) edited: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) reactions: Vec<ReactionRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<FileRecord>,
+}
+
+/// The file of an entry.
+#[derive(Serialize, Clone, PartialEq, Eq)]
+pub(crate) struct FileRecord {
+    pub(crate) name: Option<String>,
+    pub(crate) media_type: String,
+    pub(crate) size: u64,
+    pub(crate) state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<String>,
+}
+
+impl From<&FileEntry> for FileRecord {
+    fn from(file: &FileEntry) -> Self {
+        let (state, why) = match &file.state {
+            FileState::Uploading(_) => ("uploading", None),
+            FileState::Failed(_, why) => ("failed", Some(why.clone())),
+            FileState::AtServer => ("at_server", None),
+        };
+        Self {
+            name: file.name.clone(),
+            media_type: file.media_type.clone(),
+            size: file.size,
+            state,
+            why,
+            until: file.expires.map(when::rfc3339),
+        }
+    }
 }
 
 /// The message that an entry answers.
@@ -141,6 +175,7 @@ impl From<&Entry> for EntryRecord {
             reply_to: entry.reply_to.as_ref().map(QuoteRecord::from),
             edited: entry.edited,
             reactions: entry.reactions.iter().map(ReactionRecord::from).collect(),
+            file: None,
         };
         match &entry.what {
             What::Text(text)
@@ -149,6 +184,10 @@ impl From<&Entry> for EntryRecord {
             | What::Back(text)
             | What::MayBeMissing(text) => {
                 record.text = Some(text.clone());
+            }
+            What::File(file) => {
+                record.text.clone_from(&file.caption);
+                record.file = Some(file.into());
             }
             What::Added(people) | What::Removed(people) => record.people = handles(people),
             What::Gap(missing) => record.missing = Some(*missing),
@@ -190,6 +229,7 @@ fn kind(what: &What) -> &'static str {
         What::Back(_) => "back",
         What::Returned(_) => "returned",
         What::MayBeMissing(_) => "may_be_missing",
+        What::File(_) => "file",
     }
 }
 

@@ -1,7 +1,9 @@
 //! Timelines and lists in words, for people: short, aligned, the same in `read` and in `chat`.
 
 use jiff::tz::TimeZone;
-use keyfold_engine::view::{Contact, Conversation, Entry, Reacted, Standing, State, What};
+use keyfold_engine::view::{
+    Contact, Conversation, Entry, FileState, Reacted, Standing, State, What,
+};
 use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -39,14 +41,14 @@ pub(crate) fn speaker(entry: &Entry) -> String {
     }
 }
 
-/// An entry that is no text, as a sentence; `None` for text.
+/// An entry that nobody says, as a sentence; `None` for texts and files.
 pub(crate) fn happening(entry: &Entry) -> Option<String> {
     let who = match speaker(entry) {
         nobody if nobody.is_empty() => "somebody".to_owned(),
         who => who,
     };
     Some(match &entry.what {
-        What::Text(_) => return None,
+        What::Text(_) | What::File(_) => return None,
         What::TakenBack { by, mine } => taken_back(entry, &who, by.as_ref(), *mine),
         What::NeedsNewerVersion => format!("{who} sent something that needs a newer version"),
         What::Gap(1) => format!("one message of {who} is missing"),
@@ -70,6 +72,37 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
         ),
         What::MayBeMissing(why) => format!("messages may be missing here: {}", clean::line(why)),
     })
+}
+
+/// What somebody says: a text, or a file with what is said about it. `None` for everything else.
+pub(crate) fn said(entry: &Entry) -> Option<String> {
+    match &entry.what {
+        What::Text(text) => Some(text.clone()),
+        What::File(file) => {
+            let name = file.name.as_deref().unwrap_or("a file");
+            let mut said = format!("[{}, {}]", clean::line(name), size(file.size));
+            if let FileState::Failed(_, why) = &file.state {
+                said.extend([" ", &clean::line(why)]);
+            }
+            if let Some(caption) = &file.caption {
+                said.push('\n');
+                said.push_str(caption);
+            }
+            Some(said)
+        }
+        _ => None,
+    }
+}
+
+/// A number of bytes, in the unit that leaves one to three digits before the point.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    for (unit, one) in units {
+        if bytes >= one {
+            return format!("{}.{} {unit}", bytes / one, bytes % one * 10 / one);
+        }
+    }
+    format!("{bytes} B")
 }
 
 fn taken_back(entry: &Entry, who: &str, by: Option<&Contact>, mine: bool) -> String {
@@ -166,7 +199,7 @@ pub(crate) fn column(text: &str, width: usize) -> String {
 /// The lines of one entry for `read`.
 pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) -> String {
     let time = paint.dim(&when::time(entry.at, &reader.zone));
-    let What::Text(text) = &entry.what else {
+    let Some(text) = said(entry) else {
         let sentence = happening(entry).unwrap_or_default();
         return format!("{time}  {}", paint.dim(&format!("· {sentence}")));
     };
@@ -174,7 +207,7 @@ pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) 
     let indent = " ".repeat("00:00".len() + 2 + width + 2);
     let quoted = quote(entry)
         .map(|quote| paint.dim(&format!("> {}", column(&quote, QUOTE_WIDTH).trim_end())));
-    let body: Vec<_> = quoted.into_iter().chain(clean::lines(text)).collect();
+    let body: Vec<_> = quoted.into_iter().chain(clean::lines(&text)).collect();
     let mut lines = format!("{time}  {name}  {}", body.join(&format!("\n{indent}")));
     let progress = progress(entry);
     if !progress.is_empty() {

@@ -144,9 +144,10 @@ fn rows(model: &Model, width: usize) -> Vec<Line<'static>> {
         }
         // The same person within the same minute: once is enough.
         let said = (words::speaker(entry), entry.at.0 / 60_000);
-        let again = speaker.as_ref() == Some(&said) && matches!(entry.what, What::Text(_));
+        let again =
+            speaker.as_ref() == Some(&said) && matches!(entry.what, What::Text(_) | What::File(_));
         rows.extend(entry_rows(entry, model, names, width, again));
-        speaker = matches!(entry.what, What::Text(_)).then_some(said);
+        speaker = matches!(entry.what, What::Text(_) | What::File(_)).then_some(said);
     }
     rows
 }
@@ -181,7 +182,7 @@ fn entry_rows(
     width: usize,
     again: bool,
 ) -> Vec<Line<'static>> {
-    let What::Text(text) = &entry.what else {
+    let Some(text) = words::said(entry) else {
         let sentence = words::happening(entry).unwrap_or_default();
         return wrap(&sentence, width.saturating_sub(2))
             .into_iter()
@@ -216,7 +217,7 @@ fn entry_rows(
         (false, _) => (Vec::new(), indent),
     };
     let room = width.saturating_sub(indent + 1).max(1);
-    let (body, reactions) = entry_parts(entry, text, room);
+    let (body, reactions) = entry_parts(entry, &text, room);
     let last = body.len().saturating_sub(1);
     for (number, row) in body.into_iter().chain(reactions).enumerate() {
         let mut spans = if number == 0 && !narrow {

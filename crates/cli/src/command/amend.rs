@@ -107,7 +107,7 @@ async fn carry_out_online(
     Ok((conversation, meant, new))
 }
 
-fn choose(words: &str, found: &[(ContentId, String)]) -> Result<ContentId, Failure> {
+pub(super) fn choose(words: &str, found: &[(ContentId, String)]) -> Result<ContentId, Failure> {
     let none = format!("no message here has the id {words}: `keyfold read --ids` shows them");
     let several = format!(
         "{words} is the beginning of {} messages' ids: use more of it",

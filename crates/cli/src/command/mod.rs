@@ -3,6 +3,7 @@
 mod account;
 mod amend;
 mod devices;
+mod file;
 mod find;
 mod members;
 mod send;
@@ -43,5 +44,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::AddDevice(args) => devices::add(&session, args).await,
         Command::AcceptLink(args) => devices::accept(&session, args).await,
         Command::RemoveDevice(args) => devices::remove(&session, args).await,
+        Command::SendFile(args) => file::send(&session, args).await,
+        Command::Save(args) => file::save(&session, args).await,
     }
 }
