@@ -16,6 +16,7 @@ mod machine;
 mod measure;
 mod person;
 mod process;
+mod reading;
 mod relay;
 mod replay;
 mod report;
@@ -53,6 +54,8 @@ enum Task {
     Group,
     /// Simulated worlds.
     Sim,
+    /// What a person opens first, against its SQL.
+    Reading,
     /// Everything.
     All,
     /// The other process of a measurement: the load.
@@ -90,13 +93,14 @@ fn measure(task: &Task, document: Option<&Path>) -> Result<()> {
     let folder = machine::folder()?;
     let machine = machine::describe(folder.path())?;
     println!("{machine}");
-    let measurements: [(Task, &'static str, Measure); 6] = [
+    let measurements: [(Task, &'static str, Measure); 7] = [
         (Task::Engine, "engine", engine::measure),
         (Task::Catchup, "catchup", catchup::measure),
         (Task::Server, "server", server::measure),
         (Task::Idle, "idle", server::idle),
         (Task::Group, "group", group::measure),
         (Task::Sim, "sim", world::measure),
+        (Task::Reading, "reading", reading::measure),
     ];
     for (which, name, measure) in measurements {
         if *task != Task::All && *task != which {
