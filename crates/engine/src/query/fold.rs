@@ -25,6 +25,18 @@ pub(super) struct Fate {
     reactions: Vec<(AccountId, String)>,
 }
 
+impl Fate {
+    /// The text that a message which says this shows: its last edit. `None`: it is no text, or was taken back.
+    pub(super) fn text<'a>(&'a self, said: Option<&'a Body>) -> Option<&'a Text> {
+        match said {
+            Some(Body::Text(text)) if self.taken_back.is_none() => {
+                Some(self.edited.as_ref().unwrap_or(text))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Engine {
     /// What became of a message on the timeline of this conversation.
     pub(super) fn fate(&self, shown_in: Row, message: &EntryRow) -> Result<Fate, Fault> {
@@ -100,13 +112,11 @@ impl Engine {
             }
         }
         let fate = self.fate(shown_in, &found)?;
-        let text = match found.says().map(|kept| kept.body) {
-            Some(Body::Text(text)) if fate.taken_back.is_none() => {
-                let text = fate.edited.as_ref().unwrap_or(&text);
-                Some(as_typed(&self.database, text)?)
-            }
-            _ => None,
-        };
+        let said = found.says().map(|kept| kept.body);
+        let text = fate.text(said.as_ref());
+        let text = text
+            .map(|text| as_typed(&self.database, text))
+            .transpose()?;
         Ok(Quote {
             id: found.content_id.unwrap_or(*id),
             from: self.person(found.sender.as_ref())?,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use keyfold_protocol::content::{Body, ContentId};
+use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{AccountId, ConversationId};
 
 use super::words::{as_typed, mentions};
@@ -79,11 +79,8 @@ impl Engine {
         let mut messages = Vec::new();
         for found in found {
             if let Some(id) = found.content_id {
-                let text = match self.entry(&found)?.what {
-                    What::Text(text) => text.chars().take(QUOTE).collect(),
-                    _ => String::new(),
-                };
-                messages.push((id, text));
+                let text = self.text(&found)?.unwrap_or_default();
+                messages.push((id, text.chars().take(QUOTE).collect()));
             }
         }
         Ok(messages)
@@ -154,12 +151,7 @@ impl Engine {
         let shown_in = row.place.conversation();
         let fate = self.fate(shown_in, row)?;
         let said = row.says();
-        let text = match said.as_ref().map(|kept| &kept.body) {
-            Some(Body::Text(text)) if fate.taken_back.is_none() => {
-                Some(fate.edited.as_ref().unwrap_or(text))
-            }
-            _ => None,
-        };
+        let text = fate.text(said.as_ref().map(|kept| &kept.body));
         let what = match (row.kind, fate.taken_back) {
             (Kind::Content, None) => match text {
                 Some(text) => What::Text(as_typed(tx, text)?),
@@ -212,14 +204,11 @@ impl Engine {
 
     /// The text of a message as it is shown; `None` where it is no text, or was taken back.
     pub(super) fn text(&self, row: &EntryRow) -> Result<Option<String>, Fault> {
-        let (None, Some(Body::Text(said))) = (row.target, row.says().map(|kept| kept.body)) else {
+        let (None, Some(kept)) = (row.target, row.says()) else {
             return Ok(None);
         };
         let fate = self.fate(row.place.conversation(), row)?;
-        if fate.taken_back.is_some() {
-            return Ok(None);
-        }
-        let text = fate.edited.unwrap_or(said);
-        as_typed(&self.database, &text).map(Some)
+        let text = fate.text(Some(&kept.body));
+        text.map(|text| as_typed(&self.database, text)).transpose()
     }
 }

@@ -132,7 +132,7 @@ impl Step<'_> {
     /// key package yet; and those that were removed, and had come in meanwhile, go. A linked device begins with that only where it is the only one
     /// of its account, and after a while: where another one is in, that may be the one that has removed them.
     pub(super) fn bring_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
-        self.put_removed_out(row, view)?;
+        self.see_own_devices(row, view)?;
         if self.me()?.account_key.is_some() {
             return self.wish_own_devices(row, view);
         }
@@ -193,8 +193,8 @@ impl Step<'_> {
     }
 
     /// Devices that this one has removed go out of a conversation that they have come into all the same: the directory may have handed out a
-    /// key package of theirs before it knew.
-    pub(super) fn put_removed_out(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
+    /// key package of theirs before it knew. And one that it does not know is noticed.
+    pub(super) fn see_own_devices(&mut self, row: Row, view: &GroupView) -> Result<(), Fault> {
         if self.me()?.account_key.is_none() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use crate::command::{Answer, Complaint};
 use crate::limits::{MAX_FORWARD, MAX_WAITING};
 use crate::memory::Loaded;
 use crate::query;
-use crate::table::timeline::{self, EntryRow, Stage};
+use crate::table::timeline;
 
 impl Step<'_> {
     /// A person says a text again elsewhere: everywhere, or, where that can't be, nowhere.
@@ -74,10 +74,7 @@ impl Step<'_> {
             Err(complaint) => return Ok(Err(complaint)),
         };
         let about = timeline::about(self.tx, loaded.row.shown_in, message)?;
-        let edits = about
-            .iter()
-            .filter(|one| one.sender == entry.sender && one.stage != Stage::Failed);
-        let last = edits.filter_map(edited).next_back();
+        let last = about.iter().rev().find_map(|one| one.edits(&entry));
         let said = entry.says().and_then(|kept| match kept.body {
             Body::Text(text) => Some(last.unwrap_or(text)),
             _ => None,
@@ -102,12 +99,5 @@ impl Step<'_> {
             Ok(()) => Ok(text),
             Err(complaint) => Err(complaint),
         })
-    }
-}
-
-fn edited(one: &EntryRow) -> Option<Text> {
-    match one.says()?.body {
-        Body::Edit { text, .. } => Some(text),
-        _ => None,
     }
 }

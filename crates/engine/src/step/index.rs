@@ -145,15 +145,9 @@ fn words_of(tx: &Connection, entry: &EntryRow) -> Result<Option<String>, Fault> 
         return Ok(None);
     };
     let about = timeline::about(tx, entry.place.conversation(), id)?;
-    let placed = about
-        .iter()
-        .rev()
-        .filter(|one| one.place.position() < WAITING && one.sender == entry.sender);
-    let mut edits = placed.filter_map(|one| match one.says().map(|kept| kept.body) {
-        Some(Body::Edit { text, .. }) => Some(text.text),
-        _ => None,
-    });
-    let text = edits.next().unwrap_or(said.text);
-    let words = words::of(&words::without_accounts(&text));
+    let placed = about.iter().rev();
+    let mut placed = placed.filter(|one| one.place.position() < WAITING);
+    let text = placed.find_map(|one| one.edits(entry)).unwrap_or(said);
+    let words = words::of(&words::without_accounts(&text.text));
     Ok((!words.is_empty()).then_some(words))
 }

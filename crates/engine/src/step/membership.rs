@@ -208,7 +208,7 @@ impl Step<'_> {
             let me = self.me()?.account();
             let came = |leaf: &LeafView| leaf.account() == me && !has_device(before, leaf.device());
             if after.leaves.iter().any(came) {
-                self.put_removed_out(loaded.row.row, &after)?;
+                self.see_own_devices(loaded.row.row, &after)?;
             }
             if removal {
                 // Whose word was that of a device that is out now has to say it again.

@@ -3,7 +3,7 @@
 //! The row id is the conversation's row times 2^40 plus the position. What waits to be sent has positions from 2^39
 //! on, hence stands last; when the server has it, it moves to the next position before them.
 
-use keyfold_protocol::content::{self, Body, ContentId, Kept};
+use keyfold_protocol::content::{self, Body, ContentId, Kept, Text};
 use keyfold_wire::ids::{AccountId, Timestamp};
 use rusqlite::{Connection, Row as SqlRow};
 
@@ -124,6 +124,17 @@ impl EntryRow {
         let deletion = matches!(self.says().map(|kept| kept.body), Some(Body::Deletion(_)));
         let moderated = self.by_admin && message.target.is_none();
         deletion && self.stage != Stage::Failed && (self.sender == message.sender || moderated)
+    }
+
+    /// What it says in the place of this message, if it does and its author may.
+    pub(crate) fn edits(&self, message: &Self) -> Option<Text> {
+        if self.sender != message.sender || self.stage == Stage::Failed {
+            return None;
+        }
+        match self.says()?.body {
+            Body::Edit { text, .. } => Some(text),
+            _ => None,
+        }
     }
 
     /// What it says, unless that has been taken back.
