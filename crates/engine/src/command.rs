@@ -4,8 +4,10 @@
 //! races, and ends in an [`Event`](crate::Event) that says how it went.
 
 use keyfold_protocol::content::ContentId;
+use keyfold_protocol::file::{FileKey, FileName};
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
+use keyfold_wire::file::UploadToken;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId};
 use serde::{Deserialize, Serialize};
 
@@ -218,6 +220,22 @@ pub enum Command {
         /// With what.
         mark: Mark,
     },
+    /// Send a file, which the shell has sealed: it is shown at once, and said when it lies at the server.
+    SendFile {
+        /// Where.
+        conversation: ConversationId,
+        /// The file.
+        file: Box<OutgoingFile>,
+        /// What is said about it, at most [`keyfold_wire::limits::MAX_TEXT`] bytes; may be empty.
+        caption: String,
+    },
+    /// From the shell: all of a file lies at the server. Answers with the message, or [`Answer::Taken`] where it can't be said any more, as
+    /// [`Event::UploadFailed`](crate::Event::UploadFailed) tells.
+    FileUploaded(UploadId),
+    /// From the shell: the server won't take a file, for this reason.
+    FileFailed(UploadId, String),
+    /// Give up sending a file.
+    CancelFile(UploadId),
 }
 
 /// What a group's rules say who may.
@@ -259,6 +277,27 @@ pub enum Mark {
     Draft(String),
 }
 
+/// Names a file that is on its way, on this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UploadId(pub i64);
+
+/// A file that was sealed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OutgoingFile {
+    /// Under which it is brought to the server.
+    pub token: UploadToken,
+    /// What it is sealed under.
+    pub key: FileKey,
+    /// SHA-256 over the sealed file.
+    pub hash: [u8; 32],
+    /// Bytes of its content.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: String,
+    /// Its name.
+    pub name: Option<FileName>,
+}
+
 /// What a command gives back at once.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
@@ -274,6 +313,8 @@ pub enum Answer {
     LinkRequest(Vec<u8>),
     /// To be carried to the new device: its certificate.
     Certificate(Vec<u8>),
+    /// The file, durable here, on its way.
+    Upload(UploadId),
 }
 
 /// Why a command can't be done. Nothing changed.
@@ -367,4 +408,15 @@ pub enum Complaint {
     /// Too long.
     #[error("a draft has at most {0} bytes")]
     Draft(usize),
+    /// Too large, or with a name or media type that can't be.
+    #[error(
+        "that file can't be sent: it is too large, or what it is called or said to be makes no sense"
+    )]
+    File,
+    /// Too many are on their way.
+    #[error("{0} files are on their way already: wait for them, or cancel some")]
+    TooManyUploads(u64),
+    /// It was said, or given up.
+    #[error("there is no such file on its way")]
+    NoSuchUpload,
 }

@@ -21,7 +21,7 @@ mod table;
 pub mod view;
 mod words;
 
-pub use command::{Answer, Command, Complaint, Deed};
+pub use command::{Answer, Command, Complaint, Deed, OutgoingFile, UploadId};
 pub use engine::Engine;
 pub use fault::Fault;
 pub use input::{Input, Reply};

@@ -253,3 +253,5 @@ pub const MAX_MARKED: usize = 500;
 
 /// Conversations that are pinned: what a screen shows before all others.
 pub const MAX_PINNED: usize = 10;
+/// Own files that are on their way or can't be sent: an album of a holiday. The shell keeps each of them sealed until then.
+pub const MAX_UPLOADS: u64 = 256;

@@ -4,7 +4,7 @@ use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Sequence};
 use keyfold_wire::v1;
 
-use crate::command::{Answer, Complaint};
+use crate::command::{Answer, Complaint, UploadId};
 
 /// What one step gives back. Everything it speaks of is durable.
 #[derive(Debug)]
@@ -99,6 +99,14 @@ pub enum Event {
     Hidden(ConversationId),
     /// A conversation was marked, or deleted from the list, on this device.
     Marked(ConversationId),
+    /// An own file is on its way to the server.
+    Uploading(ConversationId, UploadId),
+    /// An own file is at the server, and is said as this message.
+    Uploaded(ConversationId, UploadId, ContentId),
+    /// An own file can't be sent.
+    UploadFailed(ConversationId, UploadId, Failure),
+    /// An own file is not sent any more.
+    UploadCancelled(ConversationId, UploadId),
 }
 
 /// Why something could not be done, for a person.

@@ -4,9 +4,10 @@ use keyfold_protocol::content::ContentId;
 pub use keyfold_protocol::content::{Block, BlockKind, Link, Look, Mark, Span};
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
+use keyfold_wire::file::UploadToken;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
 
-use crate::command::Deed;
+use crate::command::{Deed, UploadId};
 
 /// The account and device that this database belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,6 +226,61 @@ pub enum What {
     Timed(Option<u32>),
     /// Others than before may do this in the group.
     Allowed(Deed, Policy),
+    /// A file.
+    File(FileEntry),
+}
+
+/// A file on a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Its name, as its sender says.
+    pub name: Option<String>,
+    /// Its media type, as its sender says.
+    pub media_type: String,
+    /// Bytes of its content.
+    pub size: u64,
+    /// What is said about it.
+    pub caption: Option<String>,
+    /// How far it has come.
+    pub state: FileState,
+    /// Until when it can be had.
+    pub expires: Option<Timestamp>,
+}
+
+impl FileEntry {
+    /// What it is found by: its name, and what is said about it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words: Vec<&str> = [&self.name, &self.caption]
+            .into_iter()
+            .filter_map(Option::as_deref)
+            .collect();
+        words.join("\n")
+    }
+}
+
+/// How far a file has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// An own one, on its way to the server.
+    Uploading(UploadId),
+    /// An own one that can't be sent; the words say why.
+    Failed(UploadId, String),
+    /// It is at the server.
+    AtServer,
+}
+
+/// An own file that is not said yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Its name on this device.
+    pub id: UploadId,
+    /// What makes the upload one's own.
+    pub token: UploadToken,
+    /// Bytes that the server is to have.
+    pub sealed_length: u64,
+    /// Why it can't be sent. `None`: it is on its way.
+    pub failed: Option<String>,
 }
 
 /// How far an entry has come.

@@ -26,12 +26,11 @@ pub(super) struct Fate {
 }
 
 impl Fate {
-    /// The text that a message which says this shows: its last edit. `None`: it is no text, or was taken back.
+    /// The text that a message which says this shows: its last edit, or what is said about its file. `None`: it has none, or was taken back.
     pub(super) fn text<'a>(&'a self, said: Option<&'a Body>) -> Option<&'a Text> {
-        match said {
-            Some(Body::Text(text)) if self.taken_back.is_none() => {
-                Some(self.edited.as_ref().unwrap_or(text))
-            }
+        match said.filter(|_| self.taken_back.is_none())? {
+            Body::Text(text) => Some(self.edited.as_ref().unwrap_or(text)),
+            Body::File(file) => file.caption.as_ref(),
             _ => None,
         }
     }

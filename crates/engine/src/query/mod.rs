@@ -1,6 +1,7 @@
 //! Reads: what screens and scripts show, straight from the tables.
 
 mod conversation;
+mod file;
 mod fold;
 mod search;
 mod timeline;
@@ -50,7 +51,7 @@ impl Engine {
         contact::by_handle(&self.database, &handle)
     }
 
-    /// How many messages, requests and intents are not finished. What the schedule wants (own keys to renew, people who left to
+    /// How many messages, files, requests and intents are not finished. What the schedule wants (own keys to renew, people who left to
     /// be removed, secrets to be erased) does not count.
     ///
     /// # Errors
@@ -61,7 +62,9 @@ impl Engine {
         let requests = self.memory.outbox.len().saturating_sub(scheduled);
         let requests = u64::try_from(requests).unwrap_or(u64::MAX);
         let messages = crate::table::timeline::count_all_waiting(tx)?;
+        let (_, uploads) = crate::table::upload::count(tx)?;
         Ok(intent::count(tx)?
+            .saturating_add(uploads)
             .saturating_add(requests)
             .saturating_add(messages))
     }

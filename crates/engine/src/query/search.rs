@@ -95,11 +95,7 @@ impl Engine {
         let mut hits = Vec::new();
         for row in rows {
             let entry = self.entry(&row)?;
-            let text = match &entry.what {
-                What::Text(text) => text.as_str(),
-                _ => "",
-            };
-            let snippet = snippet(text, Vec::new());
+            let snippet = snippet(&words(&entry.what).unwrap_or_default(), Vec::new());
             hits.extend(self.hit(row.place.conversation(), entry, snippet)?);
         }
         Ok(Ok(Found { hits, next }))
@@ -197,14 +193,17 @@ impl Engine {
     }
 
     fn matches(&self, query: &Query, row: &EntryRow) -> Result<Option<(Cursor, Hit)>, Fault> {
-        let Some(text) = self.text(row)? else {
+        if row.target.is_some() {
+            return Ok(None);
+        }
+        let entry = self.entry(row)?;
+        let Some(text) = words(&entry.what) else {
             return Ok(None);
         };
         let Some(marks) = query.marks(&text) else {
             return Ok(None);
         };
         let snippet = snippet(&text, marks);
-        let entry = self.entry(row)?;
         let hit = self.hit(row.place.conversation(), entry, snippet)?;
         Ok(hit.map(|hit| (cursor(row), hit)))
     }
@@ -224,6 +223,15 @@ fn cursor(row: &EntryRow) -> Cursor {
     Cursor {
         at: i64::try_from(row.at.0).unwrap_or(i64::MAX),
         place,
+    }
+}
+
+/// What an entry is found by.
+fn words(what: &What) -> Option<String> {
+    match what {
+        What::Text(text) => Some(text.clone()),
+        What::File(file) => Some(file.words()),
+        _ => None,
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 
-use keyfold_protocol::content::ContentId;
+use keyfold_protocol::content::{Body, ContentId, Kept, Text};
 use keyfold_wire::ids::{AccountId, ConversationId};
 
+use super::file::shown;
 use super::words::{as_typed, mentions};
 use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Contact, Entry, QUOTE, State, What};
+use crate::view::{Contact, Entry, FileState, QUOTE, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -79,8 +80,13 @@ impl Engine {
         let mut messages = Vec::new();
         for found in found {
             if let Some(id) = found.content_id {
-                let text = self.text(&found)?.unwrap_or_default();
-                messages.push((id, text.chars().take(QUOTE).collect()));
+                let entry = self.entry(&found)?;
+                let says = match entry.what {
+                    What::Text(text) => text,
+                    What::File(file) => file.name.or(file.caption).unwrap_or_default(),
+                    _ => String::new(),
+                };
+                messages.push((id, says.chars().take(QUOTE).collect()));
             }
         }
         Ok(messages)
@@ -153,11 +159,7 @@ impl Engine {
         let said = row.says();
         let text = fate.text(said.as_ref().map(|kept| &kept.body));
         let what = match (row.kind, fate.taken_back) {
-            (Kind::Content, None) => match text {
-                Some(text) => What::Text(as_typed(tx, text)?),
-                None if row.is_leaving() => What::Left,
-                None => What::NeedsNewerVersion,
-            },
+            (Kind::Content, None) => self.says(row, said.as_ref(), text)?,
             // Superseded ones are about another, and no entries.
             (Kind::Content | Kind::Deleted | Kind::Superseded | Kind::Pin, by) => What::TakenBack {
                 by: self.person(by.as_ref())?,
@@ -166,17 +168,22 @@ impl Engine {
             (Kind::Gap, _) => {
                 What::Gap(row.body.as_slice().try_into().map_or(0, u64::from_be_bytes))
             }
+            (Kind::Upload, _) => self.upload_entry(row)?,
             (Kind::Notice, _) => Notice::decode(&row.body)?.show(tx)?,
         };
         let blocks = text.map(|text| self.blocks(text)).transpose()?;
         let blocks = blocks.unwrap_or_default();
-        let stands = matches!(what, What::Text(_));
+        let stands = matches!(what, What::Text(_) | What::File(_));
         let said = said.filter(|_| stands);
         let forwarded = said.as_ref().is_some_and(|kept| kept.forwarded);
         let reply_to = said.and_then(|kept| kept.in_reply_to);
         let reply_to = reply_to.map(|id| self.quote(shown_in, &id)).transpose()?;
-        let edited = stands && fate.edited.is_some();
+        let edited = matches!(what, What::Text(_)) && fate.edited.is_some();
         let pinned = fate.pinned;
+        let uploading = match &what {
+            What::File(file) if matches!(file.state, FileState::Failed(..)) => State::Failed,
+            _ => State::Waiting,
+        };
         let reactions = self.reactions(fate)?;
         Ok(Entry {
             position: row.place.position(),
@@ -187,6 +194,7 @@ impl Engine {
             what,
             state: match row.stage {
                 Stage::Waiting | Stage::Encrypted => State::Waiting,
+                Stage::Uploading => uploading,
                 Stage::Sent => State::Sent,
                 Stage::Received => State::Received,
                 Stage::Failed => State::Failed,
@@ -202,13 +210,23 @@ impl Engine {
         })
     }
 
-    /// The text of a message as it is shown; `None` where it is no text, or was taken back.
-    pub(super) fn text(&self, row: &EntryRow) -> Result<Option<String>, Fault> {
-        let (None, Some(kept)) = (row.target, row.says()) else {
-            return Ok(None);
-        };
-        let fate = self.fate(row.place.conversation(), row)?;
-        let text = fate.text(Some(&kept.body));
-        text.map(|text| as_typed(&self.database, text)).transpose()
+    /// What a message says that stands.
+    fn says(
+        &self,
+        row: &EntryRow,
+        said: Option<&Kept>,
+        text: Option<&Text>,
+    ) -> Result<What, Fault> {
+        let typed = text
+            .map(|text| as_typed(&self.database, text))
+            .transpose()?;
+        Ok(match (said.map(|kept| &kept.body), typed) {
+            (Some(Body::File(file)), caption) => {
+                What::File(shown(&file.attachment, caption, FileState::AtServer))
+            }
+            (_, Some(text)) => What::Text(text),
+            _ if row.is_leaving() => What::Left,
+            _ => What::NeedsNewerVersion,
+        })
     }
 }

@@ -51,6 +51,9 @@ impl Step<'_> {
                 to,
             } => self.forward(&conversation, &message, to),
             Command::MarkVerified { account } => self.mark_verified(&account),
+            Command::FileUploaded(upload) => self.file_uploaded(upload),
+            Command::FileFailed(upload, why) => self.file_failed(upload, why),
+            Command::CancelFile(upload) => self.cancel_file(upload),
             other => self.in_conversation(other),
         }
     }
@@ -75,7 +78,8 @@ impl Step<'_> {
         | Command::Clear { conversation }
         | Command::DeleteConversation { conversation }
         | Command::Star { conversation, .. }
-        | Command::Mark { conversation, .. }) = &command
+        | Command::Mark { conversation, .. }
+        | Command::SendFile { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -111,6 +115,10 @@ impl Step<'_> {
             Command::Pin {
                 message, pinned, ..
             } => self.pin(loaded, &message, pinned),
+            Command::SendFile { file, caption, .. } => {
+                let caption = self.with_mentions(loaded, &caption)?;
+                self.send_file(loaded, &file, &caption)
+            }
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))

@@ -4,7 +4,8 @@
 //! nothing else has it any. What is behind gets in by and by, many at once (`limits::INDEX_AFTER`), and is looked through one by one until then:
 //! so a message costs nothing here when it comes, and a database of an earlier version is indexed while it is used.
 
-use keyfold_protocol::content::{Body, ContentId};
+use keyfold_protocol::content::{Body, ContentId, File};
+use keyfold_protocol::file::FileName;
 use rusqlite::Connection;
 
 use super::Step;
@@ -138,8 +139,10 @@ impl Step<'_> {
 
 /// The words by which a message is in the index.
 fn words_of(tx: &Connection, entry: &EntryRow) -> Result<Option<String>, Fault> {
-    let Some(Body::Text(said)) = entry.says().map(|kept| kept.body) else {
-        return Ok(None);
+    let said = match entry.says().map(|kept| kept.body) {
+        Some(Body::Text(text)) => text.text,
+        Some(Body::File(file)) => words_of_file(&file),
+        _ => return Ok(None),
     };
     let (None, Some(id)) = (entry.target, &entry.content_id) else {
         return Ok(None);
@@ -147,7 +150,16 @@ fn words_of(tx: &Connection, entry: &EntryRow) -> Result<Option<String>, Fault> 
     let about = timeline::about(tx, entry.place.conversation(), id)?;
     let placed = about.iter().rev();
     let mut placed = placed.filter(|one| one.place.position() < WAITING);
-    let text = placed.find_map(|one| one.edits(entry)).unwrap_or(said);
-    let words = words::of(&words::without_accounts(&text.text));
+    let edited = placed.find_map(|one| one.edits(entry));
+    let text = edited.map_or(said, |edited| edited.text);
+    let words = words::of(&words::without_accounts(&text));
     Ok((!words.is_empty()).then_some(words))
+}
+
+/// What a file is called, and what is said about it.
+fn words_of_file(file: &File) -> String {
+    let name = file.attachment.name.as_ref().map(FileName::as_str);
+    let caption = file.caption.as_ref().map(|text| text.text.as_str());
+    let words: Vec<&str> = name.into_iter().chain(caption).collect();
+    words.join("\n")
 }

@@ -37,6 +37,7 @@ mod send;
 mod supply;
 mod twins;
 mod unknown;
+mod upload;
 
 use std::collections::BTreeSet;
 

@@ -19,6 +19,7 @@ pub(crate) mod outbox;
 pub(crate) mod parked;
 pub(crate) mod setting;
 pub(crate) mod timeline;
+pub(crate) mod upload;
 
 pub(crate) mod hidden;
 pub(crate) mod mark;
@@ -44,6 +45,9 @@ pub(crate) const SCHEMA_6: &str = include_str!("schema_6.sql");
 
 /// Brings them to schema version 7; [`timeline::find_pins`] fills in what is there.
 pub(crate) const SCHEMA_7: &str = include_str!("schema_7.sql");
+
+/// Brings them to schema version 8.
+pub(crate) const SCHEMA_8: &str = include_str!("schema_8.sql");
 
 use keyfold_wire::ids::Timestamp;
 

@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     Superseded,
     /// Encoded content that pins a message, or does not any more.
     Pin,
+    /// An own file that is on its way to the server: the number of its row in `upload` (i64, big endian).
+    Upload,
 }
 
 impl Kind {
@@ -83,14 +85,17 @@ pub(crate) enum Stage {
     Received,
     /// Own, can't be sent any more.
     Failed,
+    /// Own, its file is not at the server yet.
+    Uploading,
 }
 
-const STAGES: [Stage; 5] = [
+const STAGES: [Stage; 6] = [
     Stage::Waiting,
     Stage::Encrypted,
     Stage::Sent,
     Stage::Received,
     Stage::Failed,
+    Stage::Uploading,
 ];
 
 /// One row.
@@ -156,6 +161,7 @@ const fn kind_number(kind: Kind) -> i64 {
         Kind::Deleted => 3,
         Kind::Superseded => 4,
         Kind::Pin => 5,
+        Kind::Upload => 6,
     }
 }
 
@@ -181,6 +187,7 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
             3 => Kind::Deleted,
             4 => Kind::Superseded,
             5 => Kind::Pin,
+            6 => Kind::Upload,
             _ => Kind::Notice,
         },
         body: row.get(6)?,

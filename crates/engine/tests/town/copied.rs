@@ -25,8 +25,13 @@ use tempfile::TempDir;
 
 use super::person::{Person, copy_database};
 
+/// What makes a database of today one of version 7.
+pub const TO_VERSION_7: &str =
+    "DROP TABLE upload; DROP INDEX timeline_upload; PRAGMA user_version = 7;";
+
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = "
+    DROP TABLE upload; DROP INDEX timeline_upload;
     DROP INDEX timeline_pin; DROP TABLE agreed;
     DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;
     DROP INDEX timeline_starred; ALTER TABLE timeline DROP COLUMN starred;
