@@ -77,6 +77,10 @@ pub(crate) enum Command {
     Pins(Pins),
     /// Say a text again in other conversations
     Forward(Forward),
+    /// Send a file; returns once the server has it
+    SendFile(SendFile),
+    /// Load the file of a message and put it on this disk
+    Save(Save),
     /// Read the messages of a conversation
     Read(Read),
     /// Say what a group is about
@@ -133,6 +137,34 @@ pub(crate) enum Command {
     Delete(Conversation),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
+}
+
+#[derive(Args)]
+pub(crate) struct SendFile {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+    /// The file
+    pub(crate) path: PathBuf,
+    /// What to say about it
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) caption: String,
+    /// What kind of file it is [default: as its name ends]
+    #[arg(long, value_name = "TYPE/SUBTYPE")]
+    pub(crate) media_type: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Save {
+    #[command(flatten)]
+    pub(crate) at: Message,
+    /// The file to make, or the folder to put it into [default: this folder, by the name that its sender gave it]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -1,8 +1,8 @@
 //! A message's text for a terminal that shows styles: its blocks as lines of pieces, cleaned.
 
-use keyfold_engine::view::{Block, BlockKind, Entry, Link, Look, Mark, Span};
+use keyfold_engine::view::{Block, BlockKind, Entry, Link, Look, Mark, Span, What};
 
-use crate::clean;
+use crate::{clean, words};
 
 /// A piece of a line, of one style.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,9 +28,22 @@ pub(crate) enum Role {
     Aside,
 }
 
-/// The lines of a text; empty where the entry is none.
+/// The lines of a text, or of a file with what is said about it; empty where the entry is neither.
 pub(crate) fn lines(entry: &Entry) -> Vec<Vec<Piece>> {
     let mut lines = Vec::new();
+    if let What::File(file) = &entry.what {
+        lines.push(vec![aside(&words::file_line(file))]);
+        // What is on its way has no blocks yet.
+        let caption = file.caption.iter().filter(|_| entry.blocks.is_empty());
+        let typed = caption.flat_map(|caption| clean::lines(caption));
+        lines.extend(typed.map(|line| {
+            vec![Piece {
+                text: line,
+                look: Look::default(),
+                role: Role::Words,
+            }]
+        }));
+    }
     let mut before: Option<&Block> = None;
     for block in &entry.blocks {
         if before.is_some_and(|before| stands_apart(before, block)) {

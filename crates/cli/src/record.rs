@@ -2,7 +2,8 @@
 
 use keyfold_engine::Deed;
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Member, Mute, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, FileEntry, FileState, Member, Mute, Quote, Reacted, Standing,
+    State, What,
 };
 use keyfold_protocol::state::Policy;
 use serde::Serialize;
@@ -82,6 +83,39 @@ pub(crate) struct EntryRecord {
     pub(crate) pinned: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) starred: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<FileRecord>,
+}
+
+/// The file of an entry.
+#[derive(Serialize, Clone, PartialEq, Eq)]
+pub(crate) struct FileRecord {
+    pub(crate) name: Option<String>,
+    pub(crate) media_type: String,
+    pub(crate) size: u64,
+    pub(crate) state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<String>,
+}
+
+impl From<&FileEntry> for FileRecord {
+    fn from(file: &FileEntry) -> Self {
+        let (state, why) = match &file.state {
+            FileState::Uploading(_) => ("uploading", None),
+            FileState::Failed(_, why) => ("failed", Some(why.clone())),
+            FileState::AtServer => ("at_server", None),
+        };
+        Self {
+            name: file.name.clone(),
+            media_type: file.media_type.clone(),
+            size: file.size,
+            state,
+            why,
+            until: file.expires.map(when::rfc3339),
+        }
+    }
 }
 
 /// The message that an entry answers.
@@ -187,6 +221,7 @@ impl From<&Entry> for EntryRecord {
             forwarded: entry.forwarded,
             pinned: entry.pinned,
             starred: entry.starred,
+            file: None,
         };
         match &entry.what {
             What::Text(text)
@@ -196,6 +231,10 @@ impl From<&Entry> for EntryRecord {
             | What::Described(text)
             | What::MayBeMissing(text) => {
                 record.text = Some(text.clone());
+            }
+            What::File(file) => {
+                record.text.clone_from(&file.caption);
+                record.file = Some(file.into());
             }
             What::Added(people) | What::Removed(people) => record.people = handles(people),
             What::Gap(missing) => record.missing = Some(*missing),
@@ -252,6 +291,7 @@ fn kind(what: &What) -> &'static str {
         What::Back(_) => "back",
         What::Returned(_) => "returned",
         What::MayBeMissing(_) => "may_be_missing",
+        What::File(_) => "file",
         What::Described(_) => "described",
         What::Timed(_) => "timer",
         What::Allowed(..) => "allowed",

@@ -169,7 +169,7 @@ impl Online {
                         self.out.note(&format!("{why}; trying again"));
                     }
                 }
-                Ok(Some(Notice::Missed)) => {}
+                Ok(Some(Notice::Missed | Notice::File(_))) => {}
             }
         }
     }

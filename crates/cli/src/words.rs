@@ -2,7 +2,9 @@
 
 use jiff::tz::TimeZone;
 use keyfold_engine::Deed;
-use keyfold_engine::view::{Contact, Conversation, Entry, Mute, Reacted, Standing, State, What};
+use keyfold_engine::view::{
+    Contact, Conversation, Entry, FileEntry, FileState, Mute, Reacted, Standing, State, What,
+};
 use keyfold_protocol::state::Policy;
 use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
@@ -40,14 +42,14 @@ pub(crate) fn speaker(entry: &Entry) -> String {
     }
 }
 
-/// An entry that is no text, as a sentence; `None` for text.
+/// An entry that nobody says, as a sentence; `None` for texts and files.
 pub(crate) fn happening(entry: &Entry) -> Option<String> {
     let who = match speaker(entry) {
         nobody if nobody.is_empty() => "somebody".to_owned(),
         who => who,
     };
     Some(match &entry.what {
-        What::Text(_) => return None,
+        What::Text(_) | What::File(_) => return None,
         What::TakenBack { by, mine } => taken_back(entry, &who, by.as_ref(), *mine),
         What::NeedsNewerVersion => format!("{who} sent something that needs a newer version"),
         What::Gap(1) => format!("one message of {who} is missing"),
@@ -111,6 +113,44 @@ pub(crate) fn span(seconds: u32) -> String {
         1 => format!("1 {name}"),
         count => format!("{count} {name}s"),
     }
+}
+
+/// What somebody says: a text, or a file with what is said about it. `None` for everything else.
+pub(crate) fn said(entry: &Entry) -> Option<String> {
+    match &entry.what {
+        What::Text(text) => Some(text.clone()),
+        What::File(file) => {
+            let caption = file.caption.iter().map(String::as_str);
+            let lines: Vec<_> = [file_line(file).as_str()]
+                .into_iter()
+                .chain(caption)
+                .map(str::to_owned)
+                .collect();
+            Some(lines.join("\n"))
+        }
+        _ => None,
+    }
+}
+
+/// A file in one line.
+pub(crate) fn file_line(file: &FileEntry) -> String {
+    let name = file.name.as_deref().unwrap_or("a file");
+    let line = format!("[{}, {}]", clean::line(name), size(file.size));
+    match &file.state {
+        FileState::Failed(_, why) => format!("{line} {}", clean::line(why)),
+        FileState::Uploading(_) | FileState::AtServer => line,
+    }
+}
+
+/// A number of bytes, in the unit that leaves one to three digits before the point.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    for (unit, one) in units {
+        if bytes >= one {
+            return format!("{}.{} {unit}", bytes / one, bytes % one * 10 / one);
+        }
+    }
+    format!("{bytes} B")
 }
 
 fn taken_back(entry: &Entry, who: &str, by: Option<&Contact>, mine: bool) -> String {
@@ -212,7 +252,7 @@ pub(crate) fn column(text: &str, width: usize) -> String {
 /// The lines of one entry for `read`.
 pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) -> String {
     let time = paint.dim(&when::time(entry.at, &reader.zone));
-    let What::Text(text) = &entry.what else {
+    let Some(text) = said(entry) else {
         let sentence = happening(entry).unwrap_or_default();
         return format!("{time}  {}", paint.dim(&format!("· {sentence}")));
     };
@@ -227,7 +267,7 @@ pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) 
             .map(|line| line.iter().map(|piece| paint.piece(piece)).collect())
             .collect()
     } else {
-        clean::lines(text).collect()
+        clean::lines(&text).collect()
     };
     let body: Vec<_> = quoted.into_iter().chain(forwarded).chain(said).collect();
     let mut lines = format!("{time}  {name}  {}", body.join(&format!("\n{indent}")));

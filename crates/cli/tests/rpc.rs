@@ -375,6 +375,63 @@ fn messages_are_found_edited_taken_back_and_reacted_to() {
 }
 
 #[test]
+fn files_are_sent_saved_and_given_up() {
+    let server = Server::start();
+    let [ada, bo] = server.people(["ada", "bo"]);
+    let talk = ada.begins(&["bo"]);
+    bo.syncs();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hut.txt");
+    std::fs::write(&path, "we are here").unwrap();
+    let at = path.display().to_string();
+    let mut program = Rpc::start(&ada, &[]);
+    let mut sending = json!({ "conversation": talk, "path": at, "caption": "at last" });
+    let sent = program.ok("send_file", &sending);
+    let uploaded = program.event("uploaded");
+    assert_eq!(uploaded["upload"], sent["upload"]);
+    assert_eq!(program.event("sent")["message"], uploaded["message"]);
+    assert_eq!(program.ok("uploads", &json!({})), json!([]));
+    let gone = program.fails("cancel_file", &json!({ "upload": sent["upload"] }));
+    assert_eq!(gone["data"]["name"], "no_such_upload");
+    sending["path"] = json!(folder.path().display().to_string());
+    assert_eq!(program.fails("send_file", &sending)["data"]["name"], "path");
+    program.ends();
+
+    bo.syncs();
+    let mut program = Rpc::start(&bo, &[]);
+    let one = json!({ "conversation": talk, "message": uploaded["message"] });
+    let what = program.ok("message", &one)["what"].clone();
+    let file = &what["file"];
+    assert_eq!(
+        (&what["type"], &file["name"]),
+        (&json!("file"), &json!("hut.txt"))
+    );
+    assert_eq!(file["media_type"], "text/plain");
+    assert_eq!(
+        (&file["size"], &file["caption"]),
+        (&json!(11), &json!("at last"))
+    );
+    assert_eq!(file["state"], json!({ "type": "at_server" }));
+    let mut saving = one.clone();
+    saving["path"] = json!(at);
+    let taken = program.fails("save_file", &saving);
+    assert_eq!(taken["data"]["name"], "path", "it is there already");
+    let place = folder.path().join("mine");
+    std::fs::create_dir(&place).unwrap();
+    saving["path"] = json!(place.display().to_string());
+    let saved = program.ok("save_file", &saving);
+    let content = std::fs::read_to_string(saved["path"].as_str().unwrap()).unwrap();
+    assert_eq!(content, "we are here");
+    let said = program.ok("send", &json!({ "conversation": talk, "text": "hello" }));
+    saving["message"] = said["message"].clone();
+    assert_eq!(
+        program.fails("save_file", &saving)["data"]["name"],
+        "no_file"
+    );
+    program.ends();
+}
+
+#[test]
 fn the_schema_in_the_documentation_is_what_the_types_give() {
     let printed = Person::new("nobody").sees(&["rpc", "--schema"]) + "\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rpc.schema.json");

@@ -53,7 +53,8 @@ impl ServerUrl {
         )
     }
 
-    fn authority(&self) -> String {
+    /// Host and port, as a `Host` header has them.
+    pub(crate) fn authority(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {

@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::driver::{Call, Driver, Ends};
 use crate::error::ClientError;
+use crate::files::{Files, Progress};
 use crate::limits::{EVENT_BACKLOG, WAITING_CALLS};
 use crate::profile::Profile;
 use crate::socket::{Route, SocketEnd};
@@ -43,6 +44,8 @@ pub enum Notice {
     Event(Event),
     /// The connection changed.
     Link(Link),
+    /// A file has come on its way.
+    File(Progress),
     /// The subscriber was too slow and has missed some: read again what is shown.
     Missed,
 }
@@ -95,6 +98,7 @@ pub struct Client {
     link: watch::Receiver<Link>,
     stopped: oneshot::Receiver<()>,
     folder: std::path::PathBuf,
+    pub(crate) files: Files,
     /// Dropped after `calls`, without which the driver ends.
     _driver: DriverThread,
 }
@@ -126,6 +130,8 @@ impl Client {
         };
         let (calls, calls_out) = mpsc::channel(WAITING_CALLS);
         let (notices, _) = broadcast::channel(EVENT_BACKLOG);
+        let waiting = profile.engine.uploads().map_err(ClientError::Fault)?;
+        let files = Files::start(route.clone(), &folder, &waiting, &calls, notices.clone());
         let (link_in, link) = watch::channel(Link::Connecting);
         let (stop, stopped) = oneshot::channel();
         let ends = Ends {
@@ -151,6 +157,7 @@ impl Client {
             link,
             stopped,
             folder,
+            files,
             _driver: DriverThread(Some(thread)),
         })
     }

@@ -78,3 +78,9 @@ pub const CLOCK_STEP: Duration = Duration::from_mins(1);
 
 /// The driver looks at the clock at least this often, since somebody may have set it.
 pub const LONGEST_SLEEP: Duration = Duration::from_hours(1);
+
+/// For one part of a file, either way: 4 MiB over 110 kbit/s.
+pub const PART_PATIENCE: Duration = Duration::from_mins(5);
+
+/// A server that takes no file now, and does not say until when, is asked again after this.
+pub const BUSY_WAIT: Duration = Duration::from_secs(5);

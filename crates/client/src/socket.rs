@@ -117,12 +117,14 @@ async fn live<L: Copy>(
     }
 }
 
-enum Transport {
+/// A connection's bytes.
+pub(crate) enum Transport {
     Plain(TcpStream),
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
-async fn connect(route: &Route) -> Result<Transport, SocketEnd> {
+/// Connects, with TLS where the server's address says so.
+pub(crate) async fn connect(route: &Route) -> Result<Transport, SocketEnd> {
     let unreachable = |error: std::io::Error| SocketEnd::Unreachable(error.to_string());
     let host = route.server.host().to_owned();
     let tcp = TcpStream::connect((host.as_str(), route.server.port()))

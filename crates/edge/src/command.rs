@@ -23,10 +23,11 @@ macro_rules! commands {
             }
         )*
 
-        /// How a command is asked for.
-        impl From<Command> for Method {
-            fn from(command: Command) -> Self {
-                match command {
+        impl Method {
+            /// How a command is asked for. `None`: a shell gives it, when a file is sealed, uploaded or given up
+            /// ([`Shell::SendFile`](crate::Shell::SendFile), [`Shell::CancelFile`](crate::Shell::CancelFile)).
+            pub fn of(command: Command) -> Option<Self> {
+                Some(match command {
                     $(Command::$name { $($field,)* $($list)? } => {
                         Self::$name(p::$name {
                             $($field: $field.into(),)*
@@ -38,7 +39,11 @@ macro_rules! commands {
                         let suite = suite.map(Suite::from);
                         Self::Create(p::Create { people, name, suite })
                     }
-                }
+                    Command::SendFile { .. }
+                    | Command::FileUploaded(_)
+                    | Command::FileFailed(..)
+                    | Command::CancelFile(_) => return None,
+                })
             }
         }
     };

@@ -96,6 +96,22 @@ kinds! {
     TooManyPinned = 25;
     /// The draft is too long.
     Draft = 26;
+    /// The file is too large, or what it is called or said to be makes no sense.
+    File = 40;
+    /// Too many files are on their way.
+    TooManyUploads = 41;
+    /// There is no such file on its way.
+    NoSuchUpload = 42;
+    /// There is no file in that message.
+    NoFile = 43;
+    /// The server does not have the file any more.
+    FileGone = 44;
+    /// The file was changed on its way.
+    FileChanged = 45;
+    /// The server does not give the file out.
+    FileRefused = 46;
+    /// The place on this disk can't be read from, or written to, or is taken.
+    Path = 47;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -114,6 +130,8 @@ kinds! {
     Stopped = 120;
     /// Too many calls wait at once.
     TooManyCalls = 121;
+    /// The server can't be reached.
+    NotReached = 122;
 }
 
 /// What an error is about.
@@ -235,6 +253,11 @@ impl From<Complaint> for Error {
             Complaint::TooManyMessages(limit) => of(Kind::TooManyMessages).limited(limit),
             Complaint::TooManyPinned(limit) => of(Kind::TooManyPinned).limited(limit),
             Complaint::Draft(limit) => of(Kind::Draft).limited(limit),
+            Complaint::File => of(Kind::File),
+            Complaint::TooManyUploads(limit) => {
+                of(Kind::TooManyUploads).limited(usize::try_from(limit).unwrap_or(usize::MAX))
+            }
+            Complaint::NoSuchUpload => of(Kind::NoSuchUpload),
         }
     }
 }

@@ -5,7 +5,8 @@ use keyfold_engine::outcome;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::scalar::{AccountId, ConversationId, DeviceId, MessageId};
+use crate::file::Progress;
+use crate::scalar::{AccountId, ConversationId, DeviceId, MessageId, Upload};
 
 /// A notification.
 pub enum Notification {
@@ -13,6 +14,8 @@ pub enum Notification {
     Event(Event),
     /// The connection to the server changed.
     Link(Link),
+    /// A file has come on its way.
+    Progress(Progress),
     /// Notifications were lost, since nobody read them: read again what is shown.
     Missed,
 }
@@ -23,6 +26,7 @@ impl Notification {
         match self {
             Self::Event(_) => "event",
             Self::Link(_) => "link",
+            Self::Progress(_) => "progress",
             Self::Missed => "missed",
         }
     }
@@ -199,6 +203,38 @@ pub enum Event {
         /// Which.
         conversation: ConversationId,
     },
+    /// An own file is on its way to the server.
+    Uploading {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        upload: Upload,
+    },
+    /// An own file is at the server, and is said.
+    Uploaded {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        upload: Upload,
+        /// The message; `sent` tells of it.
+        message: MessageId,
+    },
+    /// An own file can't be sent.
+    UploadFailed {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        upload: Upload,
+        /// Why.
+        failure: Failure,
+    },
+    /// An own file is not sent any more.
+    UploadCancelled {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        upload: Upload,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -237,6 +273,10 @@ impl From<engine::Event> for Event {
             DeviceAdded { device: DeviceId }
             Hidden { conversation: ConversationId }
             Marked { conversation: ConversationId }
+            Uploading { conversation: ConversationId, upload: Upload }
+            Uploaded { conversation: ConversationId, upload: Upload, message: MessageId }
+            UploadFailed { conversation: ConversationId, upload: Upload, failure: Failure::from }
+            UploadCancelled { conversation: ConversationId, upload: Upload }
         }
     }
 }

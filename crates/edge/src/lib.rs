@@ -10,6 +10,7 @@
 mod command;
 pub mod error;
 pub mod event;
+pub mod file;
 pub mod limits;
 pub mod message;
 pub mod method;

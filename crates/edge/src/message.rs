@@ -179,6 +179,7 @@ pub fn notification(notification: &Notification) -> String {
     match notification {
         Notification::Event(event) => told(method, event),
         Notification::Link(link) => told(method, link),
+        Notification::Progress(progress) => told(method, progress),
         Notification::Missed => told(method, &Missed {}),
     }
 }

@@ -32,6 +32,12 @@ pub enum Shell {
     Link,
     /// Wait until nothing waits any more, at most so long: answered with [`r::Settled`].
     Settle(std::time::Duration),
+    /// Seal a file and send it: answered with [`r::Sending`].
+    SendFile(p::SendFile),
+    /// Give up sending a file: answered with [`r::Taken`].
+    CancelFile(p::CancelFile),
+    /// Load a file and put it on the disk: answered with [`r::Saved`].
+    SaveFile(p::SaveFile),
 }
 
 macro_rules! methods {
@@ -197,6 +203,8 @@ methods! {
         "search" Search(Search) search;
         /// Messages that are starred, the newest first.
         "starred" Starred(StarredMessages) starred;
+        /// Own files that are on their way to the server or can't be sent, oldest first.
+        "uploads" Uploads(Nothing) uploads;
     }
     shell {
         /// How the device stands towards its server now.
@@ -205,6 +213,12 @@ methods! {
         "settle" Settle(Settle) => r::Settled, |asked: p::Settle| {
             Shell::Settle(std::time::Duration::from_millis(asked.patience.0.into()))
         };
+        /// Seals a file on this disk and sends it: it is not needed any more when this is answered. The event `uploaded` or `upload_failed` tells how it went.
+        "send_file" SendFile(SendFile) => r::Sending, Shell::SendFile;
+        /// Gives up sending a file.
+        "cancel_file" CancelFile(CancelFile) => r::Taken, Shell::CancelFile;
+        /// Loads the file of a message and puts it on this disk. Nothing is overwritten, and nothing appears there before all of it was checked.
+        "save_file" SaveFile(SaveFile) => r::Saved, Shell::SaveFile;
     }
 }
 

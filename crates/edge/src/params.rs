@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::scalar::{
     AccountId, Bytes, ConversationId, Cursor, Deed, DeviceId, Filter, HitLimit, Instant, Limit,
-    MessageId, Patience, Policy, Role, Suite,
+    MessageId, Patience, Policy, Role, Suite, Upload,
 };
 
 macro_rules! params {
@@ -329,6 +329,33 @@ params! {
         /// `true`: only what has its final place.
         #[serde(default)]
         placed: bool,
+    }
+    /// A file to be sent.
+    SendFile {
+        /// Where.
+        conversation: ConversationId,
+        /// Where it lies on this disk.
+        path: String,
+        /// What is said about it, at most 65,536 bytes in UTF-8; empty or left out: nothing.
+        #[serde(default)]
+        caption: String,
+        /// Its media type; `null` or left out: as its name ends.
+        #[serde(default)]
+        media_type: Option<String>,
+    }
+    /// An own file that is on its way.
+    CancelFile {
+        /// Which.
+        upload: Upload,
+    }
+    /// A file to be put on this disk.
+    SaveFile {
+        /// Where it was sent.
+        conversation: ConversationId,
+        /// The message.
+        message: MessageId,
+        /// The file to make, which must not be there, or a folder, for a name that is safe there.
+        path: String,
     }
     /// How long to wait.
     Settle {

@@ -6,13 +6,13 @@ use keyfold_wire::ids;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::Error;
 use crate::params::{
     Conversation, Find, FindMessages, List, Message, Nothing, Person, Pinned, Search,
     StarredMessages, Timeline, TimelineLast,
 };
 use crate::scalar::{ConversationId, Count, MessageId};
 use crate::view;
+use crate::{Error, file};
 
 /// What a read gives: its result, or why there is none.
 pub type Read<T> = Result<Result<T, Error>, Fault>;
@@ -155,4 +155,9 @@ fn known<T, U>(
         return Ok(Err(Complaint::NoSuchConversation.into()));
     }
     Ok(Ok(found.into_iter().map(shown).collect()))
+}
+
+pub(crate) fn uploads(_: &Nothing, engine: &Engine) -> Read<Vec<file::Uploading>> {
+    let uploads = engine.uploads()?;
+    Ok(Ok(uploads.into_iter().map(Into::into).collect()))
 }

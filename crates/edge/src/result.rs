@@ -4,7 +4,7 @@ use keyfold_engine::Answer;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::scalar::{Bytes, ConversationId, MessageId};
+use crate::scalar::{Bytes, ConversationId, MessageId, Upload};
 
 /// A result of a command, made from the engine's answer.
 pub trait OfAnswer: Serialize + JsonSchema {
@@ -132,6 +132,20 @@ impl OfAnswer for Certificate {
             _ => None,
         }
     }
+}
+
+/// A file that was sealed, on its way.
+#[derive(Serialize, JsonSchema)]
+pub struct Sending {
+    /// For `cancel_file`.
+    pub upload: Upload,
+}
+
+/// A file that was put on this disk.
+#[derive(Serialize, JsonSchema)]
+pub struct Saved {
+    /// Where.
+    pub path: String,
 }
 
 /// How long everything took.

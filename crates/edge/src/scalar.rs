@@ -3,7 +3,7 @@
 //! Bytes are lower-case hexadecimal: it is how ids are shown everywhere else, it can be compared by eye, and what crosses the edge
 //! is short. Numbers fit those of JavaScript.
 
-use keyfold_engine::view;
+use keyfold_engine::{UploadId, view};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{self, Epoch, Timestamp, from_hex};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -163,6 +163,37 @@ impl JsonSchema for Count {
             "minimum": 0,
             "maximum": MAX_NUMBER,
             "description": "A count. What is greater than JavaScript's greatest safe integer is written as that.",
+        })
+    }
+}
+
+/// An own file on its way, on this device.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Upload(pub UploadId);
+
+impl Serialize for Upload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Upload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(|number| Self(UploadId(number)))
+    }
+}
+
+impl JsonSchema for Upload {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Upload".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_NUMBER,
+            "description": "An own file on its way, on this device.",
         })
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{self, Data, Kind};
 use crate::event::{Event, Link, Missed, Notification};
+use crate::file::Progress;
 use crate::method::Method;
 use crate::query::Read;
 
@@ -67,6 +68,7 @@ pub fn document() -> Value {
     let notifications = [
         pages.notification::<Event>("event", "Something happened."),
         pages.notification::<Link>("link", "The connection to the server changed."),
+        pages.notification::<Progress>("progress", "A file has come on its way."),
         pages.notification::<Missed>(
             Notification::Missed.method(),
             "Notifications were lost, since nobody read them: read again what is shown.",

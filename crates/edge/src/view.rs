@@ -7,6 +7,7 @@ use keyfold_protocol::identity::{Person, SafetyNumber};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::file::File;
 use crate::params::Mute;
 use crate::scalar::{
     AccountId, ConversationId, Count, Cursor, Deed, DeviceId, Instant, MessageId, Policy, Role,
@@ -538,6 +539,11 @@ pub enum What {
         /// Who.
         policy: Policy,
     },
+    /// A file.
+    File {
+        /// It.
+        file: File,
+    },
 }
 
 impl From<view::What> for What {
@@ -577,6 +583,7 @@ impl From<view::What> for What {
                 deed: deed.into(),
                 policy: policy.into(),
             },
+            view::What::File(file) => Self::File { file: file.into() },
         }
     }
 }

@@ -505,8 +505,6 @@ fn what_an_earlier_version_kept_is_shown_as_what_it_is() {
             "DROP INDEX timeline_target;
              ALTER TABLE timeline DROP COLUMN target;
              ALTER TABLE timeline DROP COLUMN by_admin;
-             DROP INDEX timeline_upload;
-             DROP TABLE upload;
              PRAGMA user_version = 4;",
         )
         .unwrap();

@@ -144,9 +144,10 @@ fn rows(model: &Model, width: usize) -> Vec<Line<'static>> {
         }
         // The same person within the same minute: once is enough.
         let said = (words::speaker(entry), entry.at.0 / 60_000);
-        let again = speaker.as_ref() == Some(&said) && matches!(entry.what, What::Text(_));
+        let again =
+            speaker.as_ref() == Some(&said) && matches!(entry.what, What::Text(_) | What::File(_));
         rows.extend(entry_rows(entry, model, names, width, again));
-        speaker = matches!(entry.what, What::Text(_)).then_some(said);
+        speaker = matches!(entry.what, What::Text(_) | What::File(_)).then_some(said);
     }
     rows
 }
@@ -191,7 +192,7 @@ fn entry_rows(
     width: usize,
     again: bool,
 ) -> Vec<Line<'static>> {
-    let What::Text(_) = &entry.what else {
+    let (What::Text(_) | What::File(_)) = &entry.what else {
         let sentence = words::happening(entry).unwrap_or_default();
         return wrap(&sentence, width.saturating_sub(2))
             .into_iter()

@@ -3,6 +3,7 @@
 mod account;
 mod amend;
 mod devices;
+pub(crate) mod file;
 mod find;
 mod keep;
 mod members;
@@ -52,6 +53,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::AddDevice(args) => devices::add(&session, args).await,
         Command::AcceptLink(args) => devices::accept(&session, args).await,
         Command::RemoveDevice(args) => devices::remove(&session, args).await,
+        Command::SendFile(args) => file::send(&session, args).await,
+        Command::Save(args) => file::save(&session, args).await,
         Command::Rpc(args) => crate::rpc::run(&session, args).await,
         other => in_order(&session, other),
     }

@@ -126,6 +126,7 @@ async fn print_arrivals(online: &mut Online, args: &Read, out: Output) -> Result
             .until(|notice| match notice {
                 Notice::Event(event) => concerns(event, id).then(|| is_amended(notice, id)),
                 Notice::Link(_) | Notice::Missed => Some(is_amended(notice, id)),
+                Notice::File(_) => None,
             })
             .await;
         let Some(mut amended) = woken else {
@@ -183,6 +184,8 @@ fn concerns(event: &Event, id: ConversationId) -> bool {
         | Event::Held(at, _)
         | Event::Moved(at)
         | Event::Rejoining(at, _)
+        | Event::Uploading(at, _)
+        | Event::UploadFailed(at, ..)
         | Event::Back(at) => *at == id,
         _ => false,
     }

@@ -2,8 +2,9 @@
 //!
 //! One task reads, carries out and writes, one thing at a time: calls are carried out in the order in which they come, and nothing is
 //! read while the output is not taken. Events wait meanwhile in the client, up to its limit; beyond it the program is told that it has
-//! missed some. Only `settle` waits beside the others.
+//! missed some. Only `settle`, `send_file` and `save_file` go on beside the others.
 
+mod files;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use keyfold_client::{Client, ClientError, Link, Notice, Notices};
 use keyfold_edge::event::{self, Notification};
 use keyfold_edge::limits::MAX_SETTLING;
 use keyfold_edge::message::{notification, response};
-use keyfold_edge::result::Settled;
+use keyfold_edge::result::{Settled, Taken};
 use keyfold_edge::{Call, Error, Id, Line, Shell, Work};
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt as _, BufReader};
@@ -52,7 +53,7 @@ pub(crate) async fn run(session: &Session, args: Rpc) -> Result<(), Failure> {
     let mut talk = Talk {
         client: Arc::clone(&client),
         output: tokio::io::stdout(),
-        settling: JoinSet::new(),
+        beside: JoinSet::new(),
     };
     let ended = talk.run(BufReader::new(tokio::io::stdin()), notices).await;
     drop(talk);
@@ -71,7 +72,8 @@ pub(crate) fn schema() -> String {
 struct Talk<W> {
     client: Arc<Client>,
     output: W,
-    settling: JoinSet<(Id, Result<Value, Error>)>,
+    /// What takes its time.
+    beside: JoinSet<(Id, Result<Value, Error>)>,
 }
 
 impl<W: AsyncWrite + Unpin> Talk<W> {
@@ -83,7 +85,7 @@ impl<W: AsyncWrite + Unpin> Talk<W> {
     ) -> Result<(), Failure> {
         let mut lines = Lines::new(input);
         let mut more = true;
-        while more || !self.settling.is_empty() {
+        while more || !self.beside.is_empty() {
             tokio::select! {
                 next = lines.next(), if more => match next? {
                     Next::End => more = false,
@@ -91,8 +93,8 @@ impl<W: AsyncWrite + Unpin> Talk<W> {
                     Next::Line(line) => self.take(&line).await?,
                 },
                 Some(notice) = next_notice(&mut notices) => self.tell(notice).await?,
-                Some(settled) = self.settling.join_next() => {
-                    if let Ok((id, outcome)) = settled {
+                Some(done) = self.beside.join_next() => {
+                    if let Ok((id, outcome)) = done {
                         self.write(&response(&id, &outcome)).await?;
                     }
                 }
@@ -117,18 +119,18 @@ impl<W: AsyncWrite + Unpin> Talk<W> {
 
     async fn answer(&mut self, call: Call) -> Result<(), Failure> {
         let work = call.method.map(keyfold_edge::Method::work);
-        if let (Ok(Work::Shell(Shell::Settle(patience))), Some(id)) = (&work, &call.id)
-            && self.settling.len() < MAX_SETTLING
-        {
-            let (client, id, patience) = (Arc::clone(&self.client), id.clone(), *patience);
-            self.settling
-                .spawn(async move { (id, settle(&client, patience).await) });
-            return Ok(());
-        }
-        let outcome = match work {
-            Ok(Work::Shell(Shell::Settle(_))) => Err(Error::too_many_calls()),
-            Ok(work) => self.carry_out(work).await,
-            Err(error) => Err(error),
+        let outcome = match (work, call.id.clone()) {
+            (Ok(Work::Shell(shell)), Some(id)) if takes_time(&shell) => {
+                if self.beside.len() < MAX_SETTLING {
+                    let client = Arc::clone(&self.client);
+                    let done = async move { (id, ask(&client, shell).await) };
+                    self.beside.spawn(done);
+                    return Ok(());
+                }
+                Err(Error::too_many_calls())
+            }
+            (Ok(work), _) => self.carry_out(work).await,
+            (Err(error), _) => Err(error),
         };
         match call.id {
             Some(id) => self.write(&response(&id, &outcome)).await,
@@ -164,8 +166,7 @@ impl<W: AsyncWrite + Unpin> Talk<W> {
                 answered(self.client.command(command).await.map_err(error)?)
             }
             Work::Read(read) => self.client.read(read).await.map_err(error)?,
-            Work::Shell(Shell::Link) => written(&link(self.client.link())),
-            Work::Shell(Shell::Settle(patience)) => settle(&self.client, patience).await,
+            Work::Shell(shell) => ask(&self.client, shell).await,
         }
     }
 
@@ -173,6 +174,7 @@ impl<W: AsyncWrite + Unpin> Talk<W> {
         let told = match notice {
             Notice::Event(event) => Notification::Event(event.into()),
             Notice::Link(now) => Notification::Link(link(now)),
+            Notice::File(progress) => Notification::Progress(files::progress(progress)),
             Notice::Missed => Notification::Missed,
         };
         self.write(&notification(&told)).await
@@ -194,6 +196,27 @@ async fn next_notice(notices: &mut Option<Notices>) -> Option<Notice> {
     match notices {
         Some(notices) => notices.next().await,
         None => None,
+    }
+}
+
+/// Whether other calls are carried out meanwhile.
+const fn takes_time(shell: &Shell) -> bool {
+    matches!(
+        shell,
+        Shell::Settle(_) | Shell::SendFile(_) | Shell::SaveFile(_)
+    )
+}
+
+async fn ask(client: &Client, shell: Shell) -> Result<Value, Error> {
+    match shell {
+        Shell::Link => written(&link(client.link())),
+        Shell::Settle(patience) => settle(client, patience).await,
+        Shell::SendFile(asked) => written(&files::send(client, asked).await?),
+        Shell::SaveFile(asked) => written(&files::save(client, asked).await?),
+        Shell::CancelFile(asked) => {
+            client.cancel_file(asked.upload.0).await.map_err(error)?;
+            written(&Taken {})
+        }
     }
 }
 

@@ -45,7 +45,7 @@ async fn whoever_does_not_read_stops_their_own_calls_and_is_told_that_they_have_
     let mut talk = Talk {
         client,
         output,
-        settling: JoinSet::new(),
+        beside: JoinSet::new(),
     };
     let talking = tokio::spawn(async move {
         talk.run(BufReader::new(input), Some(Notices::of(told)))

@@ -248,6 +248,8 @@ pub struct Server {
     pub running: Running,
     pub home: TempDir,
     pub url: String,
+    /// Arguments beside the usual ones.
+    pub more: Vec<String>,
     #[cfg(target_os = "linux")]
     pub disk: Option<SmallDisk>,
 }
@@ -255,15 +257,22 @@ pub struct Server {
 impl Server {
     /// Starts one with TLS under a development CA.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments; with `--limit` among them, under limits per network.
+    pub fn start_with(more: &[&str]) -> Self {
+        let more: Vec<_> = more.iter().map(|&word| word.to_owned()).collect();
         let home = tempfile::tempdir().unwrap();
         let command = Command::new(server_program());
         let data = home.path().join("data");
         let (running, url) =
-            Self::launch(command, &data, home.path(), "127.0.0.1:0", true).unwrap();
+            Self::launch(command, &data, home.path(), "127.0.0.1:0", true, &more).unwrap();
         Self {
             running,
             home,
             url,
+            more,
             #[cfg(target_os = "linux")]
             disk: None,
         }
@@ -276,12 +285,13 @@ impl Server {
         let command = disk.program(server_program());
         let data = disk.path().join("data");
         let (running, url) =
-            Self::launch(command, &data, home.path(), "127.0.0.1:0", true).unwrap();
+            Self::launch(command, &data, home.path(), "127.0.0.1:0", true, &[]).unwrap();
         let disk = Some(disk);
         Self {
             running,
             home,
             url,
+            more: Vec::new(),
             disk,
         }
     }
@@ -292,11 +302,12 @@ impl Server {
         let command = Command::new(server_program());
         let data = home.path().join("data");
         let (running, url) =
-            Self::launch(command, &data, home.path(), "127.0.0.1:0", false).unwrap();
+            Self::launch(command, &data, home.path(), "127.0.0.1:0", false, &[]).unwrap();
         Self {
             running,
             home,
             url,
+            more: Vec::new(),
             #[cfg(target_os = "linux")]
             disk: None,
         }
@@ -308,11 +319,13 @@ impl Server {
         home: &Path,
         listen: &str,
         tls: bool,
+        more: &[String],
     ) -> Result<(Running, String), String> {
-        command
-            .arg("--data")
-            .arg(data)
-            .args(["--listen", listen, "--no-network-limits"]);
+        command.arg("--data").arg(data).args(["--listen", listen]);
+        if !more.iter().any(|word| word == "--limit") {
+            command.arg("--no-network-limits");
+        }
+        command.args(more);
         if tls {
             command.arg("--dev-ca").arg(home.join("ca"));
         }
@@ -342,6 +355,12 @@ impl Server {
         self.try_to_restart().unwrap();
     }
 
+    /// The same with other further arguments.
+    pub fn restart_with(&mut self, more: &[&str]) {
+        self.more = more.iter().map(|&word| word.to_owned()).collect();
+        self.restart();
+    }
+
     /// Starts it again where it may refuse to: what it says then.
     pub fn try_to_restart(&mut self) -> Result<(), String> {
         let listen = self
@@ -352,7 +371,8 @@ impl Server {
             .replace("localhost", "127.0.0.1");
         let (command, data) = self.program();
         let tls = self.url.starts_with("https");
-        let (running, url) = Self::launch(command, &data, self.home.path(), &listen, tls)?;
+        let (running, url) =
+            Self::launch(command, &data, self.home.path(), &listen, tls, &self.more)?;
         assert_eq!(url, self.url);
         self.running = running;
         Ok(())

@@ -120,7 +120,7 @@ impl Step<'_> {
         let Body::File(mut file) = kept.body else {
             return Err(Fault::corrupt("a file is none"));
         };
-        file.attachment.expires = Some(self.now.after(FILE_RETENTION)).map(whole_seconds);
+        file.attachment.expires = Some(whole_seconds(self.now.after(FILE_RETENTION)));
         let caption = file.caption.map(|caption| caption.text);
         let saying = Saying::File {
             file: &file.attachment,
