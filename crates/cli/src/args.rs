@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Register(Register),
     /// Show handle, account, device and safety number fingerprint
     Whoami,
+    /// Show what others see of you, or change it: your name, a few words, your picture
+    Me(MeArgs),
+    /// Show what somebody shows of themselves
+    Person(PersonArgs),
     /// Start a conversation and print its id
     New(New),
     /// List the conversations
@@ -137,6 +141,31 @@ pub(crate) enum Command {
     Delete(Conversation),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
+}
+
+#[derive(Args)]
+pub(crate) struct MeArgs {
+    /// What you are called beside your handle; empty: nothing else
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// What you say of yourself; empty: nothing
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) about: Option<String>,
+    /// A picture of you; it is made small, and says nothing of where it was taken
+    #[arg(long, value_name = "FILE", conflicts_with = "no_picture")]
+    pub(crate) picture: Option<PathBuf>,
+    /// Show no picture any more
+    #[arg(long)]
+    pub(crate) no_picture: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PersonArgs {
+    /// The handle
+    pub(crate) handle: String,
+    /// Write their picture into this new file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -14,6 +14,7 @@ mod driver;
 mod error;
 mod files;
 pub mod limits;
+pub mod picture;
 pub mod profile;
 mod socket;
 mod tls;

@@ -84,3 +84,12 @@ pub const PART_PATIENCE: Duration = Duration::from_mins(5);
 
 /// A server that takes no file now, and does not say until when, is asked again after this.
 pub const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// Pixels on each side of a profile's picture: what it takes on the largest place where a screen shows one, at twice the density.
+pub const PROFILE_PICTURE_SIDE: u32 = 256;
+
+/// Pixels on each side of a picture that is made smaller: over what cameras take.
+pub const MAX_PICTURE_SIDE: u32 = 16_384;
+
+/// Memory for looking at one: a photograph of 100 megapixels in four bytes each.
+pub const MAX_PICTURE_MEMORY: u64 = 400_000_000;

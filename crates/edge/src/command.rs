@@ -6,7 +6,7 @@ use keyfold_engine::{Command, command as engine, view};
 
 use crate::Method;
 use crate::params as p;
-use crate::scalar::{Instant, Suite};
+use crate::scalar::{Bytes, Instant, Suite};
 
 /// Fields behind a semicolon are lists.
 macro_rules! commands {
@@ -38,6 +38,10 @@ macro_rules! commands {
                     Command::Create { people, name, suite } => {
                         let suite = suite.map(Suite::from);
                         Self::Create(p::Create { people, name, suite })
+                    }
+                    Command::SetProfile { name, about, picture } => {
+                        let picture = picture.map(Bytes);
+                        Self::SetProfile(p::SetProfile { name, about, picture })
                     }
                     Command::SendFile { .. }
                     | Command::FileUploaded(_)
@@ -97,6 +101,21 @@ impl From<p::Create> for Command {
             people,
             name,
             suite: suite.map(Suite::into),
+        }
+    }
+}
+
+impl From<p::SetProfile> for Command {
+    fn from(params: p::SetProfile) -> Self {
+        let p::SetProfile {
+            name,
+            about,
+            picture,
+        } = params;
+        Self::SetProfile {
+            name,
+            about,
+            picture: picture.map(Vec::from),
         }
     }
 }

@@ -112,6 +112,8 @@ kinds! {
     FileRefused = 46;
     /// The place on this disk can't be read from, or written to, or is taken.
     Path = 47;
+    /// What is said of oneself is too long, or the picture is none or too large.
+    Profile = 48;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -258,6 +260,8 @@ impl From<Complaint> for Error {
                 of(Kind::TooManyUploads).limited(usize::try_from(limit).unwrap_or(usize::MAX))
             }
             Complaint::NoSuchUpload => of(Kind::NoSuchUpload),
+            // Its two limits are in the sentence.
+            Complaint::Profile(..) => of(Kind::Profile),
         }
     }
 }

@@ -235,6 +235,11 @@ pub enum Event {
         /// Which.
         upload: Upload,
     },
+    /// Somebody, maybe oneself, shows something else of themselves: `profile` tells what.
+    ProfileChanged {
+        /// Who.
+        account: AccountId,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -277,6 +282,7 @@ impl From<engine::Event> for Event {
             Uploaded { conversation: ConversationId, upload: Upload, message: MessageId }
             UploadFailed { conversation: ConversationId, upload: Upload, failure: Failure::from }
             UploadCancelled { conversation: ConversationId, upload: Upload }
+            ProfileChanged { account: AccountId }
         }
     }
 }

@@ -169,6 +169,8 @@ methods! {
         "star" Star => Taken;
         /// Marks a conversation, on this device alone.
         "mark" Mark => Taken;
+        /// Shows this of oneself, in the place of what was shown before, to those whom one talks to.
+        "set_profile" SetProfile => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -205,6 +207,8 @@ methods! {
         "starred" Starred(StarredMessages) starred;
         /// Own files that are on their way to the server or can't be sent, oldest first.
         "uploads" Uploads(Nothing) uploads;
+        /// What somebody, maybe oneself, shows of themselves; `null`: nothing that has come here.
+        "profile" Profile(Account) profile;
     }
     shell {
         /// How the device stands towards its server now.

@@ -330,6 +330,20 @@ params! {
         #[serde(default)]
         placed: bool,
     }
+    /// What one shows of oneself, all of it.
+    SetProfile {
+        /// What one is called, at most 256 bytes in UTF-8; empty: nothing but the handle.
+        name: String,
+        /// What one says of oneself, at most 512 bytes in UTF-8; empty: nothing.
+        about: String,
+        /// A JPEG, PNG or WebP of at most 32,768 bytes, without what nobody else is to know (such as where it was taken); `null`: none.
+        picture: Option<Bytes>,
+    }
+    /// An account.
+    Account {
+        /// Which.
+        account: AccountId,
+    }
     /// A file to be sent.
     SendFile {
         /// Where.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::params::{
-    Conversation, Find, FindMessages, List, Message, Nothing, Person, Pinned, Search,
+    Account, Conversation, Find, FindMessages, List, Message, Nothing, Person, Pinned, Search,
     StarredMessages, Timeline, TimelineLast,
 };
 use crate::scalar::{ConversationId, Count, MessageId};
@@ -160,4 +160,8 @@ fn known<T, U>(
 pub(crate) fn uploads(_: &Nothing, engine: &Engine) -> Read<Vec<file::Uploading>> {
     let uploads = engine.uploads()?;
     Ok(Ok(uploads.into_iter().map(Into::into).collect()))
+}
+
+pub(crate) fn profile(asked: &Account, engine: &Engine) -> Read<Option<view::Profile>> {
+    Ok(Ok(engine.profile(&asked.account.0)?.map(Into::into)))
 }

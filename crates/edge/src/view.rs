@@ -3,6 +3,7 @@
 mod text;
 
 use keyfold_engine::view;
+use keyfold_protocol::content;
 use keyfold_protocol::identity::{Person, SafetyNumber};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,8 +11,8 @@ use serde::Serialize;
 use crate::file::File;
 use crate::params::Mute;
 use crate::scalar::{
-    AccountId, ConversationId, Count, Cursor, Deed, DeviceId, Instant, MessageId, Policy, Role,
-    Suite,
+    AccountId, Bytes, ConversationId, Count, Cursor, Deed, DeviceId, Instant, MessageId, Policy,
+    Role, Suite,
 };
 
 pub use text::{Block, BlockKind, Destination, Marker, Part, Snippet, Span};
@@ -69,6 +70,8 @@ pub struct Contact {
     confirmed: bool,
     /// Their safety number has been compared.
     verified: bool,
+    /// What they are called by their profile; `null`: nothing else. Anybody may be called anything: the handle tells people apart.
+    name: Option<String>,
 }
 
 impl From<view::Contact> for Contact {
@@ -80,12 +83,53 @@ impl From<view::Contact> for Contact {
             verified,
             // `safety_number` says it in the form that people compare.
             account_key: _,
+            name,
         } = contact;
         Self {
             account: AccountId(account),
             handle,
             confirmed,
             verified,
+            name: name.map(|name| name.to_string()),
+        }
+    }
+}
+
+/// What somebody shows of themselves.
+#[derive(Serialize, JsonSchema)]
+pub struct Profile {
+    /// What they are called; empty: nothing but the handle.
+    name: String,
+    /// What they say of themselves; may be empty.
+    about: String,
+    /// What they look like; `null`: they do not show it.
+    picture: Option<Picture>,
+}
+
+/// A picture. It is its sender's: whoever decodes it bounds what that may cost.
+#[derive(Serialize, JsonSchema)]
+pub struct Picture {
+    /// Its media type.
+    media_type: &'static str,
+    /// The file.
+    content: Bytes,
+}
+
+impl From<content::Profile> for Profile {
+    fn from(profile: content::Profile) -> Self {
+        let content::Profile {
+            version: _,
+            name,
+            about,
+            picture,
+        } = profile;
+        Self {
+            name: name.to_string(),
+            about: about.as_str().to_owned(),
+            picture: picture.map(|picture| Picture {
+                media_type: picture.media_type(),
+                content: Bytes(picture.as_bytes().to_vec()),
+            }),
         }
     }
 }

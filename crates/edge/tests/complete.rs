@@ -37,6 +37,7 @@ const READS: &[(&str, &str)] = &[
     ("search", "search"),
     ("starred", "starred"),
     ("uploads", "uploads"),
+    ("profile", "profile"),
 ];
 
 /// Holds a file's key, which does not cross.
@@ -74,6 +75,11 @@ fn about_devices() -> Vec<Command> {
         Command::LookUp { handle },
         Command::MarkVerified {
             account: AccountId::new([8; 32]),
+        },
+        Command::SetProfile {
+            name: "Bo".to_owned(),
+            about: "on the\nmountain".to_owned(),
+            picture: Some(vec![0xff, 0xd8, 0xff]),
         },
     ]
 }

@@ -236,6 +236,15 @@ pub enum Command {
     FileFailed(UploadId, String),
     /// Give up sending a file.
     CancelFile(UploadId),
+    /// Show this of oneself, in the place of what was shown before, to those whom one talks to.
+    SetProfile {
+        /// What one is called, at most [`keyfold_protocol::limits::MAX_NAME`] bytes; empty: nothing but the handle.
+        name: String,
+        /// What one says of oneself, at most [`keyfold_protocol::limits::MAX_ABOUT`] bytes; may be empty.
+        about: String,
+        /// JPEG, PNG or WebP, at most [`keyfold_protocol::limits::MAX_PICTURE`] bytes.
+        picture: Option<Vec<u8>>,
+    },
 }
 
 /// What a group's rules say who may.
@@ -419,4 +428,9 @@ pub enum Complaint {
     /// It was said, or given up.
     #[error("there is no such file on its way")]
     NoSuchUpload,
+    /// Too long, too large, or with control characters.
+    #[error(
+        "what you say of yourself has at most {0} bytes, without control characters, and your picture is a JPEG, PNG or WebP of at most {1} bytes"
+    )]
+    Profile(usize, usize),
 }

@@ -253,5 +253,15 @@ pub const MAX_MARKED: usize = 500;
 
 /// Conversations that are pinned: what a screen shows before all others.
 pub const MAX_PINNED: usize = 10;
+/// Members of a conversation who are told at once of another profile: in larger ones they learn of it when somebody speaks.
+pub const TOLD_IN: usize = 32;
+
+/// Conversations that are told at once of another profile, the newest of them: each costs a message with a picture. Others learn of it when they are
+/// spoken to.
+pub const TOLD_AT_ONCE: usize = 100;
+
+/// How far ahead of the server's time a profile's version counts: clocks are off by some hours. One that counted as in 2038 would stay until then.
+pub const PROFILE_AHEAD: Duration = Duration::from_hours(24);
+
 /// Own files that are on their way or can't be sent: an album of a holiday. The shell keeps each of them sealed until then.
 pub const MAX_UPLOADS: u64 = 256;

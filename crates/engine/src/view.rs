@@ -2,7 +2,7 @@
 
 use keyfold_protocol::content::ContentId;
 pub use keyfold_protocol::content::{Block, BlockKind, Link, Look, Mark, Span};
-use keyfold_protocol::state::{Policy, Role};
+use keyfold_protocol::state::{Name, Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::file::UploadToken;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
@@ -39,6 +39,8 @@ pub struct Contact {
     pub verified: bool,
     /// The account key, for safety numbers.
     pub account_key: [u8; 32],
+    /// What they are called by their profile. Anybody may be called anything: the handle tells people apart.
+    pub name: Option<Name>,
 }
 
 /// Where a conversation stands.

@@ -83,11 +83,11 @@ fn sees(town: &Town, who: Who, conversation: ConversationId) -> Vec<String> {
 
 fn entry(town: &Town, who: Who, conversation: ConversationId) -> FileEntry {
     let timeline = town.timeline(who, conversation);
-    let files = timeline.into_iter().filter_map(|entry| match entry.what {
+    let mut files = timeline.into_iter().filter_map(|entry| match entry.what {
         What::File(file) => Some(file),
         _ => None,
     });
-    files.last().unwrap()
+    files.next_back().unwrap()
 }
 
 #[test]

@@ -21,6 +21,13 @@ pub const MAX_DESCRIPTION: usize = 2048;
 /// Seconds after which messages may be made to disappear, at most: a year. What is to stay longer is to stay.
 pub const MAX_TIMER: u32 = 365 * 24 * 60 * 60;
 
+/// What somebody says of themselves in their profile, in bytes: a few lines. It goes to everybody whom they talk to.
+pub const MAX_ABOUT: usize = 512;
+/// A profile's picture: 256 by 256 pixels as JPEG take 10 to 20 KB. It is in a message to every conversation.
+pub const MAX_PICTURE: usize = 32 * 1024;
+/// The highest version of a profile: what a device's database can hold. Milliseconds since the epoch come there in 292 million years.
+pub const MAX_PROFILE_VERSION: u64 = i64::MAX as u64;
+
 /// How deep parts may nest: draft-ietf-mimi-content calls more than 4 levels malicious.
 pub const MAX_PART_DEPTH: usize = 4;
 

@@ -31,6 +31,7 @@ fn read(name: &str) -> String {
         Body::Pin { of, pinned } => format!("pin of {}: {pinned}", short(of)),
         Body::Unsupported => "newer".to_owned(),
         Body::File(_) => panic!("{name} is a file of Keyfold's"),
+        Body::Profile(_) => panic!("{name} is a profile of Keyfold's"),
         Body::Leaving(_) => panic!("{name} leaves"),
     };
     match kept.in_reply_to {

@@ -38,6 +38,7 @@ fn contact(handle: &str) -> Contact {
         confirmed: true,
         verified: false,
         account_key: [byte; 32],
+        name: None,
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod file;
 mod find;
 mod keep;
 mod members;
+mod person;
 mod search;
 mod send;
 mod talk;
@@ -26,6 +27,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Register(args) => account::register(&session, args).await,
         Command::Whoami => account::whoami(&session),
+        Command::Me(args) => person::me(&session, args).await,
+        Command::Person(args) => person::person(&session, &args),
         Command::New(args) => members::new(&session, args).await,
         Command::List(args) => talk::list(&session, &args),
         Command::Send(args) => send::send(&session, args).await,

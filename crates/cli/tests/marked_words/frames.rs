@@ -89,7 +89,7 @@ pub(crate) fn search(recorder: &Recorder, planted: &str) {
         );
     }
     let seen: BTreeSet<_> = frames.iter().map(|frame| frame.kind.0).collect();
-    for kind in ["create", "send", "commit", "deliveries"] {
+    for kind in ["create", "send", "commit", "deliveries", "file"] {
         assert!(seen.contains(kind), "no {kind} among {seen:?}");
     }
 
@@ -124,6 +124,13 @@ fn all(recorder: &Recorder) -> Vec<Frame> {
     let mut frames = Vec::new();
     for recording in recorder.recordings() {
         let streams = [&recording.up, &recording.down].map(|stream| stream.lock().unwrap());
+        if is_about_files(&streams[0]) {
+            frames.extend(streams.iter().map(|stream| Frame {
+                kind: ("file", Place::Elsewhere),
+                bytes: stream.to_vec(),
+            }));
+            continue;
+        }
         for stream in &streams {
             frames.push(Frame {
                 kind: ("header", Place::Elsewhere),
@@ -142,6 +149,12 @@ fn all(recorder: &Recorder) -> Vec<Frame> {
         }));
     }
     frames
+}
+
+/// Sealed files go over HTTP alone.
+fn is_about_files(up: &[u8]) -> bool {
+    let target = up.split(|byte| *byte == b' ').nth(1);
+    target.is_some_and(|target| target.starts_with(b"/v1/files"))
 }
 
 /// The HTTP that opens a socket, and the WebSocket after it.

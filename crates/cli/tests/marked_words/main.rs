@@ -27,8 +27,8 @@ use observed::Observed;
 use recorder::Recorder;
 use search::{Words, files, planted_and_found, tables_with};
 
-/// Names of groups and texts: for the members alone.
-const WORDS: [&str; 8] = [
+/// Names of groups and people, texts, files and drafts: for the members alone.
+const WORDS: [&str; 14] = [
     "Quillmarsh-Expedition",
     "Velvet-Thunderhill",
     "Osprey-Lanternfold",
@@ -37,6 +37,12 @@ const WORDS: [&str; 8] = [
     "tindersnap owes nobody a kettle",
     "sablewick never arrived",
     "fennimore hums in the cellar",
+    "Brambleworth Mudlark",
+    "keeps bees near Tolvaddon",
+    "ostrander-ledger.txt",
+    "the kiln of Pellabrook was never cold",
+    "marrowgate by lamplight",
+    "hobbinshaw owes a letter",
 ];
 const EXPEDITION: &str = WORDS[0];
 const THUNDERHILL: &str = WORDS[1];
@@ -77,6 +83,7 @@ fn nothing_of_a_conversation_is_readable_at_the_server() {
     search_memory(&server, &mut careless);
     following.interrupt();
 
+    shows_and_sends(ada, bo, &group);
     ada.ok(&["rename", &group, LANTERNFOLD]);
     cy.syncs();
     cy.says(&group, WORDS[4]);
@@ -107,6 +114,23 @@ fn nothing_of_a_conversation_is_readable_at_the_server() {
     }
     search_disk(&server, &planted);
     frames::search(&recorder, &planted);
+}
+
+/// A profile, a draft, and a file with its name.
+fn shows_and_sends(ada: &Person, bo: &Person, group: &str) {
+    ada.ok(&["me", "--name", WORDS[8], "--about", WORDS[9]]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(WORDS[10]);
+    std::fs::write(&path, WORDS[11].repeat(100)).unwrap();
+    let path = path.display().to_string();
+    ada.ok(&["send-file", group, &path, "--caption", WORDS[12]]);
+    ada.ok(&["draft", group, WORDS[13]]);
+    bo.syncs();
+    assert_eq!(text(&bo.ok(&["person", &ada.handle])[0], "name"), WORDS[8]);
+    let to = folder.path().join("copy").display().to_string();
+    bo.ok(&["save", group, "last", "--to", &to]);
+    let saved = std::fs::read_to_string(to).unwrap();
+    assert!(saved.starts_with(WORDS[11]));
 }
 
 /// All of the server's memory, right after something was taken and delivered; returns the word that was planted.

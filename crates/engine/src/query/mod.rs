@@ -3,6 +3,7 @@
 mod conversation;
 mod file;
 mod fold;
+mod profile;
 mod search;
 mod timeline;
 mod words;

@@ -52,7 +52,7 @@ impl EntryRow {
 const fn is_posted(body: &Body) -> bool {
     !matches!(
         body,
-        Body::Reaction(_) | Body::Deletion(_) | Body::Leaving(_)
+        Body::Reaction(_) | Body::Deletion(_) | Body::Leaving(_) | Body::Profile(_)
     )
 }
 

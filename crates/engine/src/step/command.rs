@@ -51,6 +51,11 @@ impl Step<'_> {
                 to,
             } => self.forward(&conversation, &message, to),
             Command::MarkVerified { account } => self.mark_verified(&account),
+            Command::SetProfile {
+                name,
+                about,
+                picture,
+            } => self.set_profile(&name, &about, picture),
             Command::FileUploaded(upload) => self.file_uploaded(upload),
             Command::FileFailed(upload, why) => self.file_failed(upload, why),
             Command::CancelFile(upload) => self.cancel_file(upload),

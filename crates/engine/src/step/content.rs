@@ -78,6 +78,10 @@ impl Step<'_> {
             self.somebody_leaves(loaded, proof, at)?;
             return Ok(Fate::Applied);
         }
+        if let Body::Profile(profile) = &content.body {
+            self.shows(loaded, sender.account(), profile, at)?;
+            return Ok(Fate::Applied);
+        }
         let aim = self.aim(loaded, &sender.account(), &content.body)?;
         if aim == Aim::Nowhere {
             return Ok(Fate::Applied);

@@ -385,6 +385,7 @@ fn checked(asked: &v1::Lookup, account: &v1::Account) -> Option<Contact> {
         confirmed: true,
         verified: false,
         account_key: key,
+        name: None,
     })
 }
 

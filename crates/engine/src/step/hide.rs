@@ -17,10 +17,15 @@ use crate::table::{hidden, search};
 use crate::view::Standing;
 
 impl EntryRow {
-    /// It is on its way to the others, and its reader has deleted it: it is about itself, so that nothing shows it, and goes when the
+    /// It is on its way to the others, and its reader has deleted it, or it is not to be seen: it is about itself, so that nothing shows it, and goes when the
     /// server has it.
     pub(super) fn is_veiled(&self) -> bool {
         self.target.is_some() && self.target == self.content_id
+    }
+
+    /// It is not shown, and goes when the server has it.
+    pub(super) const fn veils(&mut self) {
+        self.target = self.content_id;
     }
 
     fn is_on_its_way(&self) -> bool {

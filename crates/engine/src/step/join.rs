@@ -345,6 +345,7 @@ impl Step<'_> {
                 confirmed: own,
                 verified: own,
                 account_key: certificate.account_key,
+                name: None,
             };
             contact::put(self.tx, &met)?;
             if few && !own {

@@ -258,6 +258,7 @@ impl Step<'_> {
             entry.devices = entry.devices.saturating_add(1);
         }
         let members: Vec<MemberRow> = members.into_values().collect();
+        self.newcomers_are_told(loaded, &members)?;
         member::replace(self.tx, loaded.row.row, &members)?;
         agreed::put(self.tx, loaded.row.row, &Agreed::of(&view.state))?;
         self.meet(view)

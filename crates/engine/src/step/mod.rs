@@ -27,6 +27,7 @@ mod moving;
 mod notice;
 mod parting;
 mod place;
+mod profile;
 mod pump;
 mod recovery;
 mod register;

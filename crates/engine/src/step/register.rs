@@ -89,6 +89,7 @@ impl Step<'_> {
             confirmed: true,
             verified: true,
             account_key: certificate.account_key,
+            name: None,
         };
         contact::put(self.tx, &own)
     }

@@ -1,6 +1,6 @@
 //! Own messages: written down, encrypted once, settled when they come back in the conversation's order.
 
-use keyfold_protocol::content::{self, Author, Composed, ContentError, Saying};
+use keyfold_protocol::content::{self, Author, Body, Composed, ContentError, Saying};
 use keyfold_protocol::envelope;
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::MAX_REACTION;
@@ -38,9 +38,15 @@ impl Step<'_> {
             return Ok(Err(complaint));
         }
         let me = self.me()?.account();
-        let is_posted = !matches!(saying, Saying::Reaction { .. } | Saying::Deletion(_));
+        let is_posted = !matches!(
+            saying,
+            Saying::Reaction { .. } | Saying::Deletion(_) | Saying::Profile(_)
+        );
         if is_posted && !self.may_post(loaded, &me)? {
             return Ok(Err(Complaint::NotAllowed));
+        }
+        if !matches!(saying, Saying::Profile(_)) {
+            self.tell_profile(loaded)?;
         }
         let (author, counter) = self.next_own(loaded)?;
         let composed = self
@@ -124,6 +130,10 @@ impl Step<'_> {
             None => Aim::Itself,
         };
         entry.aims(aim);
+        let unseen = matches!(entry.says().map(|kept| kept.body), Some(Body::Profile(_)));
+        if unseen {
+            entry.veils();
+        }
         let ready = loaded.waiting == 0 && self.may_encrypt(loaded)? && !self.must_wait(loaded);
         if ready && self.encrypt(loaded, &entry)? {
             entry.stage = Stage::Encrypted;
@@ -135,7 +145,7 @@ impl Step<'_> {
         if let Aim::At { target, .. } = aim {
             self.tell_amended(loaded, &target)?;
         }
-        if aim == Aim::Itself {
+        if aim == Aim::Itself && !unseen {
             mark::spoken(self.tx, place.conversation())?;
         }
         Ok(Answer::Message(composed.id))
@@ -369,7 +379,7 @@ impl Step<'_> {
     }
 
     fn tell_sent(&mut self, loaded: &mut Loaded, entry: &EntryRow) -> Result<(), Fault> {
-        if let Some(id) = entry.content_id {
+        if let Some(id) = entry.content_id.filter(|_| !entry.is_veiled()) {
             let shown = self.shown_id(loaded)?;
             self.tell(Event::Sent(shown, id));
         }

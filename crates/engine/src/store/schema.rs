@@ -57,4 +57,6 @@ pub(super) const STEPS: &[Step] = &[
     },
     // 8: files that are on their way.
     Step::of(&[table::SCHEMA_8]),
+    // 11: profiles.
+    Step::of(&[table::SCHEMA_11]),
 ];

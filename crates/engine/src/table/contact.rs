@@ -1,5 +1,6 @@
 //! People, as remembered keys.
 
+use keyfold_protocol::state::Name;
 use keyfold_wire::ids::AccountId;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -7,13 +8,15 @@ use super::id;
 use crate::Fault;
 use crate::view::Contact;
 
-const COLUMNS: &str = "account, handle, account_key, confirmed, verified";
+const COLUMNS: &str = "account, handle, account_key, confirmed, verified,
+    (SELECT name FROM profile WHERE profile.account = contact.account AND name <> '')";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Result<Contact, Fault>> {
     let account: Vec<u8> = row.get(0)?;
     let key: Vec<u8> = row.get(2)?;
     let handle = row.get(1)?;
     let (confirmed, verified) = (row.get(3)?, row.get(4)?);
+    let name: Option<String> = row.get(5)?;
     Ok((|| {
         Ok(Contact {
             account: id(&account)?,
@@ -21,6 +24,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Contact, Fault>> {
             account_key: id(&key)?,
             confirmed,
             verified,
+            name: name.and_then(|name| Name::new(&name).ok()),
         })
     })())
 }

@@ -17,6 +17,7 @@ pub(crate) mod member;
 pub(crate) mod offer;
 pub(crate) mod outbox;
 pub(crate) mod parked;
+pub(crate) mod profile;
 pub(crate) mod setting;
 pub(crate) mod timeline;
 pub(crate) mod upload;
@@ -48,6 +49,9 @@ pub(crate) const SCHEMA_7: &str = include_str!("schema_7.sql");
 
 /// Brings them to schema version 8.
 pub(crate) const SCHEMA_8: &str = include_str!("schema_8.sql");
+
+/// Brings them to schema version 11.
+pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");
 
 use keyfold_wire::ids::Timestamp;
 

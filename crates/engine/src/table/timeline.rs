@@ -28,7 +28,7 @@ impl Place {
     }
 
     /// Behind all places of a conversation's timeline.
-    const fn behind(conversation: Row) -> Self {
+    pub(super) const fn behind(conversation: Row) -> Self {
         Self::new(Row(conversation.0.saturating_add(1)), 0)
     }
 

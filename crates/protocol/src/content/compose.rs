@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use super::mimi::{Disposition, Extension, Key, Mimi, Part, Semantics};
 use super::{
     Attachment, Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED,
-    EXTENSION_LEAVE, EXTENSION_PIN, MARKDOWN, PLAIN, check_reaction,
+    EXTENSION_LEAVE, EXTENSION_PIN, MARKDOWN, PLAIN, PROFILE, Profile, check_reaction,
 };
 use crate::cbor;
 use crate::leave::LeaveProof;
@@ -68,6 +68,8 @@ pub enum Saying<'a> {
         /// The message that it answers.
         in_reply_to: Option<ContentId>,
     },
+    /// What the sender shows of themselves.
+    Profile(&'a Profile),
 }
 
 impl<'a> Saying<'a> {
@@ -75,9 +77,11 @@ impl<'a> Saying<'a> {
     pub const fn text(&self) -> Option<&'a str> {
         match self {
             Self::Text { text, .. } | Self::Edit { text, .. } | Self::Forwarded(text) => Some(text),
-            Self::Deletion(_) | Self::Reaction { .. } | Self::Pin { .. } | Self::File { .. } => {
-                None
-            }
+            Self::Deletion(_)
+            | Self::Reaction { .. }
+            | Self::Pin { .. }
+            | Self::File { .. }
+            | Self::Profile(_) => None,
         }
     }
 
@@ -85,7 +89,7 @@ impl<'a> Saying<'a> {
     ///
     /// # Errors
     /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`],
-    /// [`ContentError::File`].
+    /// [`ContentError::File`], [`ContentError::Profile`].
     pub fn check(&self) -> Result<(), ContentError> {
         match self.text() {
             Some("") => Err(ContentError::Empty),
@@ -96,6 +100,7 @@ impl<'a> Saying<'a> {
                     Err(ContentError::TextTooLong)
                 }
                 Self::File { file, .. } => file.check(),
+                Self::Profile(profile) => profile.check(),
                 _ => Ok(()),
             },
         }
@@ -153,7 +158,7 @@ pub fn write(
             replaces: None,
             in_reply_to: Some(of),
         },
-        Saying::Forwarded(_) => About::default(),
+        Saying::Forwarded(_) | Saying::Profile(_) => About::default(),
     };
     let part = match saying {
         Saying::Text { text, .. } | Saying::Edit { text, .. } | Saying::Forwarded(text) => {
@@ -162,6 +167,11 @@ pub fn write(
         Saying::Deletion(_) | Saying::Pin { .. } => Part::Null,
         Saying::Reaction { emoji, .. } => single(Disposition::REACTION, PLAIN, emoji),
         Saying::File { file, caption, .. } => with_caption(file, caption),
+        Saying::Profile(profile) => Part::Single {
+            disposition: Disposition::PROFILE,
+            media_type: PROFILE.to_owned(),
+            content: profile.encode(),
+        },
     };
     let mut extensions = vec![counting(counter)];
     extensions.extend(match saying {

@@ -9,6 +9,7 @@ mod compose;
 mod id;
 mod markup;
 mod mimi;
+mod profile;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use compose::{Composed, Saying, leaving, text, write};
 pub use id::{Author, ContentId};
 pub use markup::{Block, BlockKind, Link, Look, Mark, Span, mention, with_mentions};
 use mimi::{Disposition, Key, Mimi, Part, Semantics};
+pub use profile::{PROFILE, Picture, Profile};
 
 use crate::cbor::{self, Malformed};
 use crate::leave::LeaveProof;
@@ -78,6 +80,11 @@ pub enum ContentError {
     /// A file that can't be: its name could mislead, it is too large, or key, hash, id or media type are none.
     #[error("the message names a file that can't be one")]
     File,
+    /// A profile that can't be: over a limit, with control or direction characters, or with a picture that is none.
+    #[error(
+        "that can't be a profile: its words are too long or have control characters, or its picture is too large or none"
+    )]
+    Profile,
 }
 
 impl From<Malformed> for ContentError {
@@ -138,6 +145,8 @@ pub enum Body {
     Leaving(LeaveProof),
     /// A file, and what is said about it.
     File(Box<File>),
+    /// What the sender shows of themselves.
+    Profile(Box<Profile>),
     /// Something that takes a newer version.
     Unsupported,
 }
@@ -148,7 +157,11 @@ impl Body {
         match self {
             Self::Edit { of, .. } | Self::Deletion(of) | Self::Pin { of, .. } => Some(*of),
             Self::Reaction(reaction) => Some(reaction.to),
-            Self::Text(_) | Self::File(_) | Self::Leaving(_) | Self::Unsupported => None,
+            Self::Text(_)
+            | Self::File(_)
+            | Self::Leaving(_)
+            | Self::Profile(_)
+            | Self::Unsupported => None,
         }
     }
 }
@@ -360,6 +373,15 @@ fn said(mimi: &Mimi) -> Result<Body, ContentError> {
             (None, Some(of), Part::Null) => Body::Pin { of, pinned },
             _ => Body::Unsupported,
         });
+    }
+    if let Part::Single {
+        disposition: Disposition::PROFILE,
+        media_type,
+        content,
+    } = &mimi.part
+        && media_type.eq_ignore_ascii_case(PROFILE)
+    {
+        return Ok(Body::Profile(Box::new(Profile::decode(content)?)));
     }
     if let (None, Some(file)) = (mimi.replaces, file) {
         return Ok(Body::File(Box::new(file)));

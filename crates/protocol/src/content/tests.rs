@@ -17,9 +17,11 @@ use super::*;
 use crate::identity::{AccountKey, CertificateRequest, DeviceKeys};
 use crate::leave::LeaveProof;
 use crate::limits::{
-    MAX_EXTENSION_KEY, MAX_EXTENSION_VALUE, MAX_EXTENSIONS, MAX_PART_DEPTH, MAX_PARTS, MAX_TOPIC,
+    MAX_ABOUT, MAX_EXTENSION_KEY, MAX_EXTENSION_VALUE, MAX_EXTENSIONS, MAX_PART_DEPTH, MAX_PARTS,
+    MAX_PICTURE, MAX_PROFILE_VERSION, MAX_TOPIC,
 };
 use crate::rules::LeafIndex;
+use crate::state::{Description, Name};
 use crate::suite::Suite;
 
 const CLIMBING: ConversationId = ConversationId::new([1; 16]);
@@ -362,6 +364,93 @@ fn a_reply_names_what_it_answers() {
     .unwrap();
     assert_eq!(content.in_reply_to, Some(id));
     assert_eq!(says(&content), Some("hello"));
+}
+
+#[test]
+fn a_profile_is_read_as_it_was_written_within_its_limits() {
+    let author = Author::new(&ada().1, CLIMBING);
+    let mut picture = vec![0xff, 0xd8, 0xff];
+    picture.resize(MAX_PICTURE, 7);
+    let profile = Profile {
+        version: MAX_PROFILE_VERSION,
+        name: Name::new("Ada").unwrap(),
+        about: Description::new(&"a".repeat(MAX_ABOUT)).unwrap(),
+        picture: Some(Picture::new(picture.clone()).unwrap()),
+    };
+    let written = write(&author, 1, Saying::Profile(&profile), &mut rng()).unwrap();
+    let content = read(&written.encoded).unwrap();
+    assert_eq!(content.body.about(), None);
+    assert!(!content.needs_newer_version());
+    assert!(matches!(&content.body, Body::Profile(read) if **read == profile));
+    let empty = Profile::default();
+    assert!(Profile::decode(&empty.encode()) == Ok(empty));
+
+    picture.push(7);
+    assert!(Picture::new(picture) == Err(ContentError::Profile));
+    for (kind, begins) in [
+        ("image/png", b"\x89PNG\r\n\x1a\n".as_slice()),
+        ("image/webp", b"RIFF\0\0\0\0WEBP"),
+    ] {
+        assert_eq!(Picture::new(begins.to_vec()).unwrap().media_type(), kind);
+    }
+    let long = Profile {
+        about: Description::new(&"a".repeat(MAX_ABOUT + 1)).unwrap(),
+        ..profile.clone()
+    };
+    let late = Profile {
+        version: MAX_PROFILE_VERSION + 1,
+        ..profile
+    };
+    for bad in [long, late] {
+        let refused = write(&author, 1, Saying::Profile(&bad), &mut rng());
+        assert!(refused == Err(ContentError::Profile));
+        assert!(Profile::decode(&bad.encode()) == Err(ContentError::Profile));
+    }
+}
+
+#[test]
+fn what_can_t_be_a_profile_is_refused_and_what_a_later_one_adds_is_passed_over() {
+    let map = |fields: &[(u64, &[u8])]| {
+        let mut encoded = cbor::encode(|e| e.map(fields.len() as u64)?.ok());
+        for (key, value) in fields {
+            encoded.extend(cbor::encode(|e| e.u64(*key)?.ok()));
+            encoded.extend_from_slice(value);
+        }
+        encoded
+    };
+    let (version, name): (&[u8], &[u8]) = (&[0x01], b"\x63Ada");
+    let later = map(&[(1, version), (2, name), (9, &[0x82, 0x01, 0x02])]);
+    assert_eq!(Profile::decode(&later).unwrap().name.as_str(), "Ada");
+    for (what, encoded) in [
+        ("no version", map(&[(2, name)])),
+        ("twice", map(&[(1, version), (1, version)])),
+        ("out of order", map(&[(2, name), (1, version)])),
+        (
+            "a direction",
+            map(&[(1, version), (2, "\u{63}\u{202e}".as_bytes())]),
+        ),
+        ("lines", map(&[(1, version), (2, b"\x63a\nb")])),
+        ("no picture", map(&[(1, version), (4, b"\x46GIF89a")])),
+        ("more behind", [later.as_slice(), &[0]].concat()),
+        ("nothing", Vec::new()),
+    ] {
+        assert!(Profile::decode(&encoded).is_err(), "{what}");
+    }
+    let part = |content| Part::Single {
+        disposition: Disposition::PROFILE,
+        media_type: PROFILE.to_owned(),
+        content,
+    };
+    let bad = changed(|mimi| mimi.part = part(Vec::new()));
+    assert!(read(&bad).is_err());
+    let other = changed(|mimi| {
+        mimi.part = Part::Single {
+            disposition: Disposition::PROFILE,
+            media_type: "text/vcard".to_owned(),
+            content: Vec::new(),
+        };
+    });
+    assert_unsupported("another form of a profile", &other);
 }
 
 #[test]

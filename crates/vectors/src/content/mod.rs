@@ -3,11 +3,12 @@
 mod foreign;
 
 use keyfold_protocol::content::{
-    self, Attachment, Author, Body, Composed, Content, ContentError, ContentId, Saying, TextFormat,
-    Unverified,
+    self, Attachment, Author, Body, Composed, Content, ContentError, ContentId, Picture, Profile,
+    Saying, TextFormat, Unverified,
 };
 use keyfold_protocol::file::{FileKey, FileName};
 use keyfold_protocol::leave::LeaveProof;
+use keyfold_protocol::state::{Description, Name};
 use keyfold_wire::file::FileId;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Timestamp};
 use keyfold_wire::limits::MAX_TEXT;
@@ -26,6 +27,7 @@ pub(crate) struct Contents {
     texts: Vec<Text>,
     amending: Vec<Amending>,
     files: Vec<FileMessage>,
+    profiles: Vec<ProfileMessage>,
     leaving: Vec<Leaving>,
     ids: Vec<Id>,
     readable: Vec<Readable>,
@@ -66,6 +68,19 @@ struct FileMessage {
     name: String,
     expires_ms: u64,
     caption: String,
+    encoded: Hex,
+    id: Hex,
+}
+
+/// A message that carries a profile.
+#[derive(Serialize, Deserialize)]
+struct ProfileMessage {
+    salt: Hex,
+    counter: u64,
+    version: u64,
+    name: String,
+    about: String,
+    picture: Option<Hex>,
     encoded: Hex,
     id: Hex,
 }
@@ -164,6 +179,14 @@ impl Topic for Contents {
                 .into(),
             amending: amending(),
             files: ["", "what a day"].map(file_message).into(),
+            profiles: vec![
+                profile_message("Ada", "", None),
+                profile_message(
+                    "",
+                    "on the mountain\nmostly",
+                    Some(&[0xff, 0xd8, 0xff, 0xe0]),
+                ),
+            ],
             leaving: vec![leaving()],
             ids: ids(),
             readable: foreign::readable(),
@@ -208,6 +231,14 @@ impl Topic for Contents {
             assert!(file.attachment == one.attachment());
             let caption = file.caption.as_ref().map(|caption| caption.text.as_str());
             assert_eq!(caption.unwrap_or_default(), one.caption);
+            assert!(!read.needs_newer_version());
+        }
+        for one in &self.profiles {
+            let made = one.write(&author);
+            assert_eq!(made.encoded, *one.encoded);
+            assert_eq!(made.id.as_bytes().as_slice(), &*one.id);
+            let read = self.read(&one.encoded).unwrap();
+            assert!(matches!(&read.body, Body::Profile(profile) if **profile == one.profile()));
             assert!(!read.needs_newer_version());
         }
         self.leaving
@@ -280,6 +311,7 @@ fn shows(content: &Content) -> Shows {
         },
         Body::Unsupported => Shows::Nothing,
         Body::File(_) => panic!("a file"),
+        Body::Profile(_) => panic!("a profile"),
         Body::Leaving(_) => panic!("somebody leaves"),
     }
 }
@@ -314,6 +346,39 @@ fn file_message(caption: &str) -> FileMessage {
     let made = one.write(&author());
     (one.encoded, one.id) = (made.encoded.into(), made.id.as_bytes().into());
     one
+}
+
+fn profile_message(name: &str, about: &str, picture: Option<&[u8]>) -> ProfileMessage {
+    let mut one = ProfileMessage {
+        salt: SALT.into(),
+        counter: 6,
+        version: 1_800_000_000_000,
+        name: name.to_owned(),
+        about: about.to_owned(),
+        picture: picture.map(|picture| Hex(picture.to_vec())),
+        encoded: Hex(Vec::new()),
+        id: Hex(Vec::new()),
+    };
+    let made = one.write(&author());
+    (one.encoded, one.id) = (made.encoded.into(), made.id.as_bytes().into());
+    one
+}
+
+impl ProfileMessage {
+    fn profile(&self) -> Profile {
+        let picture = self.picture.as_ref();
+        Profile {
+            version: self.version,
+            name: Name::new(&self.name).unwrap(),
+            about: Description::new(&self.about).unwrap(),
+            picture: picture.map(|picture| Picture::new(picture.to_vec()).unwrap()),
+        }
+    }
+
+    fn write(&self, author: &Author) -> Composed {
+        let saying = Saying::Profile(&self.profile());
+        content::write(author, self.counter, saying, &mut Given(&self.salt)).unwrap()
+    }
 }
 
 impl FileMessage {

@@ -1,0 +1,157 @@
+//! What somebody shows of themselves: a name, a picture, a few words. It travels inside conversations, as a message that is not shown, so nobody
+//! but their members has it, the server least of all.
+//!
+//! A name here is what its owner says, and no proof of anything: handles tell people apart.
+
+use minicbor::Decoder;
+
+use super::ContentError;
+use crate::cbor::{self, Malformed};
+use crate::limits::{MAX_ABOUT, MAX_EXTENSIONS, MAX_PICTURE, MAX_PROFILE_VERSION};
+use crate::state::{Description, Name};
+
+/// The media type of a profile.
+pub const PROFILE: &str = "application/vnd.keyfold.profile+cbor";
+
+const KEY_VERSION: u64 = 1;
+const KEY_NAME: u64 = 2;
+const KEY_ABOUT: u64 = 3;
+const KEY_PICTURE: u64 = 4;
+
+/// A profile. Of two of one account the one with the greater version counts, and of two with the same version the one whose encoding is greater.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Profile {
+    /// Milliseconds since the Unix epoch when it was made, or one more than the version before.
+    pub version: u64,
+    /// What its owner is called; empty: nothing but the handle.
+    pub name: Name,
+    /// What its owner says of themselves, at most `MAX_ABOUT` bytes; may be empty.
+    pub about: Description,
+    /// What its owner looks like.
+    pub picture: Option<Picture>,
+}
+
+/// A picture in one of the forms that every screen shows, at most `MAX_PICTURE` bytes. It has not been decoded: whoever does that bounds what it costs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture(Vec<u8>);
+
+impl Picture {
+    /// The picture, if it fits and looks like one.
+    ///
+    /// # Errors
+    /// [`ContentError::Profile`].
+    pub fn new(bytes: Vec<u8>) -> Result<Self, ContentError> {
+        if bytes.len() <= MAX_PICTURE && media_type(&bytes).is_some() {
+            Ok(Self(bytes))
+        } else {
+            Err(ContentError::Profile)
+        }
+    }
+
+    /// The file that it is.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its media type.
+    pub fn media_type(&self) -> &'static str {
+        media_type(&self.0).unwrap_or("image/jpeg")
+    }
+}
+
+/// JPEG, PNG and WebP, told by how they begin.
+fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+impl Profile {
+    /// Whether it can be written: what its types allow may still be too much.
+    ///
+    /// # Errors
+    /// [`ContentError::Profile`].
+    pub fn check(&self) -> Result<(), ContentError> {
+        if self.about.as_str().len() <= MAX_ABOUT && self.version <= MAX_PROFILE_VERSION {
+            Ok(())
+        } else {
+            Err(ContentError::Profile)
+        }
+    }
+
+    /// As it travels. What is empty is left out.
+    pub fn encode(&self) -> Vec<u8> {
+        let (name, about) = (self.name.as_str(), self.about.as_str());
+        let picture = self.picture.as_ref().map(Picture::as_bytes);
+        let fields = [!name.is_empty(), !about.is_empty(), picture.is_some()];
+        let count = fields.into_iter().filter(|there| *there).count();
+        cbor::encode(|e| {
+            e.map(count as u64 + 1)?
+                .u64(KEY_VERSION)?
+                .u64(self.version)?;
+            if !name.is_empty() {
+                e.u64(KEY_NAME)?.str(name)?;
+            }
+            if !about.is_empty() {
+                e.u64(KEY_ABOUT)?.str(about)?;
+            }
+            if let Some(picture) = picture {
+                e.u64(KEY_PICTURE)?.bytes(picture)?;
+            }
+            e.ok()
+        })
+    }
+
+    /// Reads one. Fields that this version does not know are passed over.
+    ///
+    /// # Errors
+    /// [`ContentError`].
+    pub fn decode(encoded: &[u8]) -> Result<Self, ContentError> {
+        let mut d = Decoder::new(encoded);
+        let count = cbor::map(&mut d)?;
+        if count > MAX_EXTENSIONS as u64 {
+            return Err(ContentError::TooLarge);
+        }
+        let (mut profile, mut version, mut before) = (Self::default(), None, None);
+        for _ in 0..count {
+            let key = d.u64()?;
+            if before.is_some_and(|before| before >= key) {
+                return Err(ContentError::Malformed);
+            }
+            before = Some(key);
+            match key {
+                KEY_VERSION => version = Some(d.u64()?),
+                KEY_NAME => {
+                    profile.name = Name::new(d.str()?).map_err(|_| ContentError::Profile)?;
+                }
+                KEY_ABOUT => {
+                    let about = Description::new(d.str()?);
+                    profile.about = about.map_err(|_| ContentError::Profile)?;
+                }
+                KEY_PICTURE => profile.picture = Some(Picture::new(d.bytes()?.to_vec())?),
+                _ => drop(cbor::any(&mut d)?),
+            }
+        }
+        cbor::end(&d)?;
+        profile.version = version.ok_or(Malformed)?;
+        profile.check()?;
+        Ok(profile)
+    }
+}
