@@ -59,6 +59,12 @@ pub(crate) enum Command {
     Me(MeArgs),
     /// Show what somebody shows of themselves
     Person(PersonArgs),
+    /// Hear nothing of somebody any more, on this device; they do not learn of it
+    Block(Handle),
+    /// Hear of somebody again
+    Unblock(Handle),
+    /// Show whom you have blocked
+    Blocked,
     /// Start a conversation and print its id
     New(New),
     /// List the conversations
@@ -166,6 +172,12 @@ pub(crate) struct PersonArgs {
     /// Write their picture into this new file
     #[arg(long, value_name = "FILE")]
     pub(crate) picture: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Handle {
+    /// The handle
+    pub(crate) handle: String,
 }
 
 #[derive(Args)]

@@ -59,3 +59,25 @@ fn a_name_and_a_picture_come_with_the_first_words() {
     ada.fails(&["me", "--name", "two\nlines"]);
     bo.fails(&["person", "cy"]);
 }
+
+#[test]
+fn who_is_blocked_is_not_read_until_they_are_unblocked() {
+    let server = Server::start();
+    let [ada, bo] = server.people(["ada", "bo"]);
+    let talk = ada.begins(&["bo"]);
+    ada.says(&talk, "hello");
+    bo.syncs();
+    assert_eq!(bo.ok(&["block", "ada"])[0]["blocked"], true);
+    assert_eq!(text(&bo.ok(&["blocked"])[0], "handle"), "ada");
+    ada.says(&talk, "are you there?");
+    bo.syncs();
+    assert_eq!(bo.reads(&talk), ["hello"]);
+    let (_, complaint) = bo.fails(&["send", &talk, "no"]);
+    assert!(complaint.to_string().contains("blocked"), "{complaint}");
+    assert!(bo.sees(&["unblock", "ADA"]).contains("ada"));
+    assert!(bo.ok(&["blocked"]).is_empty());
+    ada.says(&talk, "now?");
+    bo.syncs();
+    assert_eq!(bo.reads(&talk), ["hello", "now?"]);
+    bo.fails(&["block", "cy"]);
+}

@@ -82,6 +82,8 @@ commands! {
     DeleteConversation { conversation }
     Star { conversation, starred; messages }
     Mark { conversation, mark }
+    Block { account }
+    Unblock { account }
 }
 
 impl From<p::RecoveryKeyKept> for Command {

@@ -114,6 +114,8 @@ kinds! {
     Path = 47;
     /// What is said of oneself is too long, or the picture is none or too large.
     Profile = 48;
+    /// Nothing is said to who is blocked.
+    Blocked = 49;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -262,6 +264,7 @@ impl From<Complaint> for Error {
             Complaint::NoSuchUpload => of(Kind::NoSuchUpload),
             // Its two limits are in the sentence.
             Complaint::Profile(..) => of(Kind::Profile),
+            Complaint::Blocked => of(Kind::Blocked),
         }
     }
 }

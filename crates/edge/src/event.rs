@@ -235,8 +235,8 @@ pub enum Event {
         /// Which.
         upload: Upload,
     },
-    /// Somebody, maybe oneself, shows something else of themselves: `profile` tells what.
-    ProfileChanged {
+    /// Somebody, maybe oneself, shows something else of themselves (`profile` tells what), or is blocked here, or not any more.
+    PersonChanged {
         /// Who.
         account: AccountId,
     },
@@ -282,7 +282,7 @@ impl From<engine::Event> for Event {
             Uploaded { conversation: ConversationId, upload: Upload, message: MessageId }
             UploadFailed { conversation: ConversationId, upload: Upload, failure: Failure::from }
             UploadCancelled { conversation: ConversationId, upload: Upload }
-            ProfileChanged { account: AccountId }
+            PersonChanged { account: AccountId }
         }
     }
 }

@@ -171,6 +171,10 @@ methods! {
         "mark" Mark => Taken;
         /// Shows this of oneself, in the place of what was shown before, to those whom one talks to.
         "set_profile" SetProfile => Taken;
+        /// Wants to hear nothing of somebody any more, on this device: neither what they say, nor of conversations that they begin. Nobody hears of it.
+        "block" Block => Taken;
+        /// Wants to hear of somebody again. What they have said meanwhile does not come.
+        "unblock" Unblock => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -209,6 +213,8 @@ methods! {
         "uploads" Uploads(Nothing) uploads;
         /// What somebody, maybe oneself, shows of themselves; `null`: nothing that has come here.
         "profile" Profile(Account) profile;
+        /// Whom this person wants to hear nothing of.
+        "blocked" Blocked(Nothing) blocked;
     }
     shell {
         /// How the device stands towards its server now.

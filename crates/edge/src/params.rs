@@ -339,6 +339,16 @@ params! {
         /// A JPEG, PNG or WebP of at most 32,768 bytes, without what nobody else is to know (such as where it was taken); `null`: none.
         picture: Option<Bytes>,
     }
+    /// Somebody of whom nothing is to be heard.
+    Block {
+        /// Who.
+        account: AccountId,
+    }
+    /// Somebody of whom something is to be heard again.
+    Unblock {
+        /// Who.
+        account: AccountId,
+    }
     /// An account.
     Account {
         /// Which.

@@ -165,3 +165,7 @@ pub(crate) fn uploads(_: &Nothing, engine: &Engine) -> Read<Vec<file::Uploading>
 pub(crate) fn profile(asked: &Account, engine: &Engine) -> Read<Option<view::Profile>> {
     Ok(Ok(engine.profile(&asked.account.0)?.map(Into::into)))
 }
+
+pub(crate) fn blocked(_: &Nothing, engine: &Engine) -> Read<Vec<view::Contact>> {
+    Ok(Ok(engine.blocked()?.into_iter().map(Into::into).collect()))
+}

@@ -72,6 +72,8 @@ pub struct Contact {
     verified: bool,
     /// What they are called by their profile; `null`: nothing else. Anybody may be called anything: the handle tells people apart.
     name: Option<String>,
+    /// This person wants to hear nothing of them.
+    blocked: bool,
 }
 
 impl From<view::Contact> for Contact {
@@ -84,6 +86,7 @@ impl From<view::Contact> for Contact {
             // `safety_number` says it in the form that people compare.
             account_key: _,
             name,
+            blocked,
         } = contact;
         Self {
             account: AccountId(account),
@@ -91,6 +94,7 @@ impl From<view::Contact> for Contact {
             confirmed,
             verified,
             name: name.map(|name| name.to_string()),
+            blocked,
         }
     }
 }

@@ -38,6 +38,7 @@ const READS: &[(&str, &str)] = &[
     ("starred", "starred"),
     ("uploads", "uploads"),
     ("profile", "profile"),
+    ("blocked", "blocked"),
 ];
 
 /// Holds a file's key, which does not cross.
@@ -74,6 +75,12 @@ fn about_devices() -> Vec<Command> {
         Command::RemoveDevice { device },
         Command::LookUp { handle },
         Command::MarkVerified {
+            account: AccountId::new([8; 32]),
+        },
+        Command::Block {
+            account: AccountId::new([8; 32]),
+        },
+        Command::Unblock {
             account: AccountId::new([8; 32]),
         },
         Command::SetProfile {

@@ -245,6 +245,16 @@ pub enum Command {
         /// JPEG, PNG or WebP, at most [`keyfold_protocol::limits::MAX_PICTURE`] bytes.
         picture: Option<Vec<u8>>,
     },
+    /// Want to hear nothing of somebody any more, on this device: neither what they say, nor of conversations that they begin. Nobody hears of it.
+    Block {
+        /// Who.
+        account: AccountId,
+    },
+    /// Want to hear of somebody again. What they have said meanwhile does not come.
+    Unblock {
+        /// Who.
+        account: AccountId,
+    },
 }
 
 /// What a group's rules say who may.
@@ -433,4 +443,7 @@ pub enum Complaint {
         "what you say of yourself has at most {0} bytes, without control characters, and your picture is a JPEG, PNG or WebP of at most {1} bytes"
     )]
     Profile(usize, usize),
+    /// Nothing is said to who is blocked.
+    #[error("you have blocked them: unblock them first")]
+    Blocked,
 }

@@ -107,8 +107,8 @@ pub enum Event {
     UploadFailed(ConversationId, UploadId, Failure),
     /// An own file is not sent any more.
     UploadCancelled(ConversationId, UploadId),
-    /// Somebody, maybe oneself, shows something else of themselves.
-    ProfileChanged(AccountId),
+    /// Somebody, maybe oneself, shows something else of themselves, or is blocked here, or not any more.
+    PersonChanged(AccountId),
 }
 
 /// Why something could not be done, for a person.

@@ -41,6 +41,8 @@ pub struct Contact {
     pub account_key: [u8; 32],
     /// What they are called by their profile. Anybody may be called anything: the handle tells people apart.
     pub name: Option<Name>,
+    /// This person wants to hear nothing of them.
+    pub blocked: bool,
 }
 
 /// Where a conversation stands.

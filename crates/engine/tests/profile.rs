@@ -87,7 +87,7 @@ fn a_profile_comes_with_what_is_said_and_is_no_message() {
     let account = town.me(ada).account;
     let told = |events: &[Event]| {
         let mut told = events.iter();
-        told.any(|event| *event == Event::ProfileChanged(account))
+        told.any(|event| *event == Event::PersonChanged(account))
     };
     assert!(told(town.events(bo)) && told(town.events(tablet)));
     let sent = |event: &&Event| matches!(event, Event::Sent(..));

@@ -39,6 +39,7 @@ fn contact(handle: &str) -> Contact {
         verified: false,
         account_key: [byte; 32],
         name: None,
+        blocked: false,
     }
 }
 

@@ -77,6 +77,9 @@ fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Hide(args) => keep::hide(session, &args),
         Command::Clear(args) => keep::clear(session, &args),
         Command::Delete(args) => keep::delete(session, &args),
+        Command::Block(args) => person::block(session, &args, true),
+        Command::Unblock(args) => person::block(session, &args, false),
+        Command::Blocked => person::blocked(session),
         _ => Ok(()),
     }
 }

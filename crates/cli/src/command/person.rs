@@ -7,9 +7,10 @@ use std::path::Path;
 use keyfold_client::picture;
 use keyfold_engine::{Command, Engine};
 use keyfold_protocol::content::{Picture, Profile};
+use keyfold_wire::handle::normal_form;
 use serde::Serialize;
 
-use crate::args::{MeArgs, PersonArgs};
+use crate::args::{Handle, MeArgs, PersonArgs};
 use crate::clean;
 use crate::failure::{Failure, Kind};
 use crate::session::{PATIENCE, Session};
@@ -159,4 +160,52 @@ fn nobody() -> Failure {
 
 fn unknown() -> Failure {
     Failure::new(Kind::NotFound, "nobody of that handle is known here")
+}
+
+#[derive(Serialize)]
+struct BlockRecord {
+    handle: String,
+    account: String,
+    blocked: bool,
+}
+
+/// Wants to hear nothing of somebody any more, or of them again.
+pub(super) fn block(session: &Session, args: &Handle, wanted: bool) -> Result<(), Failure> {
+    let mut profile = session.open()?;
+    let handle = normal_form(&args.handle);
+    let contact = profile.engine.contact(&handle)?.ok_or_else(unknown)?;
+    let account = contact.account;
+    let command = if wanted {
+        Command::Block { account }
+    } else {
+        Command::Unblock { account }
+    };
+    profile.offline(command)?;
+    let record = BlockRecord {
+        handle: contact.handle,
+        account: account.to_string(),
+        blocked: wanted,
+    };
+    session.out.show(&record, |_| {
+        let handle = clean::line(&record.handle);
+        if wanted {
+            format!("You hear nothing of {handle} on this device any more. They are not told.")
+        } else {
+            format!("You hear of {handle} again. What they said meanwhile does not come.")
+        }
+    })
+}
+
+/// Shows who is blocked.
+pub(super) fn blocked(session: &Session) -> Result<(), Failure> {
+    let profile = session.open()?;
+    for contact in profile.engine.blocked()? {
+        let record = BlockRecord {
+            handle: contact.handle,
+            account: contact.account.to_string(),
+            blocked: true,
+        };
+        session.out.show(&record, |_| clean::line(&record.handle))?;
+    }
+    Ok(())
 }

@@ -3,10 +3,24 @@
 use keyfold_protocol::content::Profile;
 use keyfold_wire::ids::AccountId;
 
-use crate::table::profile;
+use crate::table::{blocked, contact, profile};
+use crate::view::Contact;
 use crate::{Engine, Fault};
 
 impl Engine {
+    /// Whom this person wants to hear nothing of.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn blocked(&self) -> Result<Vec<Contact>, Fault> {
+        let mut people = Vec::new();
+        for account in blocked::all(&self.database)? {
+            people.extend(contact::get(&self.database, &account)?);
+        }
+        people.sort_by(|one, other| one.handle.cmp(&other.handle));
+        Ok(people)
+    }
+
     /// What somebody, maybe oneself, shows of themselves. `None`: nothing that has come here.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ impl Step<'_> {
                 about,
                 picture,
             } => self.set_profile(&name, &about, picture),
+            Command::Block { account } => self.block(&account, true),
+            Command::Unblock { account } => self.block(&account, false),
             Command::FileUploaded(upload) => self.file_uploaded(upload),
             Command::FileFailed(upload, why) => self.file_failed(upload, why),
             Command::CancelFile(upload) => self.cancel_file(upload),

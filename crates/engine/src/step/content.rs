@@ -16,7 +16,7 @@ use crate::table::conversation::Row;
 use crate::table::heard::{self, Heard, Turn};
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::timeline::{self, EntryRow, Kind, Place, Stage};
-use crate::table::{hidden, leaver, mark};
+use crate::table::{blocked, hidden, leaver, mark};
 
 /// Whether an item was of use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +76,9 @@ impl Step<'_> {
         }
         if let Body::Leaving(proof) = &content.body {
             self.somebody_leaves(loaded, proof, at)?;
+            return Ok(Fate::Applied);
+        }
+        if blocked::has(self.tx, &sender.account())? {
             return Ok(Fate::Applied);
         }
         if let Body::Profile(profile) = &content.body {

@@ -386,6 +386,7 @@ fn checked(asked: &v1::Lookup, account: &v1::Account) -> Option<Contact> {
         verified: false,
         account_key: key,
         name: None,
+        blocked: false,
     })
 }
 

@@ -23,7 +23,7 @@ use crate::table::address::{self, Use};
 use crate::table::conversation::{self, ConversationRow, Row};
 use crate::table::finding::{self, Finding};
 use crate::table::outbox::{Kind as RequestKind, Waiting};
-use crate::table::{contact, key_package, mark, member, offer};
+use crate::table::{blocked, contact, key_package, mark, member, offer};
 use crate::view::{Contact, Standing};
 
 /// The epoch that a group begins with, once everybody is added.
@@ -235,12 +235,17 @@ impl Step<'_> {
     }
 
     /// The conversation that a group is for: a new one, or one that this device was in; and, if it is to be left again, what that was.
-    /// `None`: it is in use here already, or goes on anew with somebody who was removed: whoever has moved it has lost its way.
+    /// `None`: whoever invites is blocked; it is in use here already, or goes on anew with somebody who was removed: whoever has moved it has lost its way.
     fn seat(
         &mut self,
         view: &GroupView,
         inviter: Option<AccountId>,
     ) -> Result<Option<(Loaded, Option<Former>)>, Fault> {
+        if let Some(by) = inviter
+            && blocked::has(self.tx, &by)?
+        {
+            return Ok(None);
+        }
         let existing = conversation::row_of(self.tx, &view.state.id)?;
         let mut former = None;
         let mut loaded = if let Some(row) = existing {
@@ -346,6 +351,7 @@ impl Step<'_> {
                 verified: own,
                 account_key: certificate.account_key,
                 name: None,
+                blocked: false,
             };
             contact::put(self.tx, &met)?;
             if few && !own {

@@ -5,6 +5,7 @@
 
 mod amend;
 mod asking;
+mod block;
 mod certificate;
 mod command;
 mod commit;

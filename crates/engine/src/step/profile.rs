@@ -55,7 +55,7 @@ impl Step<'_> {
         }
         profile::put(self.tx, &me, &mine)?;
         self.erase_soon();
-        self.tell(Event::ProfileChanged(me));
+        self.tell(Event::PersonChanged(me));
         self.tell_some()?;
         Ok(Ok(Answer::Taken))
     }
@@ -94,7 +94,8 @@ impl Step<'_> {
         };
         let row = loaded.row.row;
         let told = profile::told(self.tx, row)?;
-        if told == Some(mine.version) || loaded.waiting >= MAX_WAITING {
+        let waits = loaded.waiting >= MAX_WAITING || self.is_with_blocked(loaded)?;
+        if waits || told == Some(mine.version) {
             return Ok(());
         }
         profile::tell(self.tx, row, mine.version)?;
@@ -124,7 +125,7 @@ impl Step<'_> {
         }
         // What was shown before is in no file any more soon.
         self.erase_soon();
-        self.tell(Event::ProfileChanged(account));
+        self.tell(Event::PersonChanged(account));
         Ok(())
     }
 

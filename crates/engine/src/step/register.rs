@@ -90,6 +90,7 @@ impl Step<'_> {
             verified: true,
             account_key: certificate.account_key,
             name: None,
+            blocked: false,
         };
         contact::put(self.tx, &own)
     }

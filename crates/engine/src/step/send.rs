@@ -37,6 +37,9 @@ impl Step<'_> {
         if let Err(complaint) = check(saying) {
             return Ok(Err(complaint));
         }
+        if self.is_with_blocked(loaded)? {
+            return Ok(Err(Complaint::Blocked));
+        }
         let me = self.me()?.account();
         let is_posted = !matches!(
             saying,

@@ -57,6 +57,6 @@ pub(super) const STEPS: &[Step] = &[
     },
     // 8: files that are on their way.
     Step::of(&[table::SCHEMA_8]),
-    // 11: profiles.
+    // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
 ];

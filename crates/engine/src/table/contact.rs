@@ -9,7 +9,8 @@ use crate::Fault;
 use crate::view::Contact;
 
 const COLUMNS: &str = "account, handle, account_key, confirmed, verified,
-    (SELECT name FROM profile WHERE profile.account = contact.account AND name <> '')";
+    (SELECT name FROM profile WHERE profile.account = contact.account AND name <> ''),
+    EXISTS (SELECT 1 FROM blocked WHERE blocked.account = contact.account)";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Result<Contact, Fault>> {
     let account: Vec<u8> = row.get(0)?;
@@ -17,6 +18,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Contact, Fault>> {
     let handle = row.get(1)?;
     let (confirmed, verified) = (row.get(3)?, row.get(4)?);
     let name: Option<String> = row.get(5)?;
+    let blocked = row.get(6)?;
     Ok((|| {
         Ok(Contact {
             account: id(&account)?,
@@ -25,6 +27,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<Contact, Fault>> {
             confirmed,
             verified,
             name: name.and_then(|name| Name::new(&name).ok()),
+            blocked,
         })
     })())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod agreed;
+pub(crate) mod blocked;
 pub(crate) mod contact;
 pub(crate) mod conversation;
 pub(crate) mod finding;

@@ -1,4 +1,4 @@
--- Version 11: profiles.
+-- Version 11: profiles, and who is blocked.
 
 -- What people show of themselves, oneself included.
 CREATE TABLE profile (
@@ -13,3 +13,6 @@ CREATE TABLE told (
   conversation INTEGER PRIMARY KEY,
   version      INTEGER NOT NULL
 );
+
+-- Whom this person wants to hear nothing of.
+CREATE TABLE blocked (account BLOB PRIMARY KEY) WITHOUT ROWID;

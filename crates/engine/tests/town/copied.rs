@@ -26,15 +26,16 @@ use tempfile::TempDir;
 use super::person::{Person, copy_database};
 
 /// What makes a database of today one of version 10.
-pub const TO_VERSION_10: &str = "DROP TABLE profile; DROP TABLE told; PRAGMA user_version = 8;";
+pub const TO_VERSION_10: &str =
+    "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked; PRAGMA user_version = 8;";
 
 /// What makes a database of today one of version 7.
-pub const TO_VERSION_7: &str = "DROP TABLE profile; DROP TABLE told;
+pub const TO_VERSION_7: &str = "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;
     DROP TABLE upload; DROP INDEX timeline_upload; PRAGMA user_version = 7;";
 
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = "
-    DROP TABLE profile; DROP TABLE told;
+    DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;
     DROP TABLE upload; DROP INDEX timeline_upload;
     DROP INDEX timeline_pin; DROP TABLE agreed;
     DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;
