@@ -1,6 +1,6 @@
 //! Where fuzzing begins: right input of every kind. `cargo run -p keyfold-fuzzing --example seeds` writes it to `fuzz/seeds`.
 
-use keyfold_protocol::content::{self, Author, Saying};
+use keyfold_protocol::content::{self, Author, Expires, Saying};
 use keyfold_protocol::identity::{DeviceToken, LinkRequest, RecoveryKey};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::padding;
@@ -155,6 +155,12 @@ fn agreed() -> Vec<Seed> {
     let text = content::text(&author, 3, "meet at six", &mut rng).unwrap();
     let leaving = content::leaving(&author, 4, &proof, &mut rng);
     let of = text.id;
+    let gone = Saying::Text {
+        text: "gone soon",
+        in_reply_to: None,
+    };
+    let expires = Some(Expires::AfterReading(60));
+    let expiring = content::write_expiring(&author, 6, gone, expires, &mut rng).unwrap();
     let mut about = |saying| {
         content::write(&author, 5, saying, &mut rng)
             .unwrap()
@@ -192,6 +198,7 @@ fn agreed() -> Vec<Seed> {
         seed("content", "forwarded", about(Saying::Forwarded("six"))),
         seed("content", "text", text.encoded),
         seed("content", "leaving", leaving.encoded),
+        seed("content", "expiring", expiring.encoded),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! `content.json`: what is inside a message, written, read and refused, and the ids of messages.
 
+mod expiring;
 mod foreign;
 
 use keyfold_protocol::content::{
@@ -26,6 +27,7 @@ pub(crate) struct Contents {
     texts: Vec<Text>,
     amending: Vec<Amending>,
     files: Vec<FileMessage>,
+    expiring: Vec<expiring::Expiring>,
     leaving: Vec<Leaving>,
     ids: Vec<Id>,
     readable: Vec<Readable>,
@@ -164,6 +166,7 @@ impl Topic for Contents {
                 .into(),
             amending: amending(),
             files: ["", "what a day"].map(file_message).into(),
+            expiring: expiring::all(),
             leaving: vec![leaving()],
             ids: ids(),
             readable: foreign::readable(),
@@ -210,6 +213,9 @@ impl Topic for Contents {
             assert_eq!(caption.unwrap_or_default(), one.caption);
             assert!(!read.needs_newer_version());
         }
+        self.expiring
+            .iter()
+            .for_each(|one| one.check(&author, self));
         self.leaving
             .iter()
             .for_each(|one| self.check_leaving(&author, one));
