@@ -10,7 +10,7 @@ use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Contact, Entry, QUOTE, State, What};
+use crate::view::{Contact, Entry, Expiry, QUOTE, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -199,7 +199,14 @@ impl Engine {
             forwarded,
             pinned,
             starred: row.starred,
+            expiry: self.expiry(row),
         })
+    }
+
+    fn expiry(&self, row: &EntryRow) -> Option<Expiry> {
+        let at = row.goes_at.map(|goes_at| self.shown_at(goes_at));
+        let lasts = row.lasts;
+        (lasts.is_some() || at.is_some()).then_some(Expiry { lasts, at })
     }
 
     /// The text of a message as it is shown; `None` where it is no text, or was taken back.

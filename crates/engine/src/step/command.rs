@@ -75,7 +75,9 @@ impl Step<'_> {
         | Command::Clear { conversation }
         | Command::DeleteConversation { conversation }
         | Command::Star { conversation, .. }
-        | Command::Mark { conversation, .. }) = &command
+        | Command::Mark { conversation, .. }
+        | Command::SetTimer { conversation, .. }
+        | Command::SendFleeting { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -111,6 +113,8 @@ impl Step<'_> {
             Command::Pin {
                 message, pinned, ..
             } => self.pin(loaded, &message, pinned),
+            Command::SetTimer { timer, .. } => self.set_timer(loaded, timer),
+            Command::SendFleeting { text, lasts, .. } => self.say_fleeting(loaded, &text, lasts),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
@@ -132,6 +136,7 @@ impl Step<'_> {
                 let read_up_to = loaded.row.next.saturating_sub(1);
                 let row = loaded.change();
                 (row.read_up_to, row.unread) = (read_up_to, 0);
+                self.begin_read(loaded.row.row, read_up_to)?;
                 mark::seen(self.tx, loaded.row.row)?;
                 Ok(Answer::Taken)
             }

@@ -13,6 +13,7 @@ mod create;
 mod deliver;
 mod devices;
 mod errand;
+mod expire;
 mod forward;
 mod gather;
 mod gone;
@@ -112,6 +113,7 @@ impl<'e> Step<'e> {
         while let Some(row) = self.touched.pop_first() {
             self.pump(row)?;
         }
+        self.expire()?;
         self.finish()?;
         Ok(answer)
     }

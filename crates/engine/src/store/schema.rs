@@ -55,4 +55,9 @@ pub(super) const STEPS: &[Step] = &[
         sql: &[table::SCHEMA_7],
         finish: table::timeline::find_pins,
     },
+    // 9: messages that disappear, which until then were kept as what needs a newer version.
+    Step {
+        sql: &[table::SCHEMA_9],
+        finish: table::expiry::find_all,
+    },
 ];

@@ -20,6 +20,8 @@ pub(crate) mod parked;
 pub(crate) mod setting;
 pub(crate) mod timeline;
 
+pub(crate) mod clock;
+pub(crate) mod expiry;
 pub(crate) mod hidden;
 pub(crate) mod mark;
 pub(crate) mod search;
@@ -44,6 +46,9 @@ pub(crate) const SCHEMA_6: &str = include_str!("schema_6.sql");
 
 /// Brings them to schema version 7; [`timeline::find_pins`] fills in what is there.
 pub(crate) const SCHEMA_7: &str = include_str!("schema_7.sql");
+
+/// Brings them to schema version 9; [`expiry::find_all`] fills in what is there.
+pub(crate) const SCHEMA_9: &str = include_str!("schema_9.sql");
 
 use keyfold_wire::ids::Timestamp;
 

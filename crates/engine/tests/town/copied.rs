@@ -25,8 +25,16 @@ use tempfile::TempDir;
 
 use super::person::{Person, copy_database};
 
+/// What makes a database of today one of version 7.
+pub const TO_VERSION_7: &str = "
+    DROP TABLE clock; DROP INDEX timeline_goes_at; DROP INDEX timeline_lasts;
+    ALTER TABLE timeline DROP COLUMN lasts; ALTER TABLE timeline DROP COLUMN goes_at;
+    PRAGMA user_version = 7;";
+
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = "
+    DROP TABLE clock; DROP INDEX timeline_goes_at; DROP INDEX timeline_lasts;
+    ALTER TABLE timeline DROP COLUMN lasts; ALTER TABLE timeline DROP COLUMN goes_at;
     DROP INDEX timeline_pin; DROP TABLE agreed;
     DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;
     DROP INDEX timeline_starred; ALTER TABLE timeline DROP COLUMN starred;
