@@ -82,6 +82,10 @@ pub(crate) struct EntryRecord {
     pub(crate) pinned: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) starred: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lasts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disappears_at: Option<String>,
 }
 
 /// The message that an entry answers.
@@ -187,6 +191,8 @@ impl From<&Entry> for EntryRecord {
             forwarded: entry.forwarded,
             pinned: entry.pinned,
             starred: entry.starred,
+            lasts: entry.expiry.and_then(|expiry| expiry.lasts),
+            disappears_at: entry.expiry.and_then(|expiry| expiry.at).map(when::rfc3339),
         };
         match &entry.what {
             What::Text(text)

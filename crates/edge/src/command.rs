@@ -73,6 +73,8 @@ commands! {
     DeleteConversation { conversation }
     Star { conversation, starred; messages }
     Mark { conversation, mark }
+    SetTimer { conversation, timer }
+    SendFleeting { conversation, text, lasts }
 }
 
 impl From<p::RecoveryKeyKept> for Command {

@@ -96,6 +96,8 @@ kinds! {
     TooManyPinned = 25;
     /// The draft is too long.
     Draft = 26;
+    /// Messages can't disappear after so short, or so long, a time.
+    Timer = 27;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -235,6 +237,8 @@ impl From<Complaint> for Error {
             Complaint::TooManyMessages(limit) => of(Kind::TooManyMessages).limited(limit),
             Complaint::TooManyPinned(limit) => of(Kind::TooManyPinned).limited(limit),
             Complaint::Draft(limit) => of(Kind::Draft).limited(limit),
+            // Its two limits are in the sentence.
+            Complaint::Timer(..) => of(Kind::Timer),
         }
     }
 }

@@ -163,6 +163,10 @@ methods! {
         "star" Star => Taken;
         /// Marks a conversation, on this device alone.
         "mark" Mark => Taken;
+        /// Lets messages disappear from now on, or stay. The event `change_done` or `change_failed` tells how it went.
+        "set_timer" SetTimer => Taken;
+        /// Says something that disappears, where the conversation's own timer does not let it disappear sooner.
+        "send_fleeting" SendFleeting => Said;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
