@@ -9,7 +9,11 @@ use keyfold_engine::Deed;
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 
-pub(crate) use keep::{Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within};
+use crate::span;
+
+pub(crate) use keep::{
+    Disappear, Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
+};
 
 /// Talk from a terminal or a script, end to end encrypted.
 #[derive(Parser)]
@@ -97,6 +101,8 @@ pub(crate) enum Command {
     Describe(Describe),
     /// Say who may add people to a group, say something in it, or change its name, description and timer
     Allow(Allow),
+    /// Let messages disappear after they were read, or stay
+    Disappear(Disappear),
     /// Fetch, open and send all that waits
     Sync(Sync),
     /// Add people to a group
@@ -272,6 +278,9 @@ pub(crate) struct Send {
     /// With -: each line of standard input is a message, sent as it comes
     #[arg(long)]
     pub(crate) lines: bool,
+    /// It disappears so long after it was read, as in 90s, 5m, 8h, 1d, 2w
+    #[arg(long = "for", value_name = "TIME", value_parser = span::read)]
+    pub(crate) lasts: Option<u32>,
 }
 
 /// Which message.

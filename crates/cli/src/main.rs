@@ -14,6 +14,7 @@ mod qr;
 mod record;
 mod rpc;
 mod session;
+mod span;
 mod when;
 mod words;
 

@@ -85,6 +85,10 @@ pub(crate) struct EntryRecord {
     pub(crate) starred: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<FileRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lasts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disappears_at: Option<String>,
 }
 
 /// The file of an entry.
@@ -222,6 +226,8 @@ impl From<&Entry> for EntryRecord {
             pinned: entry.pinned,
             starred: entry.starred,
             file: None,
+            lasts: entry.expiry.and_then(|expiry| expiry.lasts),
+            disappears_at: entry.expiry.and_then(|expiry| expiry.at).map(when::rfc3339),
         };
         match &entry.what {
             What::Text(text)

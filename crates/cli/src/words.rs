@@ -3,14 +3,15 @@
 use jiff::tz::TimeZone;
 use keyfold_engine::Deed;
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, FileEntry, FileState, Mute, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, Expiry, FileEntry, FileState, Mute, Reacted, Standing, State,
+    What,
 };
 use keyfold_protocol::state::Policy;
 use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::Paint;
-use crate::{clean, formatted, when};
+use crate::{clean, formatted, span, when};
 
 /// The widest that a name may be before it is cut.
 const NAME_WIDTH: usize = 16;
@@ -78,7 +79,7 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
         What::Timed(Some(seconds)) => {
             format!(
                 "{who} set messages to disappear {} after they are read",
-                span(*seconds)
+                span::exactly(*seconds)
             )
         }
         What::Allowed(deed, policy) => {
@@ -94,25 +95,6 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
             format!("{who} lets {whom} {what}")
         }
     })
-}
-
-/// A span of time in the largest unit that says it exactly.
-pub(crate) fn span(seconds: u32) -> String {
-    let units = [
-        (604_800, "week"),
-        (86_400, "day"),
-        (3_600, "hour"),
-        (60, "minute"),
-        (1, "second"),
-    ];
-    let fitting = units
-        .into_iter()
-        .find(|(unit, _)| seconds.is_multiple_of(*unit));
-    let (unit, name) = fitting.unwrap_or((1, "second"));
-    match seconds / unit {
-        1 => format!("1 {name}"),
-        count => format!("{count} {name}s"),
-    }
 }
 
 /// What somebody says: a text, or a file with what is said about it. `None` for everything else.
@@ -218,15 +200,29 @@ fn names(people: &[Contact]) -> String {
     }
 }
 
-/// What stands behind a message: that it was edited, and how far one's own has come.
-pub(crate) fn progress(entry: &Entry) -> &'static str {
-    match (entry.state, entry.edited, entry.pinned) {
-        (State::Waiting, ..) => "waiting",
-        (State::Failed, ..) => "not sent",
-        (State::Sent | State::Received, true, true) => "edited, pinned",
-        (State::Sent | State::Received, true, false) => "edited",
-        (State::Sent | State::Received, false, true) => "pinned",
-        (State::Sent | State::Received, false, false) => "",
+/// What stands behind a message: that it was edited, pinned and disappears, and how far one's own has come.
+pub(crate) fn progress(entry: &Entry, now: Timestamp) -> String {
+    match entry.state {
+        State::Waiting => return "waiting".to_owned(),
+        State::Failed => return "not sent".to_owned(),
+        State::Sent | State::Received => {}
+    }
+    let edited = entry.edited.then(|| "edited".to_owned());
+    let pinned = entry.pinned.then(|| "pinned".to_owned());
+    let disappears = entry.expiry.map(|expiry| disappears(expiry, now));
+    let all: Vec<_> = [edited, pinned, disappears].into_iter().flatten().collect();
+    all.join(", ")
+}
+
+fn disappears(expiry: Expiry, now: Timestamp) -> String {
+    match (expiry.at, expiry.lasts) {
+        (Some(at), _) => {
+            let seconds = at.0.saturating_sub(now.0).div_ceil(1_000);
+            let left = span::about(u32::try_from(seconds).unwrap_or(u32::MAX));
+            format!("disappears in {left}")
+        }
+        (None, Some(lasts)) => format!("disappears {} after reading", span::exactly(lasts)),
+        (None, None) => "disappears".to_owned(),
     }
 }
 
@@ -271,7 +267,7 @@ pub(crate) fn entry(entry: &Entry, width: usize, reader: &Reader, paint: Paint) 
     };
     let body: Vec<_> = quoted.into_iter().chain(forwarded).chain(said).collect();
     let mut lines = format!("{time}  {name}  {}", body.join(&format!("\n{indent}")));
-    let progress = progress(entry);
+    let progress = progress(entry, reader.now);
     if !progress.is_empty() {
         lines.push_str(&paint.dim(&format!("  ({progress})")));
     }

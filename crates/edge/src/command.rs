@@ -84,6 +84,8 @@ commands! {
     Mark { conversation, mark }
     Block { account }
     Unblock { account }
+    SetTimer { conversation, timer }
+    SendFleeting { conversation, text, lasts }
 }
 
 impl From<p::RecoveryKeyKept> for Command {

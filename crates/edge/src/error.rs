@@ -116,6 +116,8 @@ kinds! {
     Profile = 48;
     /// Nothing is said to who is blocked.
     Blocked = 49;
+    /// Messages can't disappear after so short, or so long, a time.
+    Timer = 27;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -265,6 +267,8 @@ impl From<Complaint> for Error {
             // Its two limits are in the sentence.
             Complaint::Profile(..) => of(Kind::Profile),
             Complaint::Blocked => of(Kind::Blocked),
+            // Its two limits are in the sentence.
+            Complaint::Timer(..) => of(Kind::Timer),
         }
     }
 }

@@ -175,6 +175,10 @@ methods! {
         "block" Block => Taken;
         /// Wants to hear of somebody again. What they have said meanwhile does not come.
         "unblock" Unblock => Taken;
+        /// Lets messages disappear from now on, or stay. The event `change_done` or `change_failed` tells how it went.
+        "set_timer" SetTimer => Taken;
+        /// Says something that disappears, where the conversation's own timer does not let it disappear sooner.
+        "send_fleeting" SendFleeting => Said;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.

@@ -246,6 +246,23 @@ params! {
         /// With what.
         mark: ConversationMark,
     }
+    /// After how long messages of a conversation are to disappear.
+    SetTimer {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Seconds from when a message was read, 5 to 31,536,000; `null` or left out: messages stay.
+        #[serde(default)]
+        timer: Option<u32>,
+    }
+    /// A text that disappears.
+    SendFleeting {
+        /// Where.
+        conversation: ConversationId,
+        /// The text, of at most 65,536 bytes in UTF-8.
+        text: String,
+        /// Seconds after which it is to be gone once it was read, 5 to 31,536,000.
+        lasts: u32,
+    }
     /// A conversation.
     Conversation {
         /// The conversation.

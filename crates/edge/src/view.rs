@@ -407,6 +407,28 @@ pub struct Entry {
     pinned: bool,
     /// This person has starred it, on this device.
     starred: bool,
+    /// It disappears; `null`: it stays.
+    expiry: Option<Expiry>,
+}
+
+/// That a message disappears.
+#[derive(Serialize, JsonSchema)]
+pub struct Expiry {
+    /// Seconds after which it is to be gone, from when it was read here or, one's own, when the server accepted it; `null`: its time was said when it
+    /// was written.
+    lasts: Option<u32>,
+    /// When it goes, by this device's clock, if that goes on as it should; `null`: its time has not begun.
+    at: Option<Instant>,
+}
+
+impl From<view::Expiry> for Expiry {
+    fn from(expiry: view::Expiry) -> Self {
+        let view::Expiry { lasts, at } = expiry;
+        Self {
+            lasts,
+            at: at.map(Instant),
+        }
+    }
 }
 
 impl From<view::Entry> for Entry {
@@ -428,6 +450,7 @@ impl From<view::Entry> for Entry {
             forwarded,
             pinned,
             starred,
+            expiry,
         } = entry;
         Self {
             position,
@@ -446,6 +469,7 @@ impl From<view::Entry> for Entry {
             forwarded,
             pinned,
             starred,
+            expiry: expiry.map(Expiry::from),
         }
     }
 }

@@ -177,6 +177,19 @@ fn about_rules() -> Vec<Command> {
         allow(Deed::Add, Policy::Everyone),
         allow(Deed::Post, Policy::Admins),
         allow(Deed::Edit, Policy::Everyone),
+        Command::SetTimer {
+            conversation,
+            timer: Some(86_400),
+        },
+        Command::SetTimer {
+            conversation,
+            timer: None,
+        },
+        Command::SendFleeting {
+            conversation,
+            text: "gone soon".to_owned(),
+            lasts: 60,
+        },
     ]
 }
 

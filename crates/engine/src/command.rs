@@ -255,6 +255,23 @@ pub enum Command {
         /// Who.
         account: AccountId,
     },
+    /// Let messages disappear from now on, or stay. In a one-to-one conversation both may, in a group whom its rules let change its name.
+    SetTimer {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Seconds after which a message is to be gone, once it was read: [`MIN_TIMER`](keyfold_protocol::limits::MIN_TIMER) to
+        /// [`MAX_TIMER`](keyfold_protocol::limits::MAX_TIMER); `None`: they stay.
+        timer: Option<u32>,
+    },
+    /// Say something that disappears, where the conversation's own timer does not let it disappear sooner.
+    SendFleeting {
+        /// Where.
+        conversation: ConversationId,
+        /// At most [`keyfold_wire::limits::MAX_TEXT`] bytes.
+        text: String,
+        /// Seconds after which it is to be gone, once it was read, as of [`Command::SetTimer`].
+        lasts: u32,
+    },
 }
 
 /// What a group's rules say who may.
@@ -446,4 +463,7 @@ pub enum Complaint {
     /// Nothing is said to who is blocked.
     #[error("you have blocked them: unblock them first")]
     Blocked,
+    /// Too short or too long a time for messages to stay.
+    #[error("messages disappear after between {0} and {1} seconds")]
+    Timer(u32, u32),
 }

@@ -1,6 +1,7 @@
 //! The engine: one database, what is kept in memory of it, and the steps over them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use keyfold_protocol::group::{Crypto, Rng};
 use keyfold_wire::ids::Timestamp;
@@ -17,6 +18,7 @@ use crate::memory::{Index, Memory, Session};
 use crate::outcome::{Channel, Outcome, Request, RequestId};
 use crate::step::Step;
 use crate::store::{self, Durability, MlsStorage, Place, StoreKey};
+use crate::table::clock;
 use crate::table::conversation::Row;
 use crate::table::outbox::{self, Kind, Waiting};
 use crate::table::setting::{self, Setting};
@@ -64,6 +66,7 @@ impl Engine {
                 due: Some(Timestamp(0)),
                 is_ours: false,
             },
+            clock: clock::get(&database)?,
             ..Session::default()
         };
         Ok(Self {
@@ -242,6 +245,13 @@ impl Engine {
             }
         }
         None
+    }
+
+    /// When something goes that goes at this time, as it is counted, by the clock of the last input.
+    pub(crate) fn shown_at(&self, goes_at: i64) -> Timestamp {
+        let passed = self.session.clock.map_or(goes_at, |clock| clock.passed);
+        let left = u64::try_from(goes_at.saturating_sub(passed)).unwrap_or(0);
+        self.session.now.after(Duration::from_millis(left))
     }
 
     /// When to apply [`Input::Tick`]; `None`: nothing is scheduled. May lie in the past.

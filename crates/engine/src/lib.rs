@@ -5,6 +5,7 @@
 //! to acknowledge, and requests through [`Engine::next_request`]. It has no clock, no randomness, no sockets and no
 //! threads: time and randomness are arguments, requests are data.
 
+mod clock;
 pub mod command;
 mod engine;
 pub mod fault;

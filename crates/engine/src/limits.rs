@@ -265,3 +265,17 @@ pub const PROFILE_AHEAD: Duration = Duration::from_hours(24);
 
 /// Own files that are on their way or can't be sent: an album of a holiday. The shell keeps each of them sealed until then.
 pub const MAX_UPLOADS: u64 = 256;
+
+/// A step of the device's clock that counts as time by itself: two ticks. A longer one is a jump, or a device that was off, until the server says
+/// the same.
+pub const CLOCK_STEP: Duration = Duration::from_mins(2);
+
+/// While something is to disappear, the engine wants a tick at least this often: the steps of the clock stay small, and of a device that is switched
+/// off no more than this is not counted.
+pub const CLOCK_TICK: Duration = Duration::from_mins(1);
+
+/// A clock that is set back by less was put right by whoever keeps it, and goes on being believed.
+pub const CLOCK_SLACK: Duration = Duration::from_mins(5);
+
+/// Messages that disappear in one step; the rest in the next ones. A step is to be over before anybody waits for it.
+pub const EXPIRE_AT_ONCE: usize = 256;

@@ -10,6 +10,7 @@ use keyfold_wire::v1;
 use rusqlite::Connection;
 
 use crate::Fault;
+use crate::clock::Clock;
 use crate::limits::{RETRY_FIRST, RETRY_MOST};
 use crate::outcome::RequestId;
 use crate::table::conversation::{ConversationRow, Row};
@@ -103,6 +104,10 @@ pub(crate) struct Session {
     pub(crate) deadline: Option<Timestamp>,
     /// The last `now` that the shell told.
     pub(crate) now: Timestamp,
+    /// How much time has passed, for what disappears. `None`: no time was told yet.
+    pub(crate) clock: Option<Clock>,
+    /// What of it is in the database, unless that is behind by a jump or a word of the server's.
+    pub(crate) clock_kept: Option<i64>,
 }
 
 /// What is said to an account, or believed of it, again only after a while.
@@ -159,6 +164,8 @@ impl Session {
             self.deadline = Some(now);
         }
         self.now = now;
+        let jumped = self.clock.get_or_insert(Clock::new(now)).show(now);
+        self.clock_kept = self.clock_kept.filter(|_| !jumped);
     }
 
     /// The number of a new request, behind the last one in the outbox.

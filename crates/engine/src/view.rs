@@ -146,6 +146,18 @@ pub struct Entry {
     pub pinned: bool,
     /// This person has starred it, on this device.
     pub starred: bool,
+    /// It disappears.
+    pub expiry: Option<Expiry>,
+}
+
+/// That a message disappears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Seconds after which it is to be gone, from when it was read here or, one's own, when the server accepted it. `None`: its time was said when it
+    /// was written.
+    pub lasts: Option<u32>,
+    /// When it goes, by this device's clock, if that goes on as it should. `None`: its time has not begun.
+    pub at: Option<Timestamp>,
 }
 
 /// Characters of a message that is answered: enough to know it by.

@@ -1,8 +1,11 @@
 //! What members read of each other: a conversation's state, its name, leave proofs, messages.
 
-use keyfold_protocol::content::{self, Body, Kept, Unverified};
+use keyfold_protocol::content::{self, Body, Expires, Kept, Picture, Profile, Unverified};
 use keyfold_protocol::leave::LeaveProof;
-use keyfold_protocol::limits::{MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_REACTION, MAX_STATE};
+use keyfold_protocol::limits::{
+    MAX_ABOUT, MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_PICTURE, MAX_REACTION, MAX_STATE,
+    MAX_TIMER, MIN_TIMER,
+};
 use keyfold_protocol::state::{ConversationState, Name, Role};
 use keyfold_wire::ids::{AccountId, ConversationId, Epoch};
 use keyfold_wire::limits::{MAX_FILE, MAX_TEXT};
@@ -59,6 +62,10 @@ pub fn content(data: &[u8]) {
     let kept = kept.unwrap();
     assert!(leaving || kept.body == verified.body);
     assert_eq!(kept.in_reply_to, verified.in_reply_to);
+    assert_eq!(kept.expires, verified.expires);
+    if let Some(Expires::AfterReading(seconds)) = verified.expires {
+        assert!((MIN_TIMER..=MAX_TIMER).contains(&seconds));
+    }
     match &verified.body {
         Body::Text(text) => {
             assert!(text.text.len() <= MAX_TEXT);
@@ -81,6 +88,13 @@ pub fn content(data: &[u8]) {
             assert!(!name.chars().any(char::is_control));
             let caption = file.caption.as_ref();
             assert!(caption.is_none_or(|caption| caption.text.len() <= MAX_TEXT));
+        }
+        Body::Profile(profile) => {
+            assert!(profile.about.as_str().len() <= MAX_ABOUT);
+            assert!(profile.name.as_str().len() <= MAX_NAME);
+            let picture = profile.picture.as_ref().map(Picture::as_bytes);
+            assert!(picture.is_none_or(|picture| picture.len() <= MAX_PICTURE));
+            assert!(Profile::decode(&profile.encode()).as_ref() == Ok(&**profile));
         }
         Body::Leaving(proof) => assert!(proof.is_valid(GROUP, &leaf)),
         Body::Unsupported => {

@@ -1,10 +1,10 @@
 //! Where fuzzing begins: right input of every kind. `cargo run -p keyfold-fuzzing --example seeds` writes it to `fuzz/seeds`.
 
-use keyfold_protocol::content::{self, Author, Saying};
+use keyfold_protocol::content::{self, Author, Expires, Picture, Profile, Saying};
 use keyfold_protocol::identity::{DeviceToken, LinkRequest, RecoveryKey};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::padding;
-use keyfold_protocol::state::{ConversationState, Name, Role};
+use keyfold_protocol::state::{ConversationState, Description, Name, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationHandle};
 use keyfold_wire::{Message as _, v1};
@@ -155,6 +155,18 @@ fn agreed() -> Vec<Seed> {
     let text = content::text(&author, 3, "meet at six", &mut rng).unwrap();
     let leaving = content::leaving(&author, 4, &proof, &mut rng);
     let of = text.id;
+    let gone = Saying::Text {
+        text: "gone soon",
+        in_reply_to: None,
+    };
+    let expires = Some(Expires::AfterReading(60));
+    let expiring = content::write_expiring(&author, 6, gone, expires, &mut rng).unwrap();
+    let profile = Profile {
+        version: 1_800_000_000_000,
+        name: Name::new("Ada").unwrap(),
+        about: Description::new("on the mountain").unwrap(),
+        picture: Some(Picture::new(vec![0xff, 0xd8, 0xff, 0xe0]).unwrap()),
+    };
     let mut about = |saying| {
         content::write(&author, 5, saying, &mut rng)
             .unwrap()
@@ -188,10 +200,12 @@ fn agreed() -> Vec<Seed> {
                 replaces: Some(of),
             }),
         ),
+        seed("content", "profile", about(Saying::Profile(&profile))),
         seed("content", "pin", about(Saying::Pin { of, pinned: true })),
         seed("content", "forwarded", about(Saying::Forwarded("six"))),
         seed("content", "text", text.encoded),
         seed("content", "leaving", leaving.encoded),
+        seed("content", "expiring", expiring.encoded),
     ]
 }
 

@@ -18,6 +18,8 @@ pub const MAX_NESTING: u8 = 8;
 
 /// Bytes of a group's description: a screenful. It is in the state of every epoch, and each joiner gets it.
 pub const MAX_DESCRIPTION: usize = 2048;
+/// Seconds after which messages may be made to disappear, at least: in fewer nobody has read a line.
+pub const MIN_TIMER: u32 = 5;
 /// Seconds after which messages may be made to disappear, at most: a year. What is to stay longer is to stay.
 pub const MAX_TIMER: u32 = 365 * 24 * 60 * 60;
 

@@ -19,6 +19,8 @@ fn length(items: usize) -> u64 {
 
 pub(crate) const NULL: u8 = 0xf6;
 pub(crate) const TRUE: u8 = 0xf5;
+/// `false`.
+pub(crate) const FALSE: u8 = 0xf4;
 
 /// An unsigned integer.
 pub(crate) fn uint(number: u64) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use keyfold_protocol::content::{Body, Kept, TextFormat};
+use keyfold_protocol::content::{Body, Expires, Kept, TextFormat};
 
 /// Where the draft's examples lie.
 const FOLDER: &str = concat!(
@@ -33,6 +33,11 @@ fn read(name: &str) -> String {
         Body::File(_) => panic!("{name} is a file of Keyfold's"),
         Body::Profile(_) => panic!("{name} is a profile of Keyfold's"),
         Body::Leaving(_) => panic!("{name} leaves"),
+    };
+    let says = match kept.expires {
+        Some(Expires::At(time)) => format!("{says} until {time}"),
+        Some(Expires::AfterReading(seconds)) => format!("{says} for {seconds} s"),
+        None => says,
     };
     match kept.in_reply_to {
         Some(id) => format!("{says} to {}", short(id)),
@@ -65,8 +70,11 @@ fn the_drafts_own_examples_are_read_as_they_are_meant() {
         ("delete", format!("deletion of {REPLY} to {ORIGINAL}")),
         ("unlike", format!("deletion of {REACTION} to {ORIGINAL}")),
         ("multipart-1", r##""# Welcome!""##.to_owned()),
-        // Not yet: a text that ends, files, calls, HTML, several reactions at once.
-        ("expiring", "newer".to_owned()),
+        (
+            "expiring",
+            "\"__*VPN GOING DOWN*__ I'm rebooting the VPN in ten minutes unless anyone objects.\" until 1644390004".to_owned(),
+        ),
+        // Not yet: files, calls, HTML, several reactions at once.
         ("attachment", "newer".to_owned()),
         ("conferencing", "newer".to_owned()),
         ("mention-html", format!("newer to {ORIGINAL}")),

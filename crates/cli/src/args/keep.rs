@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use keyfold_engine::view::Filter;
 
+use crate::span::{self, Timer};
+
 #[derive(Args)]
 pub(crate) struct List {
     /// Which ones
@@ -117,4 +119,13 @@ pub(crate) struct Star {
     /// Not any more
     #[arg(long)]
     pub(crate) off: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Disappear {
+    /// Id, unique beginning of an id, name or handle
+    pub(crate) conversation: String,
+    /// How long after they were read, as in 90s, 5m, 8h, 1d, 2w; `off`: they stay
+    #[arg(value_name = "TIME|off", value_parser = span::read_timer)]
+    pub(crate) timer: Timer,
 }

@@ -213,7 +213,7 @@ fn entry_rows(
         )
     };
     let indent = 1 + 5 + 2 + names + 2;
-    let state = words::progress(entry);
+    let state = words::progress(entry, model.reader.now);
     let narrow = width < indent + NARROW;
     let (mut lines, indent) = match (narrow, again) {
         (true, false) => (

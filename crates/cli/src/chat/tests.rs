@@ -11,7 +11,7 @@ use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use keyfold_client::{Link, Notice, SocketEnd};
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Marks, Me, Member, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, Expiry, Marks, Me, Member, Quote, Reacted, Standing, State, What,
 };
 use keyfold_protocol::content::{Block, ContentId, Text, TextFormat, mention};
 use keyfold_protocol::state::{Policy, Role};
@@ -79,6 +79,7 @@ fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) 
         mentions_me: false,
         forwarded: false,
         pinned: false,
+        expiry: None,
     }
 }
 
@@ -253,6 +254,26 @@ fn an_afternoon() -> Vec<Entry> {
 fn answers_edits_and_reactions() {
     assert_snapshot!(screen(&mut model(an_afternoon()), 64, 14));
     assert_snapshot!(screen(&mut model(an_afternoon()), 30, 20));
+}
+
+#[test]
+fn what_disappears_says_when() {
+    let text = |position: i64, from: &str, text: &str, lasts, left: Option<u64>| {
+        let mut entry = said(position, 3, from, text);
+        let at = left.map(|left| Timestamp(NOW.0 + left * MINUTE));
+        entry.expiry = Some(Expiry { lasts, at });
+        entry
+    };
+    let mut edited = text(4, "bo", "Edited and gone soon", Some(600), Some(7));
+    edited.edited = true;
+    let entries = vec![
+        entry(1, 5, "bo", What::Timed(Some(600)), State::Received),
+        text(2, "ada", "On its way out", Some(600), Some(26 * 60)),
+        text(3, "bo", "Not read", Some(86_400), None),
+        edited,
+        text(5, "bo", "Until a time", None, Some(0)),
+    ];
+    assert_snapshot!(screen(&mut model(entries), 72, 14));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use keyfold_wire::ids::ConversationId;
 use serde::Serialize;
 
 use super::send::standard_input_for;
-use crate::args::{Allow, ChangeRole, Conversation, Describe, New, People, Rename};
+use crate::args::{Allow, ChangeRole, Conversation, Describe, Disappear, New, People, Rename};
 use crate::command::conversation_online;
 use crate::failure::{Failure, Kind};
 use crate::record::ConversationRecord;
@@ -133,6 +133,18 @@ pub(super) async fn allow(session: &Session, args: Allow) -> Result<(), Failure>
         conversation,
         deed,
         policy,
+    })
+    .await
+}
+
+/// Says after how long messages disappear.
+pub(super) async fn disappear(session: &Session, args: Disappear) -> Result<(), Failure> {
+    let timer = args.timer.0;
+    change(session, &args.conversation, |conversation| {
+        Command::SetTimer {
+            conversation,
+            timer,
+        }
     })
     .await
 }

@@ -48,6 +48,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Rename(args) => members::rename(&session, args).await,
         Command::Describe(args) => members::describe(&session, args).await,
         Command::Allow(args) => members::allow(&session, args).await,
+        Command::Disappear(args) => members::disappear(&session, args).await,
         Command::Role(args) => members::role(&session, args).await,
         Command::Update(args) => members::update(&session, args).await,
         Command::Chat(args) => crate::chat::run(&session, args).await,

@@ -38,14 +38,26 @@ pub(super) async fn send(session: &Session, args: Send) -> Result<(), Failure> {
     if args.queue {
         let mut profile = session.open()?;
         let conversation = conversation(&profile.engine, &args.conversation)?;
-        let id = message(&profile.offline(Command::Send { conversation, text })?)?;
+        let id = message(&profile.offline(saying(conversation, text, args.lasts))?)?;
         return show(session.out, conversation, id, "waiting");
     }
     let mut online = session.online()?;
-    let sent = say(&mut online, &args.conversation, text).await;
+    let sent = say(&mut online, &args.conversation, text, args.lasts).await;
     online.end().await;
     let (conversation, id) = sent?;
     show(session.out, conversation, id, "sent")
+}
+
+/// A text that stays as long as the conversation lets it, or no longer than this.
+fn saying(conversation: ConversationId, text: String, lasts: Option<u32>) -> Command {
+    match lasts {
+        Some(lasts) => Command::SendFleeting {
+            conversation,
+            text,
+            lasts,
+        },
+        None => Command::Send { conversation, text },
+    }
 }
 
 pub(super) fn show(
@@ -66,9 +78,10 @@ async fn say(
     online: &mut Online,
     words: &str,
     text: String,
+    lasts: Option<u32>,
 ) -> Result<(ConversationId, ContentId), Failure> {
     let conversation = conversation_online(online, words).await?;
-    let sent = settled(online, Command::Send { conversation, text }).await?;
+    let sent = settled(online, saying(conversation, text, lasts)).await?;
     let id = sent.ok_or_else(not_taken)?;
     Ok((conversation, id))
 }
@@ -156,23 +169,23 @@ async fn lines(session: &Session, args: &Send) -> Result<(), Failure> {
         ));
     }
     if args.queue {
-        return queue_lines(session.open()?, session.out, &args.conversation);
+        return queue_lines(session.open()?, session.out, args);
     }
     let mut online = session.online()?;
     let said = match conversation_online(&online, &args.conversation).await {
-        Ok(conversation) => say_lines(&mut online, session.out, conversation).await,
+        Ok(conversation) => say_lines(&mut online, session.out, conversation, args.lasts).await,
         Err(failure) => Err(failure),
     };
     online.end().await;
     said
 }
 
-fn queue_lines(mut profile: Profile, out: Output, words: &str) -> Result<(), Failure> {
-    let conversation = conversation(&profile.engine, words)?;
+fn queue_lines(mut profile: Profile, out: Output, args: &Send) -> Result<(), Failure> {
+    let conversation = conversation(&profile.engine, &args.conversation)?;
     for line in std::io::stdin().lines() {
         let text = line?;
         if !text.is_empty() {
-            let id = message(&profile.offline(Command::Send { conversation, text })?)?;
+            let id = message(&profile.offline(saying(conversation, text, args.lasts))?)?;
             show(out, conversation, id, "waiting")?;
         }
     }
@@ -184,6 +197,7 @@ async fn say_lines(
     online: &mut Online,
     out: Output,
     conversation: ConversationId,
+    lasts: Option<u32>,
 ) -> Result<(), Failure> {
     let mut input = BufReader::new(tokio::io::stdin()).lines();
     let mut on_their_way: HashSet<ContentId> = HashSet::new();
@@ -194,7 +208,8 @@ async fn say_lines(
                 None => more = false,
                 Some(text) if text.is_empty() => {}
                 Some(text) => {
-                    let id = message(&online.command(Command::Send { conversation, text }).await?)?;
+                    let said = online.command(saying(conversation, text, lasts)).await?;
+                    let id = message(&said)?;
                     on_their_way.insert(id);
                     patience = Instant::now() + PATIENCE;
                 }

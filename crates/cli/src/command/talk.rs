@@ -252,7 +252,14 @@ impl Printer {
     fn has_changed(&self, entry: &Entry) -> bool {
         let mut printed = self.printed.iter();
         let before = printed.find(|(place, _)| *place == entry.position);
-        before.is_some_and(|(_, record)| *record != EntryRecord::from(entry))
+        before.is_some_and(|(_, record)| {
+            // That its time has begun is no news.
+            let now = EntryRecord {
+                disappears_at: record.disappears_at.clone(),
+                ..EntryRecord::from(entry)
+            };
+            *record != now
+        })
     }
 
     fn notes(&mut self, place: i64, record: EntryRecord) {

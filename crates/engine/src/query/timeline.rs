@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Contact, Entry, FileState, QUOTE, State, What};
+use crate::view::{Contact, Entry, Expiry, FileState, QUOTE, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -207,6 +207,7 @@ impl Engine {
             forwarded,
             pinned,
             starred: row.starred,
+            expiry: self.expiry(row),
         })
     }
 
@@ -228,5 +229,11 @@ impl Engine {
             _ if row.is_leaving() => What::Left,
             _ => What::NeedsNewerVersion,
         })
+    }
+
+    fn expiry(&self, row: &EntryRow) -> Option<Expiry> {
+        let at = row.goes_at.map(|goes_at| self.shown_at(goes_at));
+        let lasts = row.lasts;
+        (lasts.is_some() || at.is_some()).then_some(Expiry { lasts, at })
     }
 }

@@ -308,6 +308,7 @@ impl Step<'_> {
         if entry.sender != Some(self.me()?.account()) || !is_text {
             return Ok(Err(Complaint::NotYours));
         }
+        let expires = said.as_ref().and_then(|kept| kept.expires);
         let in_reply_to = said.and_then(|kept| kept.in_reply_to);
         let text = self.with_mentions(loaded, text)?;
         let saying = Saying::Edit {
@@ -315,7 +316,8 @@ impl Step<'_> {
             text: &text,
             in_reply_to,
         };
-        self.say(loaded, saying)
+        // It lasts as long as what it takes the place of.
+        self.say_expiring(loaded, saying, expires)
     }
 
     /// A person takes back what they have said, or what somebody else has where they may.

@@ -86,7 +86,9 @@ impl Step<'_> {
         | Command::DeleteConversation { conversation }
         | Command::Star { conversation, .. }
         | Command::Mark { conversation, .. }
-        | Command::SendFile { conversation, .. }) = &command
+        | Command::SendFile { conversation, .. }
+        | Command::SetTimer { conversation, .. }
+        | Command::SendFleeting { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -126,6 +128,8 @@ impl Step<'_> {
                 let caption = self.with_mentions(loaded, &caption)?;
                 self.send_file(loaded, &file, &caption)
             }
+            Command::SetTimer { timer, .. } => self.set_timer(loaded, timer),
+            Command::SendFleeting { text, lasts, .. } => self.say_fleeting(loaded, &text, lasts),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
@@ -147,6 +151,7 @@ impl Step<'_> {
                 let read_up_to = loaded.row.next.saturating_sub(1);
                 let row = loaded.change();
                 (row.read_up_to, row.unread) = (read_up_to, 0);
+                self.begin_read(loaded.row.row, read_up_to)?;
                 mark::seen(self.tx, loaded.row.row)?;
                 Ok(Answer::Taken)
             }

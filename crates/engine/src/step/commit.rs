@@ -181,6 +181,7 @@ impl Step<'_> {
                 Deed::Post => state.post_policy = *policy,
                 Deed::Edit => state.edit_policy = *policy,
             }),
+            Wish::Timer(timer) => plan_state(view, |state| state.timer = *timer),
             Wish::Role(account, role) => {
                 let account = AccountId::new(*account);
                 if !view.accounts().contains(&account) {

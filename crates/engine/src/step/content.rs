@@ -6,6 +6,7 @@ use keyfold_protocol::rules::LeafView;
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch, Timestamp};
 
 use super::amend::Aim;
+use super::expire::Term;
 use super::send::counts_as_leaving;
 use super::{Notice, Step};
 use crate::Fault;
@@ -90,6 +91,14 @@ impl Step<'_> {
             return Ok(Fate::Applied);
         }
         let mine = sender.account() == self.me()?.account();
+        let term = if aim == Aim::Itself {
+            self.term_of(loaded, content, mine, at)?
+        } else {
+            Some(Term::default())
+        };
+        let Some(term) = term else {
+            return Ok(Fate::Applied);
+        };
         if let (Aim::At { target, .. }, Body::Edit { .. }) = (aim, &content.body) {
             self.unindex_message(loaded.row.shown_in, &target)?;
         }
@@ -104,6 +113,7 @@ impl Step<'_> {
                 entry.mine = mine;
                 entry.stage = if mine { Stage::Sent } else { Stage::Received };
                 entry.aims(aim);
+                entry.ends(term);
             },
         )?;
         self.amends(loaded, &content.id, aim)?;
@@ -210,6 +220,8 @@ impl Step<'_> {
             target: None,
             by_admin: false,
             starred: false,
+            lasts: None,
+            goes_at: None,
         };
         finish(&mut entry);
         timeline::insert(self.tx, &entry)?;
@@ -237,6 +249,8 @@ impl Step<'_> {
             row.row
         })?;
         if mine {
+            // Whoever answers has read what was said before.
+            self.begin_read(shown_in, place.position())?;
             mark::spoken(self.tx, shown_in)
         } else {
             mark::heard(self.tx, shown_in)

@@ -13,6 +13,7 @@ use super::Step;
 use super::content::Fate;
 use super::membership::Arrival;
 use crate::Fault;
+use crate::clock::Told;
 use crate::limits::{INVITED_TWICE_AGAIN, MAX_PARKED, MAX_REJECTED};
 use crate::memory::{Loaded, Word};
 use crate::outcome::Event;
@@ -41,6 +42,7 @@ impl Step<'_> {
             if sequence <= self.memory.applied || item.sequence > LARGEST_NUMBER {
                 continue;
             }
+            self.told_time(Told::Since(Timestamp(item.received_ms)));
             if self.item(&item)? == Fate::Dropped {
                 self.dropped = self.dropped.saturating_add(1);
             }

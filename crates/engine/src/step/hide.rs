@@ -67,7 +67,7 @@ impl Step<'_> {
         Ok(Ok(Answer::Taken))
     }
 
-    fn hide_one(&mut self, loaded: &mut Loaded, entry: &EntryRow) -> Result<(), Fault> {
+    pub(super) fn hide_one(&mut self, loaded: &mut Loaded, entry: &EntryRow) -> Result<(), Fault> {
         if entry.is_on_its_way() {
             return timeline::veil(self.tx, entry.place);
         }

@@ -14,6 +14,7 @@ mod create;
 mod deliver;
 mod devices;
 mod errand;
+mod expire;
 mod forward;
 mod gather;
 mod gone;
@@ -115,6 +116,7 @@ impl<'e> Step<'e> {
         while let Some(row) = self.touched.pop_first() {
             self.pump(row)?;
         }
+        self.expire()?;
         self.finish()?;
         Ok(answer)
     }

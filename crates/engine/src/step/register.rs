@@ -4,12 +4,14 @@ use keyfold_protocol::identity::{
     AccountKey, CertificateRequest, DeviceKeys, DeviceToken, RecoveryKey, Registration,
 };
 use keyfold_protocol::suite::Suite;
+use keyfold_wire::ids::Timestamp;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::{Message as _, v1};
 
 use super::Step;
 use super::command::{Answered, normal_form};
 use crate::Fault;
+use crate::clock::Told;
 use crate::command::{Answer, Complaint};
 use crate::identity::Identity;
 use crate::limits::CERTIFICATE_LIFETIME;
@@ -99,6 +101,7 @@ impl Step<'_> {
     pub(super) fn connected(&mut self, greeting: &v1::Greeting) -> Result<(), Fault> {
         self.session.caught_up = false;
         self.session.broken_off = false;
+        self.told_time(Told::Now(Timestamp(greeting.now_ms)));
         let Some(identity) = self.identity.as_mut() else {
             return Ok(());
         };

@@ -9,6 +9,7 @@ use keyfold_wire::v1::{self, RefusalCode};
 use super::Step;
 use super::gather::asked;
 use crate::Fault;
+use crate::clock::Told;
 use crate::input::Reply;
 use crate::limits::RETRY_MOST;
 use crate::memory::Loaded;
@@ -39,6 +40,7 @@ impl Step<'_> {
             }
             Reply::Refused(refused) => self.refused(request, &waiting, &refused),
             Reply::Accepted(accepted) => {
+                self.told_time(Told::Since(Timestamp(accepted.received_ms)));
                 self.accepted(request, &waiting, Timestamp(accepted.received_ms))
             }
             other => self.told(request, &waiting, &other),
@@ -84,7 +86,7 @@ impl Step<'_> {
                 outbox::update(self.tx, request, &known)?;
                 self.memory.outbox.insert(request, known);
                 if waiting.kind == Kind::Send {
-                    self.sent(&mut loaded, Place(waiting.reference))?;
+                    self.sent(&mut loaded, Place(waiting.reference), at)?;
                 }
                 self.touched.insert(row);
                 self.touched.extend(loaded.row.line_of);
@@ -126,6 +128,7 @@ impl Step<'_> {
                 key_package::retire_last_again(self.tx, self.now)
             }
             (_, Reply::Done(done)) if waiting.kind == Kind::Barrier => {
+                self.told_time(Told::Since(Timestamp(done.now_ms)));
                 self.passed(Row(waiting.reference), Timestamp(done.now_ms))
             }
             _ => Ok(()),

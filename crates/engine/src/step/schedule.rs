@@ -243,7 +243,7 @@ impl Step<'_> {
             .as_ref()
             .is_some_and(|identity| identity.registered);
         if !registered {
-            return Ok(None);
+            return self.next_expiry();
         }
         // What is under way is looked at again when it is answered.
         let under_way = [Kind::TakeAddresses, Kind::PublishKeyPackages];
@@ -267,6 +267,7 @@ impl Step<'_> {
             renewal.filter(|_| can_publish),
             sweep.filter(|_| can_publish),
             retry,
+            self.next_expiry()?,
             Some(self.certificates_due()?),
         ];
         Ok(dues.into_iter().flatten().min())

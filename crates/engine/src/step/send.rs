@@ -1,6 +1,6 @@
 //! Own messages: written down, encrypted once, settled when they come back in the conversation's order.
 
-use keyfold_protocol::content::{self, Author, Body, Composed, ContentError, Saying};
+use keyfold_protocol::content::{self, Author, Body, Composed, ContentError, Expires, Saying};
 use keyfold_protocol::envelope;
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::MAX_REACTION;
@@ -31,6 +31,17 @@ impl Step<'_> {
         loaded: &mut Loaded,
         saying: Saying<'_>,
     ) -> Result<Answered, Fault> {
+        let expires = self.term_here(loaded, None)?;
+        self.say_expiring(loaded, saying, expires)
+    }
+
+    /// A person says something that is to be gone at some time.
+    pub(super) fn say_expiring(
+        &mut self,
+        loaded: &mut Loaded,
+        saying: Saying<'_>,
+        expires: Option<Expires>,
+    ) -> Result<Answered, Fault> {
         if loaded.waiting >= MAX_WAITING {
             return Ok(Err(Complaint::TooMuchWaiting(loaded.waiting)));
         }
@@ -54,7 +65,7 @@ impl Step<'_> {
         let (author, counter) = self.next_own(loaded)?;
         let composed = self
             .rng
-            .with(|rng| content::write(&author, counter, saying, rng));
+            .with(|rng| content::write_expiring(&author, counter, saying, expires, rng));
         match composed {
             Ok(composed) => self.write_down(loaded, composed).map(Ok),
             Err(error) => Ok(Err(complaint(saying, error))),
@@ -124,10 +135,13 @@ impl Step<'_> {
             target: None,
             by_admin: false,
             starred: false,
+            lasts: None,
+            goes_at: None,
         };
         let aim = match entry.says() {
             Some(kept) => {
                 entry.kind = timeline::Kind::of(&kept.body);
+                entry.lasts = kept.lasts();
                 self.aim(loaded, &me, &kept.body)?
             }
             None => Aim::Itself,
@@ -307,6 +321,7 @@ impl Step<'_> {
             }
             let to = self.next_place(loaded)?;
             timeline::settle(self.tx, entry.place, to, at)?;
+            self.begin_own(to, entry, at)?;
             self.judge_placed(loaded, entry, to)?;
             self.reindex()?;
             self.index_soon();
@@ -373,11 +388,17 @@ impl Step<'_> {
     }
 
     /// The server has accepted an own message; it will come back through the mailbox.
-    pub(super) fn sent(&mut self, loaded: &mut Loaded, place: Place) -> Result<(), Fault> {
+    pub(super) fn sent(
+        &mut self,
+        loaded: &mut Loaded,
+        place: Place,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
         let Some(entry) = timeline::get(self.tx, place)? else {
             return Ok(());
         };
         timeline::mark(self.tx, place, Stage::Sent)?;
+        self.begin_own(place, &entry, at)?;
         self.tell_sent(loaded, &entry)
     }
 

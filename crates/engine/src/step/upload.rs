@@ -85,6 +85,8 @@ impl Step<'_> {
             target: None,
             by_admin: false,
             starred: false,
+            lasts: None,
+            goes_at: None,
         };
         timeline::insert(self.tx, &entry)?;
         let shown = self.shown_id(loaded)?;

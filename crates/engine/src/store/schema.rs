@@ -57,6 +57,11 @@ pub(super) const STEPS: &[Step] = &[
     },
     // 8: files that are on their way.
     Step::of(&[table::SCHEMA_8]),
+    // 9: messages that disappear, which until then were kept as what needs a newer version.
+    Step {
+        sql: &[table::SCHEMA_9],
+        finish: table::expiry::find_all,
+    },
     // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
 ];

@@ -75,6 +75,8 @@ pub(crate) enum Wish {
     Describe(String),
     /// Other people may do something.
     Allow(Deed, Policy),
+    /// Messages disappear after so many seconds; `None`: they stay.
+    Timer(Option<u32>),
 }
 
 impl Wish {
@@ -89,6 +91,7 @@ impl Wish {
                 | Self::Update
                 | Self::Describe(_)
                 | Self::Allow(..)
+                | Self::Timer(_)
         )
     }
 

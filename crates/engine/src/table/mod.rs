@@ -23,6 +23,8 @@ pub(crate) mod setting;
 pub(crate) mod timeline;
 pub(crate) mod upload;
 
+pub(crate) mod clock;
+pub(crate) mod expiry;
 pub(crate) mod hidden;
 pub(crate) mod mark;
 pub(crate) mod search;
@@ -50,6 +52,9 @@ pub(crate) const SCHEMA_7: &str = include_str!("schema_7.sql");
 
 /// Brings them to schema version 8.
 pub(crate) const SCHEMA_8: &str = include_str!("schema_8.sql");
+
+/// Brings them to schema version 9; [`expiry::find_all`] fills in what is there.
+pub(crate) const SCHEMA_9: &str = include_str!("schema_9.sql");
 
 /// Brings them to schema version 11.
 pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");

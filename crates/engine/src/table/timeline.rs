@@ -116,6 +116,10 @@ pub(crate) struct EntryRow {
     pub(crate) by_admin: bool,
     /// A person has starred it.
     pub(crate) starred: bool,
+    /// Seconds after which it is to be gone, from when it was read or, one's own, accepted.
+    pub(crate) lasts: Option<u32>,
+    /// When it goes, by the time that is counted (`clock.rs`).
+    pub(crate) goes_at: Option<i64>,
 }
 
 impl EntryRow {
@@ -150,10 +154,9 @@ impl EntryRow {
     }
 }
 
-const COLUMNS: &str =
-    "id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, starred";
+const COLUMNS: &str = "id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, starred, lasts, goes_at";
 
-const fn kind_number(kind: Kind) -> i64 {
+pub(super) const fn kind_number(kind: Kind) -> i64 {
     match kind {
         Kind::Content => 0,
         Kind::Gap => 1,
@@ -196,14 +199,16 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
         target: target.as_deref().map(id).transpose()?,
         by_admin: row.get(10)?,
         starred: row.get(11)?,
+        lasts: row.get(12)?,
+        goes_at: row.get(13)?,
     })
 }
 
 /// Inserts an entry.
 pub(crate) fn insert(tx: &Connection, entry: &EntryRow) -> Result<(), Fault> {
     tx.prepare_cached(
-        "INSERT INTO timeline (id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO timeline (id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, lasts, goes_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute((
         entry.place.0,
@@ -217,6 +222,8 @@ pub(crate) fn insert(tx: &Connection, entry: &EntryRow) -> Result<(), Fault> {
         entry.stage as i64,
         entry.target.as_ref().map(AsRef::<[u8]>::as_ref),
         entry.by_admin,
+        entry.lasts,
+        entry.goes_at,
     ))?;
     Ok(())
 }
@@ -228,10 +235,12 @@ pub(crate) fn settle(tx: &Connection, from: Place, to: Place, at: Timestamp) -> 
     Ok(())
 }
 
-/// Marks an own entry.
+/// Marks an own entry. Of one that waits (again) the time has not begun.
 pub(crate) fn mark(tx: &Connection, place: Place, stage: Stage) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE timeline SET state = ?2 WHERE id = ?1")?
-        .execute((place.0, stage as i64))?;
+    tx.prepare_cached(
+        "UPDATE timeline SET state = ?2, goes_at = iif(?2 = 0, NULL, goes_at) WHERE id = ?1",
+    )?
+    .execute((place.0, stage as i64))?;
     Ok(())
 }
 

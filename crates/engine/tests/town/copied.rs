@@ -25,23 +25,41 @@ use tempfile::TempDir;
 
 use super::person::{Person, copy_database};
 
+/// What takes a version's changes back.
+macro_rules! undo {
+    (11) => {
+        "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;"
+    };
+    (9) => {
+        "DROP TABLE clock; DROP INDEX timeline_goes_at; DROP INDEX timeline_lasts;
+         ALTER TABLE timeline DROP COLUMN lasts; ALTER TABLE timeline DROP COLUMN goes_at;"
+    };
+    (8) => {
+        "DROP TABLE upload; DROP INDEX timeline_upload;"
+    };
+}
+
 /// What makes a database of today one of version 10.
-pub const TO_VERSION_10: &str =
-    "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked; PRAGMA user_version = 8;";
+pub const TO_VERSION_10: &str = concat!(undo!(11), "PRAGMA user_version = 9;");
+
+/// What makes a database of today one of version 8.
+pub const TO_VERSION_8: &str = concat!(undo!(11), undo!(9), "PRAGMA user_version = 8;");
 
 /// What makes a database of today one of version 7.
-pub const TO_VERSION_7: &str = "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;
-    DROP TABLE upload; DROP INDEX timeline_upload; PRAGMA user_version = 7;";
+pub const TO_VERSION_7: &str = concat!(undo!(11), undo!(9), undo!(8), "PRAGMA user_version = 7;");
 
 /// What makes a database of today one of version 5.
-pub const TO_VERSION_5: &str = "
-    DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;
-    DROP TABLE upload; DROP INDEX timeline_upload;
+pub const TO_VERSION_5: &str = concat!(
+    undo!(11),
+    undo!(9),
+    undo!(8),
+    "
     DROP INDEX timeline_pin; DROP TABLE agreed;
     DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;
     DROP INDEX timeline_starred; ALTER TABLE timeline DROP COLUMN starred;
     DELETE FROM setting WHERE name = 'search_rules';
-    PRAGMA user_version = 5;";
+    PRAGMA user_version = 5;"
+);
 
 pub struct Copied {
     _folder: TempDir,

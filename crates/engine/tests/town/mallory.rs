@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyfold_engine::Command;
 use keyfold_engine::view::{Entry, What};
-use keyfold_protocol::content::{self, Author, ContentId, Saying};
+use keyfold_protocol::content::{self, Author, ContentId, Expires, Saying};
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::v1::client_frame::Request as Body;
 
@@ -60,6 +60,17 @@ impl Hostile {
         self.counter += 1;
         let mut rng = self.town.rng.clone();
         let said = content::write(&self.author, self.counter, saying, &mut rng).unwrap();
+        self.town.rng = rng;
+        self.sends(&said.encoded);
+        said.id
+    }
+
+    pub fn says_expiring(&mut self, saying: Saying<'_>, expires: Expires) -> ContentId {
+        self.counter += 1;
+        let mut rng = self.town.rng.clone();
+        let (author, counter) = (&self.author, self.counter);
+        let said = content::write_expiring(author, counter, saying, Some(expires), &mut rng);
+        let said = said.unwrap();
         self.town.rng = rng;
         self.sends(&said.encoded);
         said.id

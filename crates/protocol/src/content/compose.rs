@@ -3,6 +3,7 @@
 use keyfold_wire::limits::MAX_TEXT;
 use rand_core::CryptoRng;
 
+use super::expires::Expires;
 use super::mimi::{Disposition, Extension, Key, Mimi, Part, Semantics};
 use super::{
     Attachment, Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED,
@@ -85,6 +86,14 @@ impl<'a> Saying<'a> {
         }
     }
 
+    /// Whether it says when it is to be gone, where it is to be: what is shown by itself does, and what takes its place.
+    pub const fn may_expire(&self) -> bool {
+        matches!(
+            self,
+            Self::Text { .. } | Self::Edit { .. } | Self::Forwarded(_) | Self::File { .. }
+        )
+    }
+
     /// Whether it can be written.
     ///
     /// # Errors
@@ -134,6 +143,20 @@ pub fn write(
     saying: Saying<'_>,
     rng: &mut dyn CryptoRng,
 ) -> Result<Composed, ContentError> {
+    write_expiring(author, counter, saying, None, rng)
+}
+
+/// The same, of what is to be gone at some time. What does something to an earlier message goes with that; of it, only an edit says when.
+///
+/// # Errors
+/// As [`Saying::check`].
+pub fn write_expiring(
+    author: &Author,
+    counter: u64,
+    saying: Saying<'_>,
+    expires: Option<Expires>,
+    rng: &mut dyn CryptoRng,
+) -> Result<Composed, ContentError> {
     saying.check()?;
     let about = match saying {
         Saying::Text { in_reply_to, .. } | Saying::File { in_reply_to, .. } => About {
@@ -179,7 +202,8 @@ pub fn write(
         Saying::Pin { pinned, .. } => Some(flag(EXTENSION_PIN, pinned)),
         _ => None,
     });
-    Ok(compose(author, about, extensions, part, rng))
+    let expires = expires.filter(|_| saying.may_expire());
+    Ok(compose(author, about, extensions, part, expires, rng))
 }
 
 fn flag(name: &str, value: bool) -> Extension {
@@ -231,7 +255,7 @@ pub fn leaving(
         value: cbor::encode(|e| e.bytes(proof.signature())?.ok()),
     };
     let extensions = vec![counting(counter), leave];
-    compose(author, About::default(), extensions, Part::Null, rng)
+    compose(author, About::default(), extensions, Part::Null, None, rng)
 }
 
 fn counting(counter: u64) -> Extension {
@@ -246,6 +270,7 @@ fn compose(
     about: About,
     extensions: Vec<Extension>,
     part: Part,
+    expires: Option<Expires>,
     rng: &mut dyn CryptoRng,
 ) -> Composed {
     let mut salt = [0; 16];
@@ -254,7 +279,7 @@ fn compose(
         salt,
         replaces: about.replaces,
         topic: Vec::new(),
-        expires: None,
+        expires: expires.map(Into::into),
         in_reply_to: about.in_reply_to,
         extensions,
         part,

@@ -6,6 +6,7 @@
 
 mod attachment;
 mod compose;
+mod expires;
 mod id;
 mod markup;
 mod mimi;
@@ -18,7 +19,8 @@ use keyfold_wire::limits::MAX_TEXT;
 use minicbor::Decoder;
 
 pub use attachment::{Attachment, FILE_URL, SEALED_IN_SEGMENTS, UNKNOWN_FILE};
-pub use compose::{Composed, Saying, leaving, text, write};
+pub use compose::{Composed, Saying, leaving, text, write, write_expiring};
+pub use expires::Expires;
 pub use id::{Author, ContentId};
 pub use markup::{Block, BlockKind, Link, Look, Mark, Span, mention, with_mentions};
 use mimi::{Disposition, Key, Mimi, Part, Semantics};
@@ -114,6 +116,8 @@ pub struct Content {
     pub in_reply_to: Option<ContentId>,
     /// What it says.
     pub body: Body,
+    /// When it is to be gone. Of what does something to an earlier message that says nothing: it goes with that.
+    pub expires: Option<Expires>,
     unknown: bool,
     encoded: Vec<u8>,
 }
@@ -228,6 +232,7 @@ impl Unverified {
             counter: counter(&mimi)?,
             in_reply_to: mimi.in_reply_to,
             body: body(&mimi, group_id, leaf)?,
+            expires: mimi.expires.map(Expires::from),
             unknown: mimi.later_fields || mimi.extensions.iter().any(|one| !is_known(&one.key)),
             encoded: self.0,
         })
@@ -254,6 +259,8 @@ pub struct Kept {
     pub body: Body,
     /// It was said elsewhere, maybe by somebody else.
     pub forwarded: bool,
+    /// When it is to be gone.
+    pub expires: Option<Expires>,
 }
 
 impl Kept {
@@ -268,7 +275,16 @@ impl Kept {
             in_reply_to: mimi.in_reply_to,
             body,
             forwarded: flag(&mimi, EXTENSION_FORWARDED)? == Some(true),
+            expires: mimi.expires.map(Expires::from),
         })
+    }
+
+    /// Seconds after which it is to be gone once it was read, where that is how it says when, and it goes by itself.
+    pub const fn lasts(&self) -> Option<u32> {
+        match (&self.body.about(), self.expires) {
+            (None, Some(Expires::AfterReading(seconds))) => Some(seconds),
+            _ => None,
+        }
     }
 }
 
@@ -364,10 +380,6 @@ fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentEr
 fn said(mimi: &Mimi) -> Result<Body, ContentError> {
     let (text, emoji) = (shown(&mimi.part)?, reaction(&mimi.part)?);
     let file = file(&mimi.part)?;
-    // Shown as it is, a fleeting one would stay.
-    if mimi.expires.is_some() {
-        return Ok(Body::Unsupported);
-    }
     if let Some(pinned) = flag(mimi, EXTENSION_PIN)? {
         return Ok(match (mimi.replaces, mimi.in_reply_to, &mimi.part) {
             (None, Some(of), Part::Null) => Body::Pin { of, pinned },

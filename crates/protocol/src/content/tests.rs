@@ -18,7 +18,7 @@ use crate::identity::{AccountKey, CertificateRequest, DeviceKeys};
 use crate::leave::LeaveProof;
 use crate::limits::{
     MAX_ABOUT, MAX_EXTENSION_KEY, MAX_EXTENSION_VALUE, MAX_EXTENSIONS, MAX_PART_DEPTH, MAX_PARTS,
-    MAX_PICTURE, MAX_PROFILE_VERSION, MAX_TOPIC,
+    MAX_PICTURE, MAX_PROFILE_VERSION, MAX_TIMER, MAX_TOPIC, MIN_TIMER,
 };
 use crate::rules::LeafIndex;
 use crate::state::{Description, Name};
@@ -253,10 +253,6 @@ fn assert_unsupported(what: &str, encoded: &[u8]) {
 #[test]
 fn what_this_version_does_not_do_is_kept_and_needs_a_newer_one() {
     let id = Some(ContentId::derive("a", "b", b"c", &[0; 16]));
-    let expires = Some(Expiration {
-        relative: true,
-        time: 60,
-    });
     let picture = |disposition| Part::Single {
         disposition,
         media_type: "image/png".into(),
@@ -282,19 +278,38 @@ fn what_this_version_does_not_do_is_kept_and_needs_a_newer_one() {
         ),
         ("a reaction to nothing", changed(|m| m.part = emoji)),
         ("nothing at all", changed(|m| m.part = Part::Null)),
-        ("a fleeting text", changed(|m| m.expires = expires)),
-        (
-            "a fleeting edit",
-            changed(|m| (m.replaces, m.expires) = (id, expires)),
-        ),
-        (
-            "a deletion with an end",
-            changed(|m| (m.replaces, m.expires, m.part) = (id, expires, Part::Null)),
-        ),
     ];
     for (what, encoded) in cases {
         assert_unsupported(what, &encoded);
     }
+}
+
+#[test]
+fn what_ends_says_so_whatever_else_it_says() {
+    let id = Some(ContentId::derive("a", "b", b"c", &[0; 16]));
+    let cases = [
+        ((true, 60), Expires::AfterReading(60)),
+        ((true, 0), Expires::AfterReading(MIN_TIMER)),
+        ((true, MIN_TIMER - 1), Expires::AfterReading(MIN_TIMER)),
+        ((true, MIN_TIMER), Expires::AfterReading(MIN_TIMER)),
+        ((true, MAX_TIMER), Expires::AfterReading(MAX_TIMER)),
+        ((true, MAX_TIMER + 1), Expires::AfterReading(MAX_TIMER)),
+        ((true, u32::MAX), Expires::AfterReading(MAX_TIMER)),
+        ((false, 0), Expires::At(0)),
+        ((false, u32::MAX), Expires::At(u32::MAX)),
+    ];
+    for ((relative, time), expected) in cases {
+        let expires = Some(Expiration { relative, time });
+        let text = read(&changed(|m| m.expires = expires)).unwrap();
+        assert!(matches!(text.body, Body::Text(_)));
+        assert_eq!(text.expires, Some(expected), "{relative} {time}");
+        assert!(!text.needs_newer_version());
+        let edit = read(&changed(|m| (m.replaces, m.expires) = (id, expires))).unwrap();
+        assert!(matches!(edit.body, Body::Edit { .. }));
+        let gone = changed(|m| (m.replaces, m.expires, m.part) = (id, expires, Part::Null));
+        assert!(matches!(read(&gone).unwrap().body, Body::Deletion(_)));
+    }
+    assert_eq!(read(&changed(|_| {})).unwrap().expires, None);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use keyfold_protocol::content::MARKDOWN;
 
 use super::{ADDRESS, GROUP_ID, Readable, Refused, SALT, Shows, ada, author, leaf, proof};
 use crate::Hex;
-use crate::cbor::{NULL, TRUE, array, bytes, map, text, uint};
+use crate::cbor::{FALSE, NULL, TRUE, array, bytes, map, text, uint};
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
@@ -277,10 +277,6 @@ fn newer() -> Vec<Readable> {
             "a picture in the place of another message",
             with(|one| (one.replaces, one.part) = (bytes(&ANSWERED), image.clone())),
         ),
-        nothing(
-            "it expires",
-            with(|one| one.expires = array(&[vec![TRUE], uint(60)])),
-        ),
         nothing("another media type", part(image.clone())),
         nothing(
             "a reaction to nothing",
@@ -398,6 +394,11 @@ fn malformed() -> Vec<Refused> {
             "an expiry beyond 32 bits",
             "malformed",
             with(|one| one.expires = array(&[vec![TRUE], uint(1 << 32)])),
+        ),
+        case(
+            "an expiry before 1970",
+            "malformed",
+            with(|one| one.expires = array(&[vec![FALSE], vec![0x20]])),
         ),
         case(
             "a topic of 4,097 bytes",

@@ -1,5 +1,6 @@
 //! `content.json`: what is inside a message, written, read and refused, and the ids of messages.
 
+mod expiring;
 mod foreign;
 
 use keyfold_protocol::content::{
@@ -28,6 +29,7 @@ pub(crate) struct Contents {
     amending: Vec<Amending>,
     files: Vec<FileMessage>,
     profiles: Vec<ProfileMessage>,
+    expiring: Vec<expiring::Expiring>,
     leaving: Vec<Leaving>,
     ids: Vec<Id>,
     readable: Vec<Readable>,
@@ -187,6 +189,7 @@ impl Topic for Contents {
                     Some(&[0xff, 0xd8, 0xff, 0xe0]),
                 ),
             ],
+            expiring: expiring::all(),
             leaving: vec![leaving()],
             ids: ids(),
             readable: foreign::readable(),
@@ -241,6 +244,9 @@ impl Topic for Contents {
             assert!(matches!(&read.body, Body::Profile(profile) if **profile == one.profile()));
             assert!(!read.needs_newer_version());
         }
+        self.expiring
+            .iter()
+            .for_each(|one| one.check(&author, self));
         self.leaving
             .iter()
             .for_each(|one| self.check_leaving(&author, one));
