@@ -2,7 +2,7 @@
 
 use keyfold_engine::Deed;
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Member, Mute, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, Member, Mute, Quote, Reacted, Receipt, Standing, State, What,
 };
 use keyfold_protocol::state::Policy;
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub(crate) struct ConversationRecord {
     pub(crate) marked_unread: bool,
     pub(crate) pinned: Option<u32>,
     pub(crate) draft: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_active: Option<String>,
 }
 
 /// One member of a conversation.
@@ -82,6 +84,8 @@ pub(crate) struct EntryRecord {
     pub(crate) pinned: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) starred: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) receipt: Option<&'static str>,
 }
 
 /// The message that an entry answers.
@@ -148,6 +152,7 @@ impl From<&Conversation> for ConversationRecord {
             marked_unread: conversation.marks.unread,
             pinned: conversation.marks.pinned.map(|turn| turn.saturating_add(1)),
             draft: conversation.marks.draft.clone(),
+            last_active: conversation.last_active.map(when::rfc3339),
         }
     }
 }
@@ -187,6 +192,7 @@ impl From<&Entry> for EntryRecord {
             forwarded: entry.forwarded,
             pinned: entry.pinned,
             starred: entry.starred,
+            receipt: receipt(entry.receipt),
         };
         match &entry.what {
             What::Text(text)
@@ -279,6 +285,14 @@ pub(crate) fn state(state: State) -> &'static str {
         State::Sent => "sent",
         State::Received => "received",
         State::Failed => "failed",
+    }
+}
+
+pub(crate) fn receipt(receipt: Receipt) -> Option<&'static str> {
+    match receipt {
+        Receipt::None => None,
+        Receipt::Delivered => Some("delivered"),
+        Receipt::Read => Some("read"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use keyfold_engine::Deed;
+use keyfold_engine::limits::ONLINE_WITHIN;
 use keyfold_engine::view::{Contact, Conversation, Entry, Mute, Reacted, Standing, State, What};
 use keyfold_protocol::state::Policy;
 use keyfold_wire::ids::Timestamp;
@@ -179,14 +180,39 @@ fn names(people: &[Contact]) -> String {
 }
 
 /// What stands behind a message: that it was edited, and how far one's own has come.
-pub(crate) fn progress(entry: &Entry) -> &'static str {
-    match (entry.state, entry.edited, entry.pinned) {
-        (State::Waiting, ..) => "waiting",
-        (State::Failed, ..) => "not sent",
-        (State::Sent | State::Received, true, true) => "edited, pinned",
-        (State::Sent | State::Received, true, false) => "edited",
-        (State::Sent | State::Received, false, true) => "pinned",
-        (State::Sent | State::Received, false, false) => "",
+pub(crate) fn progress(entry: &Entry) -> String {
+    let sent = match entry.state {
+        State::Waiting => return "waiting".to_owned(),
+        State::Failed => return "not sent".to_owned(),
+        State::Sent | State::Received => crate::record::receipt(entry.receipt),
+    };
+    let edited = entry.edited.then_some("edited");
+    let pinned = entry.pinned.then_some("pinned");
+    let all: Vec<_> = [sent, edited, pinned].into_iter().flatten().collect();
+    all.join(", ")
+}
+
+/// When the other side was last active, or that they are online, in words.
+pub(crate) fn active(conversation: &Conversation, reader: &Reader) -> Option<String> {
+    let at = conversation.last_active?;
+    if reader.now.since(at) < ONLINE_WITHIN {
+        return Some("online".to_owned());
+    }
+    let moment = when::moment(at, reader.now, &reader.zone);
+    Some(format!("last active {moment}"))
+}
+
+/// Who is typing, in words.
+pub(crate) fn typing(conversation: &Conversation) -> Option<String> {
+    let names = |people: &[Contact]| {
+        let names = people.iter().map(|one| clean::line(&one.handle));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    match conversation.typing.as_slice() {
+        [] => None,
+        _ if conversation.direct => Some("typing …".to_owned()),
+        [one] => Some(format!("{} is typing …", clean::line(&one.handle))),
+        several => Some(format!("{} are typing …", names(several))),
     }
 }
 
@@ -331,7 +357,11 @@ fn marks(conversation: &Conversation, reader: &Reader) -> String {
     };
     let pinned = marks.pinned.map(|_| "pinned".to_owned());
     let archived = marks.archived.then(|| "archived".to_owned());
-    let all: Vec<_> = [pinned, archived, muted].into_iter().flatten().collect();
+    let active = active(conversation, reader);
+    let all: Vec<_> = [active, pinned, archived, muted]
+        .into_iter()
+        .flatten()
+        .collect();
     if all.is_empty() {
         String::new()
     } else {

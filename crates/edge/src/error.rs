@@ -96,6 +96,12 @@ kinds! {
     TooManyPinned = 25;
     /// The draft is too long.
     Draft = 26;
+    /// Too many people are chosen.
+    Chosen = 27;
+    /// The group has too many people to ask who has read a message.
+    ReadByPeople = 28;
+    /// Receipts are switched off.
+    ReceiptsOff = 29;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -235,6 +241,9 @@ impl From<Complaint> for Error {
             Complaint::TooManyMessages(limit) => of(Kind::TooManyMessages).limited(limit),
             Complaint::TooManyPinned(limit) => of(Kind::TooManyPinned).limited(limit),
             Complaint::Draft(limit) => of(Kind::Draft).limited(limit),
+            Complaint::Chosen(limit) => of(Kind::Chosen).limited(limit),
+            Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
+            Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
         }
     }
 }

@@ -199,6 +199,11 @@ pub enum Event {
         /// Which.
         conversation: ConversationId,
     },
+    /// Somebody is typing or not any more, was active, or has come further: whoever shows the conversation asks for that anew.
+    Signal {
+        /// Where.
+        conversation: ConversationId,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -237,6 +242,7 @@ impl From<engine::Event> for Event {
             DeviceAdded { device: DeviceId }
             Hidden { conversation: ConversationId }
             Marked { conversation: ConversationId }
+            Signal { conversation: ConversationId }
         }
     }
 }

@@ -163,6 +163,14 @@ methods! {
         "star" Star => Taken;
         /// Marks a conversation, on this device alone.
         "mark" Mark => Taken;
+        /// The person looks at the screen, or has gone away. Said once; people whom they talk to one to one see when they were last active.
+        "foreground" Foreground => Taken;
+        /// The person is typing, or not any more. Said at each key; it is told every few seconds.
+        "typing" Typing => Taken;
+        /// Asks a group who has read a message. Whoever is online and tells, answers: the event `signal`, then `read_by`.
+        "ask_read_by" AskReadBy => Taken;
+        /// Says what others may see of the person, on this device. Who hides something does not see it of others.
+        "set_privacy" SetPrivacy => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -197,6 +205,10 @@ methods! {
         "search" Search(Search) search;
         /// Messages that are starred, the newest first.
         "starred" Starred(StarredMessages) starred;
+        /// What others may see of the person, on this device.
+        "privacy" Privacy(Nothing) privacy;
+        /// Which members of a group a message has come to, as far as they have told.
+        "read_by" ReadBy(Message) read_by;
     }
     shell {
         /// How the device stands towards its server now.

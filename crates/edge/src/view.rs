@@ -1,5 +1,6 @@
 //! What reads give: people, conversations, timelines. Each is made from the engine's view of the same name, field by field.
 
+mod signal;
 mod text;
 
 use keyfold_engine::view;
@@ -13,6 +14,7 @@ use crate::scalar::{
     Suite,
 };
 
+pub use signal::{Privacy, ReadBy, Receipt};
 pub use text::{Block, BlockKind, Destination, Marker, Part, Snippet, Span};
 
 /// The account and device of this profile.
@@ -222,6 +224,11 @@ pub struct Conversation {
     last: Option<Entry>,
     /// What this person has marked it with, on this device.
     marks: Marks,
+    /// One to one: when the other person was last active, where they show it and this person shows it to them. Less than 90 seconds ago: they are
+    /// online.
+    last_active: Option<Instant>,
+    /// Who is typing.
+    typing: Vec<Contact>,
 }
 
 impl From<view::Conversation> for Conversation {
@@ -242,6 +249,8 @@ impl From<view::Conversation> for Conversation {
             may_edit,
             last,
             marks,
+            last_active,
+            typing,
         } = conversation;
         Self {
             id: ConversationId(id),
@@ -259,6 +268,8 @@ impl From<view::Conversation> for Conversation {
             may_edit: may_edit.into(),
             last: last.map(Entry::from),
             marks: marks.into(),
+            last_active: last_active.map(Instant),
+            typing: typing.into_iter().map(Contact::from).collect(),
         }
     }
 }
@@ -358,6 +369,8 @@ pub struct Entry {
     pinned: bool,
     /// This person has starred it, on this device.
     starred: bool,
+    /// One to one: how far an own message has come.
+    receipt: Receipt,
 }
 
 impl From<view::Entry> for Entry {
@@ -379,6 +392,7 @@ impl From<view::Entry> for Entry {
             forwarded,
             pinned,
             starred,
+            receipt,
         } = entry;
         Self {
             position,
@@ -397,6 +411,7 @@ impl From<view::Entry> for Entry {
             forwarded,
             pinned,
             starred,
+            receipt: receipt.into(),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use keyfold_edge::{Line, Method, Work, message};
 use keyfold_engine::command::{Mark, Starred};
-use keyfold_engine::view::Mute;
+use keyfold_engine::view::{Audience, Mute};
 use keyfold_engine::{Command, Deed};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::state::{Policy, Role};
@@ -36,6 +36,8 @@ const READS: &[(&str, &str)] = &[
     ("pinned", "pinned"),
     ("search", "search"),
     ("starred", "starred"),
+    ("privacy", "privacy"),
+    ("read_by", "read_by"),
 ];
 
 /// One of each command, with every field filled in.
@@ -45,6 +47,7 @@ fn commands() -> Vec<Command> {
     all.extend(about_conversations());
     all.extend(about_rules());
     all.extend(about_order());
+    all.extend(about_signals());
     all
 }
 
@@ -72,6 +75,35 @@ fn about_devices() -> Vec<Command> {
             account: AccountId::new([8; 32]),
         },
     ]
+}
+
+fn about_signals() -> Vec<Command> {
+    let conversation = ConversationId::new([7; 16]);
+    let audiences = [
+        Audience::Everyone,
+        Audience::Chosen(vec![AccountId::new([8; 32])]),
+        Audience::Nobody,
+    ];
+    let mut all: Vec<Command> = audiences
+        .into_iter()
+        .map(|presence| Command::SetPrivacy {
+            presence,
+            receipts: true,
+            typing: false,
+        })
+        .collect();
+    all.extend([
+        Command::Foreground { active: true },
+        Command::Typing {
+            conversation,
+            typing: true,
+        },
+        Command::AskReadBy {
+            conversation,
+            message: ContentId::from_bytes([1; 32]).unwrap(),
+        },
+    ]);
+    all
 }
 
 fn about_messages() -> Vec<Command> {

@@ -8,6 +8,7 @@ mod keep;
 mod members;
 mod search;
 mod send;
+mod signal;
 mod talk;
 mod verify;
 
@@ -52,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::AddDevice(args) => devices::add(&session, args).await,
         Command::AcceptLink(args) => devices::accept(&session, args).await,
         Command::RemoveDevice(args) => devices::remove(&session, args).await,
+        Command::ReadBy(args) => signal::read_by(&session, args).await,
         Command::Rpc(args) => crate::rpc::run(&session, args).await,
         other => in_order(&session, other),
     }
@@ -60,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 /// What stays on this device and needs no connection.
 fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Privacy(args) => signal::privacy(session, &args),
         Command::Search(args) => search::search(session, &args),
         Command::Starred(args) => search::starred(session, &args),
         Command::Archive(args) => keep::archive(session, &args),

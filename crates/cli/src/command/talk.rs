@@ -249,7 +249,15 @@ impl Printer {
     fn has_changed(&self, entry: &Entry) -> bool {
         let mut printed = self.printed.iter();
         let before = printed.find(|(place, _)| *place == entry.position);
-        before.is_some_and(|(_, record)| *record != EntryRecord::from(entry))
+        // How far it has come at others is shown when it is read again.
+        before.is_some_and(|(_, record)| {
+            let receipt = record.receipt;
+            *record
+                != EntryRecord {
+                    receipt,
+                    ..EntryRecord::from(entry)
+                }
+        })
     }
 
     fn notes(&mut self, place: i64, record: EntryRecord) {

@@ -3,6 +3,7 @@
 mod conversation;
 mod fold;
 mod search;
+mod signal;
 mod timeline;
 mod words;
 

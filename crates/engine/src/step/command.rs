@@ -14,7 +14,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::{self, ConversationRow};
 use crate::table::intent::{Progress, Wish};
 use crate::table::{contact, mark, setting};
-use crate::view::Standing;
+use crate::view::{Privacy, Standing};
 
 /// A command's answer, or why not.
 pub(super) type Answered = Result<Answer, Complaint>;
@@ -51,6 +51,16 @@ impl Step<'_> {
                 to,
             } => self.forward(&conversation, &message, to),
             Command::MarkVerified { account } => self.mark_verified(&account),
+            Command::Foreground { active } => self.foreground(active),
+            Command::SetPrivacy {
+                presence,
+                receipts,
+                typing,
+            } => self.set_privacy(&Privacy {
+                presence,
+                receipts,
+                typing,
+            }),
             other => self.in_conversation(other),
         }
     }
@@ -75,7 +85,9 @@ impl Step<'_> {
         | Command::Clear { conversation }
         | Command::DeleteConversation { conversation }
         | Command::Star { conversation, .. }
-        | Command::Mark { conversation, .. }) = &command
+        | Command::Mark { conversation, .. }
+        | Command::Typing { conversation, .. }
+        | Command::AskReadBy { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -111,6 +123,7 @@ impl Step<'_> {
             Command::Pin {
                 message, pinned, ..
             } => self.pin(loaded, &message, pinned),
+            Command::AskReadBy { message, .. } => self.ask_read_by(loaded, &message),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
@@ -133,6 +146,7 @@ impl Step<'_> {
                 let row = loaded.change();
                 (row.read_up_to, row.unread) = (read_up_to, 0);
                 mark::seen(self.tx, loaded.row.row)?;
+                self.has_read(loaded)?;
                 Ok(Answer::Taken)
             }
             Command::Hide { messages, .. } => self.hide(loaded, &messages)?,
@@ -142,6 +156,7 @@ impl Step<'_> {
                 messages, starred, ..
             } => self.star(loaded, &messages, starred)?,
             Command::Mark { mark, .. } => self.mark(loaded, mark)?,
+            Command::Typing { typing, .. } => Ok(self.typing(loaded, typing)?),
             other => return Ok(Err(other)),
         };
         Ok(Ok(answered))

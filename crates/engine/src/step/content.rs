@@ -83,6 +83,7 @@ impl Step<'_> {
             return Ok(Fate::Applied);
         }
         let mine = sender.account() == self.me()?.account();
+        self.stops_typing(loaded.row.shown_in, sender.account());
         if let (Aim::At { target, .. }, Body::Edit { .. }) = (aim, &content.body) {
             self.unindex_message(loaded.row.shown_in, &target)?;
         }
@@ -229,6 +230,7 @@ impl Step<'_> {
             }
             row.row
         })?;
+        self.cursors_move(shown_in, loaded.row.direct, mine)?;
         if mine {
             mark::spoken(self.tx, shown_in)
         } else {

@@ -16,6 +16,7 @@ mod errand;
 mod forward;
 mod gather;
 mod gone;
+mod hearing;
 mod hide;
 mod index;
 mod join;
@@ -27,6 +28,7 @@ mod moving;
 mod notice;
 mod parting;
 mod place;
+pub(crate) mod privacy;
 mod pump;
 mod recovery;
 mod register;
@@ -34,6 +36,7 @@ mod reinvite;
 mod reply;
 mod schedule;
 mod send;
+mod signal;
 mod supply;
 mod twins;
 mod unknown;
@@ -101,10 +104,12 @@ impl<'e> Step<'e> {
             Input::Connected(greeting) => self.connected(&greeting)?,
             Input::TurnedAway(refused) => self.turned_away(&refused)?,
             Input::Delivered(deliveries) => self.deliver(deliveries)?,
+            Input::Signals(signals) => self.hear_signals(signals)?,
             Input::Supply(supply) => self.restock(&supply)?,
             Input::Reply(id, reply) => self.reply(id.into(), reply)?,
             Input::Lost(id) => {
                 self.session.in_flight.remove(&id.into());
+                self.signal_lost(id.into());
             }
             Input::Tick => self.tick()?,
         }
@@ -112,6 +117,7 @@ impl<'e> Step<'e> {
         while let Some(row) = self.touched.pop_first() {
             self.pump(row)?;
         }
+        self.make_signals()?;
         self.finish()?;
         Ok(answer)
     }
@@ -239,6 +245,7 @@ impl<'e> Step<'e> {
         let mls = self.mls();
         Ok(Current {
             envelope: group.envelope_key(&mls).map_err(Fault::from_mls)?,
+            signal: group.signal_key(&mls).map_err(Fault::from_mls)?,
             roster_key: group.roster_key(&mls).map_err(Fault::from_mls)?,
             group,
             dirty: false,

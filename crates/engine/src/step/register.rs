@@ -97,6 +97,7 @@ impl Step<'_> {
     pub(super) fn connected(&mut self, greeting: &v1::Greeting) -> Result<(), Fault> {
         self.session.caught_up = false;
         self.session.broken_off = false;
+        self.signals_begin(greeting.now_ms);
         let Some(identity) = self.identity.as_mut() else {
             return Ok(());
         };

@@ -44,6 +44,7 @@ impl Step<'_> {
         self.revoke(retired)?;
         self.wait_anew()?;
         self.index_some()?;
+        self.signals_tick()?;
         self.renew_certificates()?;
         self.sweep_key_packages()
     }
@@ -268,6 +269,7 @@ impl Step<'_> {
             sweep.filter(|_| can_publish),
             retry,
             Some(self.certificates_due()?),
+            self.signals_due()?,
         ];
         Ok(dues.into_iter().flatten().min())
     }

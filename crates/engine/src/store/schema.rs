@@ -55,4 +55,6 @@ pub(super) const STEPS: &[Step] = &[
         sql: &[table::SCHEMA_7],
         finish: table::timeline::find_pins,
     },
+    // 8: signals.
+    Step::of(&[table::SCHEMA_10]),
 ];

@@ -23,6 +23,7 @@ pub(crate) mod timeline;
 pub(crate) mod hidden;
 pub(crate) mod mark;
 pub(crate) mod search;
+pub(crate) mod signal;
 
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
@@ -44,6 +45,9 @@ pub(crate) const SCHEMA_6: &str = include_str!("schema_6.sql");
 
 /// Brings them to schema version 7; [`timeline::find_pins`] fills in what is there.
 pub(crate) const SCHEMA_7: &str = include_str!("schema_7.sql");
+
+/// Brings them to the version with signals.
+pub(crate) const SCHEMA_10: &str = include_str!("schema_10.sql");
 
 use keyfold_wire::ids::Timestamp;
 
