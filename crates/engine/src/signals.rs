@@ -1,6 +1,6 @@
 //! What the running process knows of signals, and forgets when it ends: where one that is lost costs nothing, nothing is written for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyfold_protocol::signal::{Kind, Says};
 use keyfold_wire::ids::{AccountId, DeviceId, Timestamp};
@@ -44,8 +44,10 @@ pub(crate) struct Signals {
     pub(crate) typing_heard: HashMap<(Row, DeviceId), u64>,
     /// Where it was last asked who has read something.
     pub(crate) asked: HashMap<Row, Timestamp>,
-    /// Where it was last told because somebody had asked.
+    /// When it was last told because somebody had asked.
     pub(crate) answered: HashMap<Row, Timestamp>,
+    /// Where somebody has asked and was not told yet.
+    pub(crate) owed: BTreeSet<Row>,
     /// Up to which number signals were taken in by this step.
     pub(crate) acknowledge: Option<u64>,
 }

@@ -6,6 +6,10 @@
     clippy::panic
 )]
 
+#[path = "signals/groups.rs"]
+mod groups;
+#[path = "signals/hostile.rs"]
+mod hostile;
 mod town;
 
 use std::time::Duration;
@@ -481,10 +485,17 @@ fn a_conversation_that_moved_goes_on_telling() {
     town.has_read(ada, talk);
     town.has_read(bo, talk);
     assert_eq!(town.receipts(ada, talk), [Receipt::Read]);
-    // The server is put back to nothing: the conversation goes on in a fresh group.
+    // The server is put back to before a commit: the conversation goes on in a fresh group.
+    let backup = town.store.backup();
     town.does(ada, Command::Update { conversation: talk })
         .unwrap();
     town.settles();
+    town.puts_server_back(&backup);
+    town.people[ada.0].events.clear();
+    town.settles();
+    town.passes(Duration::from_mins(10));
+    assert!(town.events(ada).contains(&Event::Moved(talk)));
+    assert_eq!(town.receipts(ada, talk), [Receipt::Read]);
     town.says(ada, talk, "after");
     town.settles();
     town.has_read(bo, talk);

@@ -299,6 +299,7 @@ impl Step<'_> {
             return Ok(());
         }
         self.session.signals.answered.insert(row, self.now);
+        self.session.signals.owed.insert(row);
         let after = self.within(READ_BY_WITHIN);
         self.receipt_due(row, after)
     }

@@ -99,6 +99,8 @@ impl<'e> Step<'e> {
     /// Does what the input asks for, and whatever follows from it.
     pub(crate) fn run(&mut self, input: Input) -> Result<Result<Answer, Complaint>, Fault> {
         let mut answer = Ok(Answer::Taken);
+        // What a step that failed has taken in comes again.
+        self.session.signals.acknowledge = None;
         match input {
             Input::Command(command) => answer = self.command(command)?,
             Input::Connected(greeting) => self.connected(&greeting)?,

@@ -77,8 +77,7 @@ impl Step<'_> {
     /// All that waited has come: what was not told before this connection is told now.
     pub(super) fn tell_what_is_due(&mut self) -> Result<(), Fault> {
         for row in table::due(self.tx)? {
-            let now = self.now;
-            self.session.signals.receipts.entry(row).or_insert(now);
+            self.session.signals.receipts.insert(row, self.now);
         }
         Ok(())
     }
@@ -247,7 +246,7 @@ impl Step<'_> {
             let Some(loaded) = self.take(row)? else {
                 continue;
             };
-            let asked = self.session.signals.answered.contains_key(&row);
+            let asked = self.session.signals.owed.remove(&row);
             let tells = self.privacy()?.receipts && (asked || self.is_lively(&loaded)?);
             let cursors = self.own_cursors(&loaded, &told)?;
             self.put(loaded);
@@ -386,7 +385,6 @@ impl Step<'_> {
             Says::Receipt(cursors) => {
                 told.cursors = cursors;
                 told.due = self.session.signals.receipts.contains_key(&row);
-                self.session.signals.answered.remove(&row);
                 table::put_told(self.tx, row, &told)
             }
             Says::Presence(None) if told.presence == Shown::NotAnyMore => {

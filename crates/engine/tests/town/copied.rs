@@ -25,8 +25,17 @@ use tempfile::TempDir;
 
 use super::person::{Person, copy_database};
 
+/// What makes a database of today one of version 7.
+pub const TO_VERSION_7: &str = "
+    DROP TABLE signal_key; DROP TABLE signal_told; DROP TABLE signal_heard;
+    DROP TABLE presence; DROP TABLE cursor; DROP TABLE shown_to;
+    DELETE FROM setting WHERE name IN ('signal_secret', 'signal_counter', 'privacy');
+    PRAGMA user_version = 7;";
+
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = "
+    DROP TABLE signal_key; DROP TABLE signal_told; DROP TABLE signal_heard;
+    DROP TABLE presence; DROP TABLE cursor; DROP TABLE shown_to;
     DROP INDEX timeline_pin; DROP TABLE agreed;
     DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;
     DROP INDEX timeline_starred; ALTER TABLE timeline DROP COLUMN starred;

@@ -3,7 +3,7 @@
 //! They are sealed under a key of their own for each epoch and signed by the device, outside of the message ratchet: one that is lost costs
 //! nothing, and an older one is ignored. All are of one size. See `docs/protocol/signals.md`.
 //!
-//! A body is `nonce (12) || AES-256-GCM(key of the epoch, aad, plain (484))` with `aad = "keyfold signal v1" 0x00 epoch (u64 BE)`. `plain` is a
+//! A body is `nonce (12) || AES-256-GCM(key of the epoch, aad, plain (484))` with `aad = "keyfold signal body v1" 0x00 epoch (u64 BE)`. `plain` is a
 //! length (u16 BE), a CBOR array of the signed part and its signature, and zeros. The key comes from the MLS exporter (RFC 9420 section 8.5),
 //! label [`EXPORTER_LABEL`], empty context, 32 bytes.
 
@@ -30,8 +30,8 @@ use crate::rules::LeafView;
 /// The exporter label of the key that signals are sealed under.
 pub const EXPORTER_LABEL: &str = "keyfold signal";
 
-/// Seals and signs alike: the label of both.
 const LABEL: &[u8] = b"keyfold signal v1\0";
+const AAD_LABEL: &[u8] = b"keyfold signal body v1\0";
 const NONCE: usize = 12;
 const TAG: usize = 16;
 const PLAIN: usize = SIGNAL_BODY - NONCE - TAG;
@@ -277,5 +277,5 @@ pub fn signing_input(spot: Spot<'_>, signed: &[u8]) -> Vec<u8> {
 }
 
 fn aad(epoch: Epoch) -> Vec<u8> {
-    [LABEL, &epoch.0.to_be_bytes()].concat()
+    [AAD_LABEL, &epoch.0.to_be_bytes()].concat()
 }
