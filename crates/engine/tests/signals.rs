@@ -15,7 +15,8 @@ mod town;
 use std::time::Duration;
 
 use keyfold_engine::limits::{
-    GROUP_RECEIPT_AFTER, ONLINE_WITHIN, PRESENCE_EVERY, RECEIPT_AFTER, TYPING_AGAIN, TYPING_LASTS,
+    GROUP_RECEIPT_AFTER, ONLINE_WITHIN, PRESENCE_EVERY, RECEIPT_AFTER, RECEIPT_AGAIN, TYPING_AGAIN,
+    TYPING_LASTS,
 };
 use keyfold_engine::view::{Audience, Privacy, Receipt};
 use keyfold_engine::{Command, Complaint, Event};
@@ -555,4 +556,56 @@ fn all_kinds_of_signal_have_the_same_frames() {
     );
     let bodies: std::collections::BTreeSet<_> = frames.iter().map(|one| one.body.clone()).collect();
     assert_eq!(bodies.len(), frames.len(), "no two are alike");
+}
+
+#[test]
+fn what_must_be_told_is_made_anew_when_it_was_refused_or_lost_and_the_rest_is_forgotten() {
+    use keyfold_wire::v1::{RefusalCode, Refused};
+    use town::person::Loss;
+    let mut town = Town::new(14);
+    let (ada, bo, talk) = pair(&mut town);
+    assert_eq!(town.receipts(ada, talk), [Receipt::Delivered]);
+    let is_signal = |body: &Body| matches!(body, Body::Signal(_));
+    for code in [
+        RefusalCode::Stale,
+        RefusalCode::Busy,
+        RefusalCode::UnknownRequest,
+    ] {
+        town.people[bo.0].refuses = Some(Box::new(move |body| {
+            let mut refused = Refused::default();
+            refused.set_code(code);
+            is_signal(body).then_some(refused)
+        }));
+        town.has_read(bo, talk);
+        town.types(bo, talk, true);
+        let first = town.signalled(bo);
+        town.people[bo.0].refuses = None;
+        town.passes(RECEIPT_AGAIN);
+        assert_eq!(town.receipts(ada, talk).last(), Some(&Receipt::Read));
+        assert!(
+            town.typing(ada, talk).is_empty(),
+            "who typed then has stopped"
+        );
+        assert_eq!(town.signalled(bo), first + 1);
+        town.says(ada, talk, "next");
+        town.settles();
+        town.passes(RECEIPT_AFTER);
+    }
+    for loss in [Loss::Request, Loss::Reply] {
+        town.people[bo.0].loses =
+            Some(Box::new(
+                move |body| {
+                    if is_signal(body) { loss } else { Loss::Nothing }
+                },
+            ));
+        town.does(bo, Command::MarkRead { conversation: talk })
+            .unwrap();
+        town.settles();
+        town.people[bo.0].loses = None;
+        town.passes(RECEIPT_AGAIN);
+        assert_eq!(town.receipts(ada, talk).last(), Some(&Receipt::Read));
+        town.says(ada, talk, "next");
+        town.settles();
+        town.passes(RECEIPT_AFTER);
+    }
 }

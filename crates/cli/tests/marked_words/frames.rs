@@ -92,7 +92,14 @@ pub(crate) fn search(recorder: &Recorder, planted: &str) {
         );
     }
     let seen: BTreeSet<_> = frames.iter().map(|frame| frame.kind.0).collect();
-    for kind in ["create", "send", "commit", "deliveries"] {
+    for kind in [
+        "create",
+        "send",
+        "commit",
+        "signal",
+        "deliveries",
+        "signals",
+    ] {
         assert!(seen.contains(kind), "no {kind} among {seen:?}");
     }
 
