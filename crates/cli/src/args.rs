@@ -1,6 +1,7 @@
 //! The command line: what can be said, as types.
 
 mod keep;
+mod signal;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use crate::span;
 pub(crate) use keep::{
     Disappear, Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
 };
+pub(crate) use signal::{Audience, Privacy, ReadBy, Switch};
 
 /// Talk from a terminal or a script, end to end encrypted.
 #[derive(Parser)]
@@ -129,6 +131,10 @@ pub(crate) enum Command {
     AcceptLink(Code),
     /// Remove a device of your account, everywhere
     RemoveDevice(RemoveDevice),
+    /// Show who has read a message; in a group they are asked
+    ReadBy(ReadBy),
+    /// Show or change what others may see of you, on this device
+    Privacy(Privacy),
     /// Find messages by their words
     Search(Search),
     /// Put a conversation out of the way until somebody writes

@@ -2,8 +2,8 @@
 
 use keyfold_engine::Deed;
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, FileEntry, FileState, Member, Mute, Quote, Reacted, Standing,
-    State, What,
+    Contact, Conversation, Entry, FileEntry, FileState, Member, Mute, Quote, Reacted, Receipt,
+    Standing, State, What,
 };
 use keyfold_protocol::state::Policy;
 use serde::Serialize;
@@ -35,6 +35,8 @@ pub(crate) struct ConversationRecord {
     pub(crate) marked_unread: bool,
     pub(crate) pinned: Option<u32>,
     pub(crate) draft: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_active: Option<String>,
 }
 
 /// One member of a conversation.
@@ -89,6 +91,8 @@ pub(crate) struct EntryRecord {
     pub(crate) lasts: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) disappears_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) receipt: Option<&'static str>,
 }
 
 /// The file of an entry.
@@ -186,6 +190,7 @@ impl From<&Conversation> for ConversationRecord {
             marked_unread: conversation.marks.unread,
             pinned: conversation.marks.pinned.map(|turn| turn.saturating_add(1)),
             draft: conversation.marks.draft.clone(),
+            last_active: conversation.last_active.map(when::rfc3339),
         }
     }
 }
@@ -228,6 +233,7 @@ impl From<&Entry> for EntryRecord {
             file: None,
             lasts: entry.expiry.and_then(|expiry| expiry.lasts),
             disappears_at: entry.expiry.and_then(|expiry| expiry.at).map(when::rfc3339),
+            receipt: receipt(entry.receipt),
         };
         match &entry.what {
             What::Text(text)
@@ -325,6 +331,14 @@ pub(crate) fn state(state: State) -> &'static str {
         State::Sent => "sent",
         State::Received => "received",
         State::Failed => "failed",
+    }
+}
+
+pub(crate) fn receipt(receipt: Receipt) -> Option<&'static str> {
+    match receipt {
+        Receipt::None => None,
+        Receipt::Delivered => Some("delivered"),
+        Receipt::Read => Some("read"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use keyfold_engine::Deed;
+use keyfold_engine::limits::ONLINE_WITHIN;
 use keyfold_engine::view::{
     Contact, Conversation, Entry, Expiry, FileEntry, FileState, Mute, Reacted, Standing, State,
     What,
@@ -207,10 +208,14 @@ pub(crate) fn progress(entry: &Entry, now: Timestamp) -> String {
         State::Failed => return "not sent".to_owned(),
         State::Sent | State::Received => {}
     }
+    let sent = crate::record::receipt(entry.receipt).map(str::to_owned);
     let edited = entry.edited.then(|| "edited".to_owned());
     let pinned = entry.pinned.then(|| "pinned".to_owned());
     let disappears = entry.expiry.map(|expiry| disappears(expiry, now));
-    let all: Vec<_> = [edited, pinned, disappears].into_iter().flatten().collect();
+    let all: Vec<_> = [sent, edited, pinned, disappears]
+        .into_iter()
+        .flatten()
+        .collect();
     all.join(", ")
 }
 
@@ -223,6 +228,30 @@ fn disappears(expiry: Expiry, now: Timestamp) -> String {
         }
         (None, Some(lasts)) => format!("disappears {} after reading", span::exactly(lasts)),
         (None, None) => "disappears".to_owned(),
+    }
+}
+
+/// When the other side was last active, or that they are online, in words.
+pub(crate) fn active(conversation: &Conversation, reader: &Reader) -> Option<String> {
+    let at = conversation.last_active?;
+    if reader.now.since(at) < ONLINE_WITHIN {
+        return Some("online".to_owned());
+    }
+    let moment = when::moment(at, reader.now, &reader.zone);
+    Some(format!("last active {moment}"))
+}
+
+/// Who is typing, in words.
+pub(crate) fn typing(conversation: &Conversation) -> Option<String> {
+    let names = |people: &[Contact]| {
+        let names = people.iter().map(|one| clean::line(&one.handle));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    match conversation.typing.as_slice() {
+        [] => None,
+        _ if conversation.direct => Some("typing …".to_owned()),
+        [one] => Some(format!("{} is typing …", clean::line(&one.handle))),
+        several => Some(format!("{} are typing …", names(several))),
     }
 }
 
@@ -367,7 +396,11 @@ fn marks(conversation: &Conversation, reader: &Reader) -> String {
     };
     let pinned = marks.pinned.map(|_| "pinned".to_owned());
     let archived = marks.archived.then(|| "archived".to_owned());
-    let all: Vec<_> = [pinned, archived, muted].into_iter().flatten().collect();
+    let active = active(conversation, reader);
+    let all: Vec<_> = [active, pinned, archived, muted]
+        .into_iter()
+        .flatten()
+        .collect();
     if all.is_empty() {
         String::new()
     } else {

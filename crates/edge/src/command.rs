@@ -86,6 +86,10 @@ commands! {
     Unblock { account }
     SetTimer { conversation, timer }
     SendFleeting { conversation, text, lasts }
+    Foreground { active }
+    Typing { conversation, typing }
+    AskReadBy { conversation, message }
+    SetPrivacy { presence, receipts, typing }
 }
 
 impl From<p::RecoveryKeyKept> for Command {
@@ -184,6 +188,30 @@ impl From<view::Mute> for p::Mute {
             view::Mute::Until(at) => Self::Until { at: Instant(at) },
             view::Mute::Always => Self::Always {},
             view::Mute::ButMentions => Self::ButMentions {},
+        }
+    }
+}
+
+impl From<p::Audience> for view::Audience {
+    fn from(audience: p::Audience) -> Self {
+        match audience {
+            p::Audience::Everyone {} => Self::Everyone,
+            p::Audience::Chosen { accounts } => {
+                Self::Chosen(accounts.into_iter().map(Into::into).collect())
+            }
+            p::Audience::Nobody {} => Self::Nobody,
+        }
+    }
+}
+
+impl From<view::Audience> for p::Audience {
+    fn from(audience: view::Audience) -> Self {
+        match audience {
+            view::Audience::Everyone => Self::Everyone {},
+            view::Audience::Chosen(chosen) => Self::Chosen {
+                accounts: chosen.into_iter().map(Into::into).collect(),
+            },
+            view::Audience::Nobody => Self::Nobody {},
         }
     }
 }

@@ -118,6 +118,12 @@ kinds! {
     Blocked = 49;
     /// Messages can't disappear after so short, or so long, a time.
     Timer = 27;
+    /// Too many people are chosen.
+    Chosen = 30;
+    /// The group has too many people to ask who has read a message.
+    ReadByPeople = 31;
+    /// Receipts are switched off.
+    ReceiptsOff = 32;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -269,6 +275,9 @@ impl From<Complaint> for Error {
             Complaint::Blocked => of(Kind::Blocked),
             // Its two limits are in the sentence.
             Complaint::Timer(..) => of(Kind::Timer),
+            Complaint::Chosen(limit) => of(Kind::Chosen).limited(limit),
+            Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
+            Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
         }
     }
 }

@@ -240,6 +240,11 @@ pub enum Event {
         /// Who.
         account: AccountId,
     },
+    /// Somebody is typing or not any more, was active, or has come further: whoever shows the conversation asks for that anew.
+    Signal {
+        /// Where.
+        conversation: ConversationId,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -283,6 +288,7 @@ impl From<engine::Event> for Event {
             UploadFailed { conversation: ConversationId, upload: Upload, failure: Failure::from }
             UploadCancelled { conversation: ConversationId, upload: Upload }
             PersonChanged { account: AccountId }
+            Signal { conversation: ConversationId }
         }
     }
 }

@@ -179,6 +179,14 @@ methods! {
         "set_timer" SetTimer => Taken;
         /// Says something that disappears, where the conversation's own timer does not let it disappear sooner.
         "send_fleeting" SendFleeting => Said;
+        /// The person looks at the screen, or has gone away. Said once; people whom they talk to one to one see when they were last active.
+        "foreground" Foreground => Taken;
+        /// The person is typing, or not any more. Said at each key; it is told every few seconds.
+        "typing" Typing => Taken;
+        /// Asks a group who has read a message. Whoever is online and tells, answers: the event `signal`, then `read_by`.
+        "ask_read_by" AskReadBy => Taken;
+        /// Says what others may see of the person, on this device. Who hides something does not see it of others.
+        "set_privacy" SetPrivacy => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -219,6 +227,10 @@ methods! {
         "profile" Profile(Account) profile;
         /// Whom this person wants to hear nothing of.
         "blocked" Blocked(Nothing) blocked;
+        /// What others may see of the person, on this device.
+        "privacy" Privacy(Nothing) privacy;
+        /// Which members of a group a message has come to, as far as they have told.
+        "read_by" ReadBy(Message) read_by;
     }
     shell {
         /// How the device stands towards its server now.

@@ -398,6 +398,34 @@ params! {
         /// The file to make, which must not be there, or a folder, for a name that is safe there.
         path: String,
     }
+    /// Whether the person looks at the screen.
+    Foreground {
+        /// They do.
+        active: bool,
+    }
+    /// Whether the person is typing.
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// They are.
+        typing: bool,
+    }
+    /// A message that others may have read.
+    AskReadBy {
+        /// The group.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: MessageId,
+    }
+    /// What others may see.
+    SetPrivacy {
+        /// Who may see when the person was last active, of those whom they talk to one to one.
+        presence: Audience,
+        /// Whether others are told what came and was read.
+        receipts: bool,
+        /// Whether others are told that the person is typing.
+        typing: bool,
+    }
     /// How long to wait.
     Settle {
         /// How long at most, in milliseconds.
@@ -440,6 +468,21 @@ pub enum ConversationMark {
         /// What, at most 65,536 bytes in UTF-8; empty: nothing.
         text: String,
     },
+}
+
+/// Who may see something.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Audience {
+    /// Everyone whom the person talks to.
+    Everyone {},
+    /// Some of them, at most 256.
+    Chosen {
+        /// Who.
+        accounts: Vec<AccountId>,
+    },
+    /// Nobody.
+    Nobody {},
 }
 
 /// Whether what comes in a conversation is announced. Whoever announces it sees to that.

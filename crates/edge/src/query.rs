@@ -144,6 +144,16 @@ pub(crate) fn starred(asked: &StarredMessages, engine: &Engine) -> Read<view::Pa
     Ok(found.map(view::Page::from).map_err(Error::from))
 }
 
+pub(crate) fn privacy(_: &Nothing, engine: &Engine) -> Read<view::Privacy> {
+    Ok(Ok(engine.privacy()?.into()))
+}
+
+pub(crate) fn read_by(asked: &Message, engine: &Engine) -> Read<Vec<view::ReadBy>> {
+    let found = engine.read_by(asked.conversation.0, &asked.message.0)?;
+    let found = found.map(|found| found.into_iter().map(view::ReadBy::from).collect());
+    Ok(found.ok_or_else(|| Complaint::NoSuchMessage.into()))
+}
+
 /// What was found in a conversation. Nothing: there may be no such conversation.
 fn known<T, U>(
     engine: &Engine,

@@ -1,5 +1,6 @@
 //! What reads give: people, conversations, timelines. Each is made from the engine's view of the same name, field by field.
 
+mod signal;
 mod text;
 
 use keyfold_engine::view;
@@ -15,6 +16,7 @@ use crate::scalar::{
     Role, Suite,
 };
 
+pub use signal::{Privacy, ReadBy, Receipt};
 pub use text::{Block, BlockKind, Destination, Marker, Part, Snippet, Span};
 
 /// The account and device of this profile.
@@ -271,6 +273,11 @@ pub struct Conversation {
     last: Option<Entry>,
     /// What this person has marked it with, on this device.
     marks: Marks,
+    /// One to one: when the other person was last active, where they show it and this person shows it to them. Less than 90 seconds ago: they are
+    /// online.
+    last_active: Option<Instant>,
+    /// Who is typing.
+    typing: Vec<Contact>,
 }
 
 impl From<view::Conversation> for Conversation {
@@ -291,6 +298,8 @@ impl From<view::Conversation> for Conversation {
             may_edit,
             last,
             marks,
+            last_active,
+            typing,
         } = conversation;
         Self {
             id: ConversationId(id),
@@ -308,6 +317,8 @@ impl From<view::Conversation> for Conversation {
             may_edit: may_edit.into(),
             last: last.map(Entry::from),
             marks: marks.into(),
+            last_active: last_active.map(Instant),
+            typing: typing.into_iter().map(Contact::from).collect(),
         }
     }
 }
@@ -409,6 +420,8 @@ pub struct Entry {
     starred: bool,
     /// It disappears; `null`: it stays.
     expiry: Option<Expiry>,
+    /// One to one: how far an own message has come.
+    receipt: Receipt,
 }
 
 /// That a message disappears.
@@ -451,6 +464,7 @@ impl From<view::Entry> for Entry {
             pinned,
             starred,
             expiry,
+            receipt,
         } = entry;
         Self {
             position,
@@ -470,6 +484,7 @@ impl From<view::Entry> for Entry {
             pinned,
             starred,
             expiry: expiry.map(Expiry::from),
+            receipt: receipt.into(),
         }
     }
 }

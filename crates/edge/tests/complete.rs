@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use keyfold_edge::{Line, Method, Work, message};
 use keyfold_engine::command::{Mark, Starred};
-use keyfold_engine::view::Mute;
+use keyfold_engine::view::{Audience, Mute};
 use keyfold_engine::{Command, Deed};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::state::{Policy, Role};
@@ -39,6 +39,8 @@ const READS: &[(&str, &str)] = &[
     ("uploads", "uploads"),
     ("profile", "profile"),
     ("blocked", "blocked"),
+    ("privacy", "privacy"),
+    ("read_by", "read_by"),
 ];
 
 /// Holds a file's key, which does not cross.
@@ -51,6 +53,7 @@ fn commands() -> Vec<Command> {
     all.extend(about_conversations());
     all.extend(about_rules());
     all.extend(about_order());
+    all.extend(about_signals());
     all
 }
 
@@ -89,6 +92,35 @@ fn about_devices() -> Vec<Command> {
             picture: Some(vec![0xff, 0xd8, 0xff]),
         },
     ]
+}
+
+fn about_signals() -> Vec<Command> {
+    let conversation = ConversationId::new([7; 16]);
+    let audiences = [
+        Audience::Everyone,
+        Audience::Chosen(vec![AccountId::new([8; 32])]),
+        Audience::Nobody,
+    ];
+    let mut all: Vec<Command> = audiences
+        .into_iter()
+        .map(|presence| Command::SetPrivacy {
+            presence,
+            receipts: true,
+            typing: false,
+        })
+        .collect();
+    all.extend([
+        Command::Foreground { active: true },
+        Command::Typing {
+            conversation,
+            typing: true,
+        },
+        Command::AskReadBy {
+            conversation,
+            message: ContentId::from_bytes([1; 32]).unwrap(),
+        },
+    ]);
+    all
 }
 
 fn about_messages() -> Vec<Command> {

@@ -272,6 +272,35 @@ pub enum Command {
         /// Seconds after which it is to be gone, once it was read, as of [`Command::SetTimer`].
         lasts: u32,
     },
+    /// The person looks at the screen, or has gone away: the people they talk to one to one see when they were last active. Say it once; it is kept up
+    /// until the other is said.
+    Foreground {
+        /// They look at it.
+        active: bool,
+    },
+    /// The person is typing, or not any more. Say it at each key: it is told at most every [`crate::limits::TYPING_AGAIN`].
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// They are.
+        typing: bool,
+    },
+    /// Find out who has read a message in a group. Who is online and tells, answers; [`Engine::read_by`](crate::Engine::read_by) then shows it.
+    AskReadBy {
+        /// The group.
+        conversation: ConversationId,
+        /// The message, as it was said first.
+        message: ContentId,
+    },
+    /// What others may see of this person, and this person of others ([`crate::view::Privacy`]), on this device.
+    SetPrivacy {
+        /// Who may see when they were last active.
+        presence: crate::view::Audience,
+        /// Whether others are told what came and was read.
+        receipts: bool,
+        /// Whether others are told that they are typing.
+        typing: bool,
+    },
 }
 
 /// What a group's rules say who may.
@@ -466,4 +495,13 @@ pub enum Complaint {
     /// Too short or too long a time for messages to stay.
     #[error("messages disappear after between {0} and {1} seconds")]
     Timer(u32, u32),
+    /// Too many are chosen.
+    #[error("at most {0} people can be chosen")]
+    Chosen(usize),
+    /// So many would answer that nobody could bear it.
+    #[error("who has read a message can be asked in groups of at most {0} people")]
+    ReadByPeople(usize),
+    /// Who does not tell does not ask.
+    #[error("receipts are switched off: switch them on to see those of others")]
+    ReceiptsOff,
 }

@@ -156,6 +156,7 @@ impl Engine {
             answer: Ok(Answer::Taken),
             events: std::mem::take(&mut step.events),
             acknowledge: step.acknowledge,
+            acknowledge_signals: step.session.signals.acknowledge.take(),
         };
         drop(step);
         transaction.commit()?;
@@ -203,7 +204,7 @@ impl Engine {
             return Ok(None);
         }
         let Some((id, channel)) = self.choose() else {
-            return Ok(None);
+            return Ok(self.next_signal());
         };
         let frame = outbox::frame(&self.database, id)?;
         let frame = frame.ok_or_else(|| Fault::corrupt("a request is missing"))?;
@@ -217,6 +218,17 @@ impl Engine {
         self.session.in_flight.insert(id, conversation);
         let id = RequestId(u64::try_from(id).unwrap_or(u64::MAX));
         Ok(Some(Request { id, channel, body }))
+    }
+
+    /// Signals go behind everything else. They are not in the outbox: one that is lost is said again, or is of no use any more.
+    fn next_signal(&mut self) -> Option<Request> {
+        let (id, signal) = self.session.signals.next(self.session.now)?;
+        let id = RequestId(u64::try_from(id).unwrap_or(u64::MAX));
+        Some(Request {
+            id,
+            channel: Channel::Anonymous,
+            body: v1::client_frame::Request::Signal(signal),
+        })
     }
 
     fn choose(&self) -> Option<(i64, Channel)> {
@@ -252,6 +264,15 @@ impl Engine {
         let passed = self.session.clock.map_or(goes_at, |clock| clock.passed);
         let left = u64::try_from(goes_at.saturating_sub(passed)).unwrap_or(0);
         self.session.now.after(Duration::from_millis(left))
+    }
+
+    /// The last time that the shell has told.
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.session.now
+    }
+
+    pub(crate) const fn signals(&self) -> &crate::signals::Signals {
+        &self.session.signals
     }
 
     /// When to apply [`Input::Tick`]; `None`: nothing is scheduled. May lie in the past.

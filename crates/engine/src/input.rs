@@ -16,6 +16,8 @@ pub enum Input {
     TurnedAway(v1::Refused),
     /// The mailbox delivered these.
     Delivered(v1::Deliveries),
+    /// The mailbox socket brought these signals.
+    Signals(v1::Signals),
     /// The server told unasked how many key packages are left.
     Supply(v1::Supply),
     /// A request was answered.

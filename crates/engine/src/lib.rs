@@ -16,6 +16,7 @@ mod memory;
 pub mod outcome;
 mod query;
 mod quota;
+mod signals;
 mod step;
 pub mod store;
 mod table;

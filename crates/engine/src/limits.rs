@@ -279,3 +279,60 @@ pub const CLOCK_SLACK: Duration = Duration::from_mins(5);
 
 /// Messages that disappear in one step; the rest in the next ones. A step is to be over before anybody waits for it.
 pub const EXPIRE_AT_ONCE: usize = 256;
+
+/// Presence is told again so often while a person looks at the screen ...
+pub const PRESENCE_EVERY: Duration = Duration::from_mins(1);
+
+/// ... and who was active so recently is online: one round may be lost or late.
+pub const ONLINE_WITHIN: Duration = Duration::from_secs(90);
+
+/// In so many one-to-one conversations, those in which something came last: a signal for each of them goes out every minute.
+pub const MAX_PRESENCE: i64 = 64;
+
+/// That somebody is typing is told again so often ...
+pub const TYPING_AGAIN: Duration = Duration::from_secs(4);
+
+/// ... and holds so long: two rounds, with room for the way.
+pub const TYPING_LASTS: Duration = Duration::from_secs(10);
+
+/// In a group of more people nobody tells that they are typing, and cursors are told when somebody asks: each would reach all others.
+pub const MAX_LIVELY: usize = 32;
+
+/// What came is told after this: mostly it is read by then, and told with that.
+pub const RECEIPT_AFTER: Duration = Duration::from_millis(500);
+
+/// In a group one tells all others: less often.
+pub const GROUP_RECEIPT_AFTER: Duration = Duration::from_secs(5);
+
+/// Cursors that could not be told are tried again after this.
+pub const RECEIPT_AGAIN: Duration = Duration::from_secs(10);
+
+/// Presence and cursors are of use for so long: as long as a server keeps them. Later ones are refused, give or take a day for clocks.
+pub const SIGNAL_LIFETIME: Duration = keyfold_wire::limits::SIGNAL_RETENTION;
+
+/// Somebody's clock may be wrong by so much.
+pub const SIGNAL_SLACK: Duration = Duration::from_hours(24);
+
+/// Keys of former epochs are kept for signals that come behind what waited in the mailbox: so long after that was applied ...
+pub const SIGNAL_KEY_RETENTION: Duration = Duration::from_mins(10);
+
+/// ... and so many of one group: a busy group's month.
+pub const MAX_SIGNAL_KEYS: i64 = 64;
+
+/// Signals on their way at once: they must leave room for messages.
+pub const MAX_SIGNALS_IN_FLIGHT: usize = 16;
+
+/// People in a group in which somebody may ask who has read a message: each answer reaches all of them.
+pub const MAX_READ_BY: usize = 256;
+
+/// Who is asked answers after a random part of this ...
+pub const READ_BY_WITHIN: Duration = Duration::from_secs(3);
+
+/// ... and at most so often in one group, whoever asks.
+pub const READ_BY_AGAIN: Duration = Duration::from_secs(10);
+
+/// Answers are heeded for so long after the asking.
+pub const READ_BY_HEEDED: Duration = Duration::from_mins(1);
+
+/// People chosen to see when this person was last active.
+pub const MAX_CHOSEN: usize = 256;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use keyfold_protocol::envelope::EnvelopeKey;
 use keyfold_protocol::group::Group;
+use keyfold_protocol::signal::SignalKey;
 use keyfold_wire::ids::{AccountId, DeviceId, Epoch, MessageId, Sequence, Serial, Timestamp};
 use keyfold_wire::roster::RosterKey;
 use keyfold_wire::v1;
@@ -13,6 +14,7 @@ use crate::Fault;
 use crate::clock::Clock;
 use crate::limits::{RETRY_FIRST, RETRY_MOST};
 use crate::outcome::RequestId;
+use crate::signals::Signals;
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::heard::Heard;
 use crate::table::outbox::{self, Waiting};
@@ -41,6 +43,7 @@ pub(crate) struct Loaded {
 pub(crate) struct Current {
     pub(crate) group: Group,
     pub(crate) envelope: EnvelopeKey,
+    pub(crate) signal: SignalKey,
     pub(crate) roster_key: RosterKey,
     /// Its message secrets have changes that are not written.
     pub(crate) dirty: bool,
@@ -100,6 +103,8 @@ pub(crate) struct Session {
     pub(crate) erase_due: Option<Timestamp>,
     /// How the index of words stands.
     pub(crate) index: Index,
+    /// Signals.
+    pub(crate) signals: Signals,
     /// The next deadline.
     pub(crate) deadline: Option<Timestamp>,
     /// The last `now` that the shell told.

@@ -15,6 +15,8 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// Send this as `Acknowledge` on the mailbox socket.
     pub acknowledge: Option<Sequence>,
+    /// Send this as `AcknowledgeSignals` on the mailbox socket.
+    pub acknowledge_signals: Option<u64>,
 }
 
 /// Names one request from [`Engine::next_request`](crate::Engine::next_request) until it is answered or lost.
@@ -109,6 +111,8 @@ pub enum Event {
     UploadCancelled(ConversationId, UploadId),
     /// Somebody, maybe oneself, shows something else of themselves, or is blocked here, or not any more.
     PersonChanged(AccountId),
+    /// Somebody is typing or not any more, was active, or has come further: whoever shows the conversation asks for that anew.
+    Signal(ConversationId),
 }
 
 /// Why something could not be done, for a person.

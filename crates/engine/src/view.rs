@@ -96,6 +96,11 @@ pub struct Conversation {
     pub last: Option<Entry>,
     /// What this person has marked it with, on this device.
     pub marks: Marks,
+    /// One to one: when the other person was last active, by this device's clock, where they show it and this person shows it to them. Less than
+    /// [`crate::limits::ONLINE_WITHIN`] ago: they are online.
+    pub last_active: Option<Timestamp>,
+    /// Who is typing.
+    pub typing: Vec<Contact>,
 }
 
 /// One member account of a conversation.
@@ -148,6 +153,8 @@ pub struct Entry {
     pub starred: bool,
     /// It disappears.
     pub expiry: Option<Expiry>,
+    /// One to one: how far an own message has come at the other person's devices.
+    pub receipt: Receipt,
 }
 
 /// That a message disappears.
@@ -409,4 +416,57 @@ pub struct Snippet {
     pub cut_before: bool,
     /// Something stands behind it.
     pub cut_after: bool,
+}
+
+/// How far an own message has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Receipt {
+    /// Nothing is known: it has not come, the other person does not tell, or this one does not.
+    #[default]
+    None,
+    /// A device has it.
+    Delivered,
+    /// It was seen.
+    Read,
+}
+
+/// How far a member of a group has come with a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadBy {
+    /// Who.
+    pub contact: Contact,
+    /// How far; never [`Receipt::None`].
+    pub receipt: Receipt,
+}
+
+/// What others may see of a person. Who hides something does not see it of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Privacy {
+    /// Who may see when this person was last active, of those whom they talk to one to one.
+    pub presence: Audience,
+    /// Whether others are told what came and was read.
+    pub receipts: bool,
+    /// Whether others are told that this person is typing.
+    pub typing: bool,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self {
+            presence: Audience::Everyone,
+            receipts: true,
+            typing: true,
+        }
+    }
+}
+
+/// Who may see something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone whom this person talks to.
+    Everyone,
+    /// These, at most [`crate::limits::MAX_CHOSEN`].
+    Chosen(Vec<AccountId>),
+    /// Nobody.
+    Nobody,
 }

@@ -9,6 +9,9 @@
 
 mod town;
 
+use std::time::Duration;
+
+use keyfold_engine::view::Receipt;
 use keyfold_engine::{Answer, Command, Complaint, Event};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId};
@@ -37,6 +40,7 @@ fn who_is_blocked_is_not_heard_and_does_not_notice() {
     let group = town.creates_group(ada, "hut", &[bo, cy]);
     town.says(bo, talk, "before");
     town.settles();
+    town.passes(Duration::from_secs(30));
     blocks(&mut town, ada, bo).unwrap();
     let contact = |town: &Town| {
         let contact = town.people[ada.0].engine.contact("bo");
@@ -59,7 +63,15 @@ fn who_is_blocked_is_not_heard_and_does_not_notice() {
     }
     town.says(cy, group, "heard");
     town.settles();
+    town.passes(Duration::from_secs(30));
     assert_eq!(town.reads(ada, talk), ["before"]);
+    // Nor do they hear that it has come.
+    let told = town.timeline(bo, talk);
+    let told: Vec<_> = told.iter().map(|entry| entry.receipt).collect();
+    assert!(
+        told.ends_with(&[Receipt::Delivered, Receipt::None]),
+        "{told:?}"
+    );
     assert_eq!(town.reads(ada, group), ["heard"], "and there is no gap");
     assert_eq!(contact(&town).name, None);
     let unread = |town: &Town, id| town.people[ada.0].engine.conversation(id).unwrap().unwrap();

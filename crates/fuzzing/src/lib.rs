@@ -95,6 +95,7 @@ pub const TARGETS: &[Target] = targets![
     identity::link_request: Heavy,
     sealed::envelope: Light,
     sealed::padding: Light,
+    sealed::signal: Heavy,
     sealed::welcome: Light,
     agreed::state: Light,
     agreed::leave_proofs: Light,

@@ -1,12 +1,17 @@
-//! What lies at the server sealed: envelopes, their padding, welcomes.
+//! What lies at the server sealed: envelopes, their padding, welcomes, signals.
 
 use aes_gcm::aead::generic_array::GenericArray;
 use aes_gcm::{AeadInPlace as _, Aes256Gcm, KeyInit as _};
 use keyfold_protocol::envelope::{self, EnvelopeError, EnvelopeKey};
+use keyfold_protocol::limits::MAX_COUNTER;
+use keyfold_protocol::signal::{self, Says, SignalError, SignalKey, Spot};
 use keyfold_protocol::{padding, welcome};
 use keyfold_wire::ids::{Epoch, MessageId};
+use keyfold_wire::limits::SIGNAL_BODY;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+
+use crate::papers::Papers;
 
 const KEY: [u8; 32] = [8; 32];
 const EPOCH: Epoch = Epoch(7);
@@ -86,5 +91,39 @@ pub fn welcome(data: &[u8]) {
         assert_eq!(split.joiners.len(), 1);
         assert_eq!(split.joiners[0].secrets, secrets);
         assert_eq!(split.group_info, group_info);
+    }
+}
+
+/// A signal: as it comes, with anything signed and anything at all inside of a right seal. What is read is what was signed.
+pub fn signal(data: &[u8]) {
+    let key = SignalKey::new(KEY);
+    assert_eq!(
+        signal::open(&key, EPOCH, data),
+        Err(SignalError::Unreadable)
+    );
+    let _ = signal::Unverified::read(data);
+    let ada = Papers::adas();
+    let spot = Spot {
+        group_id: b"group",
+        epoch: EPOCH,
+    };
+    let signature = ada.keys.sign(&signal::signing_input(spot, data));
+    let mut rng = StdRng::seed_from_u64(1);
+    let Ok(body) = signal::seal_signed(&key, EPOCH, data, &signature, &mut rng) else {
+        assert!(data.len() > 300, "there is room for more");
+        return;
+    };
+    assert_eq!(body.len(), SIGNAL_BODY);
+    let opened = signal::open(&key, EPOCH, &body);
+    let read = signal::Signal::decode(data);
+    assert_eq!(opened.is_ok(), read.is_ok());
+    let (Ok(opened), Ok(read)) = (opened, read) else {
+        return;
+    };
+    let verified = opened.verify(spot, &ada.leaf());
+    assert_eq!(verified.is_ok(), read.device == ada.keys.device());
+    assert!(read.counter <= MAX_COUNTER);
+    if read.says != Says::Unknown {
+        assert_eq!(signal::Signal::decode(&read.encode()), Ok(read));
     }
 }

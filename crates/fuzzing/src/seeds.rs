@@ -1,9 +1,10 @@
 //! Where fuzzing begins: right input of every kind. `cargo run -p keyfold-fuzzing --example seeds` writes it to `fuzz/seeds`.
 
-use keyfold_protocol::content::{self, Author, Expires, Picture, Profile, Saying};
+use keyfold_protocol::content::{self, Author, ContentId, Expires, Picture, Profile, Saying};
 use keyfold_protocol::identity::{DeviceToken, LinkRequest, RecoveryKey};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::padding;
+use keyfold_protocol::signal::{Cursors, Says, Signal};
 use keyfold_protocol::state::{ConversationState, Description, Name, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationHandle};
@@ -14,7 +15,7 @@ use rand::{Rng as _, SeedableRng as _};
 use crate::agreed::{CONVERSATION, GROUP};
 use crate::club;
 use crate::identity::numbers;
-use crate::papers::Papers;
+use crate::papers::{NOW, Papers};
 
 mod frames;
 
@@ -216,9 +217,27 @@ fn sealed() -> Vec<Seed> {
     let length = u16::try_from(secrets.len()).unwrap().to_be_bytes();
     let parts = [length.as_slice(), secrets, &split.group_info].concat();
     let roster = [[0, 3].as_slice(), b"one", &[0, 3], b"two"].concat();
+    let of = ContentId::from_bytes([1; 32]).unwrap();
+    let cursors = Cursors {
+        delivered: Some(of),
+        read: None,
+    };
+    let said = |says| {
+        let signal = Signal {
+            device: Papers::adas().keys.device(),
+            counter: 7,
+            expires: NOW,
+            says,
+        };
+        signal.encode()
+    };
     vec![
         seed("envelope", "padded", padded.clone()),
         seed("padding", "padded", padded),
+        seed("signal", "presence", said(Says::Presence(Some(NOW)))),
+        seed("signal", "typing", said(Says::Typing(true))),
+        seed("signal", "receipt", said(Says::Receipt(cursors))),
+        seed("signal", "read-by", said(Says::ReadBy(of))),
         seed("welcome", "whole", welcome),
         seed("welcome", "parts", parts),
         seed("sealed_roster", "raw", mode(0, &[7; 80])),

@@ -65,6 +65,9 @@ fn is_within_limits(request: &AnonymousRequest) {
             assert!(create.group_info.len() <= limits::MAX_GROUP_INFO);
             assert_eq!(create.welcomes.is_empty(), create.group_info.is_empty());
         }
+        AnonymousRequest::Signal(signal) => {
+            assert_eq!(signal.body.len(), limits::SIGNAL_BODY);
+        }
         AnonymousRequest::LookupHandle(handle) => assert!(handle.len() <= limits::MAX_HANDLE),
         AnonymousRequest::LookupAccount(_)
         | AnonymousRequest::FetchKeyPackages { .. }

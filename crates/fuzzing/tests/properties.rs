@@ -126,6 +126,7 @@ properties![
     server_sequence,
     server_url,
     shown_text,
+    signal,
     state,
     welcome,
 ];

@@ -7,6 +7,7 @@
 //! - [`group`]: MLS groups
 //! - [`state`], [`rules`], [`leave`]: what a conversation agrees on, and which commits it accepts
 //! - [`content`]: messages as MIMI content
+//! - [`signal`]: presence, typing and receipts
 //! - [`file`]: files, sealed in segments
 //! - [`envelope`], [`padding`], [`roster`], [`welcome`]: what is handed to the server, and checked on its way back
 
@@ -20,6 +21,7 @@ pub mod limits;
 pub mod padding;
 pub mod roster;
 pub mod rules;
+pub mod signal;
 pub mod state;
 pub mod suite;
 pub mod welcome;

@@ -61,6 +61,8 @@ pub enum AnonymousRequest {
     Commit(Commit),
     /// Asks whether a conversation is where its members think.
     Probe(Probe),
+    /// Hands a signal on to the roster.
+    Signal(Signal),
 }
 
 /// Key packages for the directory.
@@ -148,6 +150,21 @@ pub struct Send {
     pub body: Bytes,
 }
 
+/// One signal for the whole roster.
+#[derive(Debug)]
+pub struct Signal {
+    /// Of the conversation.
+    pub handle: ConversationHandle,
+    /// The epoch in which the body was sealed.
+    pub epoch: Epoch,
+    /// The epoch's.
+    pub roster_key: RosterKey,
+    /// Whose place it takes.
+    pub replace_key: [u8; 32],
+    /// Sealed; [`limits::SIGNAL_BODY`] bytes.
+    pub body: Bytes,
+}
+
 /// From one epoch to the next.
 #[derive(Debug)]
 pub struct Commit {
@@ -228,6 +245,7 @@ impl AnonymousRequest {
                 epoch: Epoch(message.epoch),
                 roster_key: id(&message.roster_key)?,
             })),
+            Request::Signal(message) => signal(message).map(Self::Signal),
             _ => Err(Refusal::WrongSocket),
         }
     }
@@ -309,6 +327,21 @@ fn send(message: v1::Send) -> Result<Send, Refusal> {
         roster_key: id(&message.roster_key)?,
         message_id: id(&message.message_id)?,
         body: filled(message.body, limits::MAX_SEND_BODY)?,
+    })
+}
+
+/// A body of another size would tell its kind from the others: it is refused.
+fn signal(message: v1::Signal) -> Result<Signal, Refusal> {
+    at_most(message.body.len(), limits::SIGNAL_BODY)?;
+    if message.body.len() != limits::SIGNAL_BODY {
+        return Err(Refusal::Malformed);
+    }
+    Ok(Signal {
+        handle: id(&message.handle)?,
+        epoch: Epoch(message.epoch),
+        roster_key: id(&message.roster_key)?,
+        replace_key: fixed(&message.replace_key)?,
+        body: message.body,
     })
 }
 

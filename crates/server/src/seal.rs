@@ -154,6 +154,44 @@ impl AddressKey {
     }
 }
 
+const SIGNAL_LABEL: &[u8] = b"keyfold server signal v1";
+
+impl AddressKey {
+    /// Seals a signal for the disk: serial (8, big endian) and body, for one mailbox.
+    ///
+    /// # Errors
+    /// [`SealError::NoRandomness`].
+    pub fn seal_signal(&self, target: &Target, body: &[u8]) -> Result<Bytes, SealError> {
+        let plain = [&target.serial.0.to_be_bytes(), body].concat();
+        let mut sealed = Vec::with_capacity(NONCE + plain.len() + TAG);
+        let associated = signal_data(&target.mailbox);
+        seal_onto(&mut sealed, &self.cipher, &associated, &plain)?;
+        Ok(sealed.into())
+    }
+
+    /// Opens what [`AddressKey::seal_signal`] has sealed for this mailbox; `None` when it has not.
+    pub fn open_signal(&self, mailbox: &MailboxId, sealed: &[u8]) -> Option<(Serial, Bytes)> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>()?;
+        let (body, tag) = rest.split_last_chunk::<TAG>()?;
+        let mut plain = body.to_vec();
+        self.cipher
+            .decrypt_in_place_detached(
+                GenericArray::from_slice(nonce),
+                &signal_data(mailbox),
+                &mut plain,
+                GenericArray::from_slice(tag),
+            )
+            .ok()?;
+        let (serial, body) = plain.split_first_chunk::<8>()?;
+        let serial = Serial(u64::from_be_bytes(*serial));
+        Some((serial, Bytes::copy_from_slice(body)))
+    }
+}
+
+fn signal_data(mailbox: &MailboxId) -> Vec<u8> {
+    [SIGNAL_LABEL, mailbox.as_bytes()].concat()
+}
+
 const ROSTER_LABEL: &[u8] = b"keyfold server roster v1";
 
 /// Seals a roster for the disk: each address behind its length (u16, big endian), under the key that members hold.

@@ -313,7 +313,7 @@ mod shared {
 
     use keyfold_server::store::{
         Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState,
-        OnceKey, Operation, Page, Store,
+        OnceKey, Operation, Page, SignalPage, Store,
     };
     use keyfold_server::{Device, Refusal};
     use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
@@ -341,6 +341,15 @@ mod shared {
         ) -> Result<Page, Refusal> {
             Store::read(&*self.0, mailbox, after, items, bytes).await
         }
+        async fn signals(
+            &self,
+            mailbox: MailboxId,
+            after: u64,
+            max: usize,
+        ) -> Result<SignalPage, Refusal> {
+            self.0.signals(mailbox, after, max).await
+        }
+
         async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {
             self.0.account_by_handle(handle).await
         }

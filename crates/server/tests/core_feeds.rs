@@ -22,7 +22,7 @@ use keyfold_server::seal::AddressKey;
 use keyfold_server::store::memory::MemoryStore;
 use keyfold_server::store::{
     Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState, OnceKey,
-    Operation, Page, Store,
+    Operation, Page, SignalPage, Store,
 };
 use keyfold_server::{Core, Device, Refusal, Settings};
 use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
@@ -241,6 +241,15 @@ impl Store for Slow {
         max_bytes: usize,
     ) -> Result<Page, Refusal> {
         self.inner.read(mailbox, after, max_items, max_bytes).await
+    }
+
+    async fn signals(
+        &self,
+        mailbox: MailboxId,
+        after: u64,
+        max: usize,
+    ) -> Result<SignalPage, Refusal> {
+        self.inner.signals(mailbox, after, max).await
     }
 
     async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {

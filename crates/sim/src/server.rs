@@ -214,6 +214,11 @@ impl Server {
         self.runtime.block_on(drained());
     }
 
+    pub(crate) fn acknowledged_signals(&self, session: &Session, number: u64) {
+        self.core.acknowledge_signals(&session.device, number);
+        self.runtime.block_on(drained());
+    }
+
     /// What the server pushes now. `None` at the end: the feed is over.
     pub(crate) fn pushes(&self, session: &mut Session) -> (Vec<Content>, bool) {
         let mut pushed = Vec::new();

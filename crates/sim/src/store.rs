@@ -7,7 +7,7 @@ use keyfold_server::store::memory::{Census, MemoryStore};
 use keyfold_server::store::sqlite::{Layer, OpenError, SqliteStore};
 use keyfold_server::store::{
     Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState, OnceKey,
-    Operation, Page, Store,
+    Operation, Page, SignalPage, Store,
 };
 use keyfold_server::{Device, Refusal};
 use keyfold_wire::ids::{AccountId, DeviceId, MailboxId, Sequence, Timestamp};
@@ -106,6 +106,7 @@ fn count(database: &Connection) -> Kept {
         spent: rows("key_packages WHERE spent IS NOT NULL"),
         conversations: rows("conversations"),
         once: rows("once"),
+        signals: rows("signals"),
     };
     let stranded = rows(orphans) + rows(bodies);
     Kept { census, stranded }
@@ -157,6 +158,15 @@ impl Store for AnyStore {
                 Store::read(store.as_ref(), mailbox, after, max_items, max_bytes).await
             }
         }
+    }
+
+    async fn signals(
+        &self,
+        mailbox: MailboxId,
+        after: u64,
+        max: usize,
+    ) -> Result<SignalPage, Refusal> {
+        ask!(self, store => store.signals(mailbox, after, max))
     }
 
     async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {

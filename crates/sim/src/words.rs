@@ -29,6 +29,7 @@ pub(crate) fn words(input: &Input) -> String {
             let items: Vec<String> = deliveries.items.iter().map(item).collect();
             format!("gets [{}]", items.join(", "))
         }
+        Input::Signals(signals) => format!("hears {} signals", signals.signals.len()),
         Input::Supply(_) => "hears of its supply".to_owned(),
         Input::Reply(_, Content::Accepted(_)) => "hears: accepted".to_owned(),
         Input::Reply(_, Content::Refused(refused)) => {
@@ -91,6 +92,11 @@ pub(crate) fn asked(body: &Body) -> String {
             format!("publishes {count} key packages, {all}")
         }
         Body::Probe(probe) => format!("probes epoch {} of {}", probe.epoch, id(&probe.handle)),
+        Body::Signal(signal) => format!(
+            "signals in epoch {} of {}",
+            signal.epoch,
+            id(&signal.handle)
+        ),
         Body::ReplaceToken(_) => "replaces its token".to_owned(),
         _ => "asks for something of its own".to_owned(),
     }

@@ -1,9 +1,9 @@
-//! `exporter.json`: from an epoch's exporter secret to roster key and envelope key (RFC 9420 section 8.5), suites with SHA-256.
+//! `exporter.json`: from an epoch's exporter secret to roster key, envelope key and signal key (RFC 9420 section 8.5), suites with SHA-256.
 //!
 //! The formula is written out here: the product leaves it to `openmls`. A test of `keyfold-protocol` compares it with a group's keys.
 
 use hkdf::Hkdf;
-use keyfold_protocol::{envelope, roster};
+use keyfold_protocol::{envelope, roster, signal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -29,7 +29,11 @@ const LENGTH: u16 = 32;
 
 impl Topic for Exports {
     fn generate() -> Self {
-        let labels = [roster::EXPORTER_LABEL, envelope::EXPORTER_LABEL];
+        let labels = [
+            roster::EXPORTER_LABEL,
+            envelope::EXPORTER_LABEL,
+            signal::EXPORTER_LABEL,
+        ];
         let valid = SECRETS.iter().flat_map(|secret| {
             labels.map(|label| Valid {
                 exporter_secret: secret.into(),

@@ -2,7 +2,7 @@
 
 use keyfold_protocol::rules::ADDRESS_EXTENSION_TYPE;
 use keyfold_protocol::state::EXTENSION_TYPE;
-use keyfold_protocol::{envelope, roster};
+use keyfold_protocol::{envelope, roster, signal};
 use serde::{Deserialize, Serialize};
 
 use crate::{Hex, Topic};
@@ -27,7 +27,8 @@ struct ExtensionType {
     used: String,
 }
 
-const SIGNED: [&str; 5] = [
+const SIGNED: [&str; 6] = [
+    "keyfold signal v1",
     "keyfold device certificate v1",
     "keyfold registration v1",
     "keyfold device removal v1",
@@ -53,9 +54,12 @@ impl Topic for Labels {
         let hashed = HASHED.map(|name| label(name, "hashed", &[]));
         let others = [
             label("keyfold envelope v1", "authenticated data", &[0]),
+            label("keyfold signal body v1", "authenticated data", &[0]),
+            label("keyfold signal place v1", "derived", &[0]),
             label("keyfold recovery key v1", "salt", &[]),
             label(roster::EXPORTER_LABEL, "exporter", &[]),
             label(envelope::EXPORTER_LABEL, "exporter", &[]),
+            label(signal::EXPORTER_LABEL, "exporter", &[]),
         ];
         let number = |number, used: &str| ExtensionType {
             number,

@@ -35,6 +35,7 @@ mod recovery_key;
 mod registration;
 mod roster;
 mod safety_number;
+mod signal;
 mod state;
 mod welcome;
 
@@ -83,7 +84,7 @@ fn checked<T: Topic>(text: &str) {
 }
 
 /// All files.
-pub const FILES: [File; 19] = [
+pub const FILES: [File; 20] = [
     file::<account_id::AccountIds>("account-id"),
     file::<content::Contents>("content"),
     file::<device_certificate::Certificates>("device-certificate"),
@@ -101,6 +102,7 @@ pub const FILES: [File; 19] = [
     file::<registration::Registrations>("registration"),
     file::<roster::Rosters>("roster"),
     file::<safety_number::SafetyNumbers>("safety-number"),
+    file::<signal::Signals>("signal"),
     file::<state::States>("state"),
     file::<welcome::Welcomes>("welcome"),
 ];

@@ -77,6 +77,20 @@ pub const MAX_PIPELINED: usize = 128;
 /// How long a Send for the epoch before the current one is still taken, unless the commit removed somebody.
 pub const EPOCH_GRACE: Duration = Duration::from_mins(1);
 
+/// The body of a Signal, always: two message ids, counter, times, device and signature make about 220, and later kinds have room. All of one size, no kind
+/// is told from another by it.
+pub const SIGNAL_BODY: usize = 512;
+
+/// Signals that wait in one mailbox; the oldest give way. One device speaks under a handful of replace keys in a conversation: this is what a hundred
+/// conversations leave for a device that was away.
+pub const MAX_WAITING_SIGNALS: usize = 512;
+
+/// Signals in one push: 64 KB.
+pub const MAX_SIGNALS_PER_PUSH: usize = 128;
+
+/// How long a signal waits, whatever it says: as long as an item. The day on which it came counts whole.
+pub const SIGNAL_RETENTION: Duration = ITEM_RETENTION;
+
 /// How long an undelivered item is kept.
 pub const ITEM_RETENTION: Duration = Duration::from_secs(30 * DAY);
 

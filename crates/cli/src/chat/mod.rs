@@ -12,6 +12,7 @@ mod screen;
 pub(crate) mod tests;
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use keyfold_client::Notice;
 use keyfold_engine::command::Mark;
@@ -31,6 +32,9 @@ use model::Model;
 
 /// Key presses that may wait while a step of the engine runs.
 const WAITING_KEYS: usize = 256;
+
+/// How often the screen looks by itself: who was online a minute ago is not any more.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
 /// Opens the screen, and closes it again whatever happens.
 pub(crate) async fn run(session: &Session, args: Conversation) -> Result<(), Failure> {
@@ -58,12 +62,16 @@ async fn on_screen(online: &mut Online, conversation: ConversationId) -> Result<
         .and_then(|view| view.marks.draft.clone());
     model.prompt.insert(draft.as_deref().unwrap_or_default());
     online.command(Command::MarkRead { conversation }).await?;
+    online.command(Command::Foreground { active: true }).await?;
     let mut terminal = ratatui::try_init()?;
     let _ = execute!(std::io::stdout(), EnableBracketedPaste);
     let talked = talk(online, &mut model, &mut terminal).await;
     let _ = execute!(std::io::stdout(), DisableBracketedPaste);
     ratatui::try_restore()?;
     talked?;
+    online
+        .command(Command::Foreground { active: false })
+        .await?;
     // What was typed and not said waits for the next time.
     let left = model.prompt.text();
     if left != draft.unwrap_or_default() {
@@ -79,9 +87,12 @@ async fn talk(
     terminal: &mut DefaultTerminal,
 ) -> Result<(), Failure> {
     let mut keys = keyboard();
+    let mut clock = tokio::time::interval(LOOK_AGAIN);
     loop {
         terminal.draw(|frame| screen::draw(frame, model))?;
+        let typed = model.prompt.text().to_owned();
         let wish = tokio::select! {
+            _ = clock.tick() => Wish::More,
             key = keys.recv() => match key {
                 Some(key) => action::understand(model, key),
                 None => Wish::Quit,
@@ -95,12 +106,25 @@ async fn talk(
             },
         };
         match wish {
-            Wish::Nothing => {}
+            Wish::Nothing => tell_typing(online, model, &typed).await?,
             Wish::Quit => return Ok(()),
             Wish::More => load(online, model).await?,
             Wish::Do(act) => carry_out(online, model, act).await?,
         }
     }
+}
+
+/// The prompt is another than before: whoever is on the other side sees that somebody is typing. Commands to this program are nobody's business.
+async fn tell_typing(online: &mut Online, model: &Model, before: &str) -> Result<(), Failure> {
+    let text = model.prompt.text();
+    if text == before {
+        return Ok(());
+    }
+    let command = Command::Typing {
+        conversation: model.conversation,
+        typing: !text.is_empty() && !text.starts_with('/'),
+    };
+    online.command(command).await.map(drop)
 }
 
 /// Reads the keyboard on a thread of its own, since that blocks.

@@ -163,15 +163,15 @@ impl Model {
             return String::new();
         };
         if view.direct {
-            let verified = self
-                .others()
-                .first()
-                .is_some_and(|contact| contact.verified);
-            return if verified {
-                "verified".to_owned()
-            } else {
-                String::new()
-            };
+            let others = self.others();
+            let verified = others.first().is_some_and(|contact| contact.verified);
+            let verified = verified.then(|| "verified".to_owned());
+            let active = words::typing(view).or_else(|| words::active(view, &self.reader));
+            let all: Vec<_> = [verified, active].into_iter().flatten().collect();
+            return all.join(", ");
+        }
+        if let Some(typing) = words::typing(view) {
+            return typing;
         }
         let mut names: Vec<_> = self
             .others()

@@ -11,7 +11,8 @@ use insta::assert_snapshot;
 use jiff::tz::TimeZone;
 use keyfold_client::{Link, Notice, SocketEnd};
 use keyfold_engine::view::{
-    Contact, Conversation, Entry, Expiry, Marks, Me, Member, Quote, Reacted, Standing, State, What,
+    Contact, Conversation, Entry, Expiry, Marks, Me, Member, Quote, Reacted, Receipt, Standing,
+    State, What,
 };
 use keyfold_protocol::content::{Block, ContentId, Text, TextFormat, mention};
 use keyfold_protocol::state::{Policy, Role};
@@ -75,6 +76,7 @@ fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) 
         edited: false,
         reactions: Vec::new(),
         starred: false,
+        receipt: Receipt::None,
         blocks,
         mentions_me: false,
         forwarded: false,
@@ -129,6 +131,8 @@ fn model(entries: Vec<Entry>) -> Model {
         may_edit: Policy::Admins,
         last: None,
         marks: Marks::default(),
+        last_active: None,
+        typing: Vec::new(),
     };
     model.show(Some(view), entries, 0, Some(me));
     model.link = Link::Online { caught_up: true };

@@ -10,6 +10,7 @@ mod members;
 mod person;
 mod search;
 mod send;
+mod signal;
 mod talk;
 mod verify;
 
@@ -59,6 +60,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::RemoveDevice(args) => devices::remove(&session, args).await,
         Command::SendFile(args) => file::send(&session, args).await,
         Command::Save(args) => file::save(&session, args).await,
+        Command::ReadBy(args) => signal::read_by(&session, args).await,
         Command::Rpc(args) => crate::rpc::run(&session, args).await,
         other => in_order(&session, other),
     }
@@ -67,6 +69,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 /// What stays on this device and needs no connection.
 fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Privacy(args) => signal::privacy(session, &args),
         Command::Search(args) => search::search(session, &args),
         Command::Starred(args) => search::starred(session, &args),
         Command::Archive(args) => keep::archive(session, &args),

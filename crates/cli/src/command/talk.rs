@@ -252,10 +252,11 @@ impl Printer {
     fn has_changed(&self, entry: &Entry) -> bool {
         let mut printed = self.printed.iter();
         let before = printed.find(|(place, _)| *place == entry.position);
+        // That its time has begun, and how far it has come at others, is shown when it is read again.
         before.is_some_and(|(_, record)| {
-            // That its time has begun is no news.
             let now = EntryRecord {
                 disappears_at: record.disappears_at.clone(),
+                receipt: record.receipt,
                 ..EntryRecord::from(entry)
             };
             *record != now

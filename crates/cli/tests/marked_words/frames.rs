@@ -37,6 +37,8 @@ fn request_kind(request: &Request) -> Kind {
         Request::Send(_) => ("send", Place::Elsewhere),
         Request::Commit(_) => ("commit", Place::Elsewhere),
         Request::Probe(_) => ("probe", Place::Elsewhere),
+        Request::Signal(_) => ("signal", Place::Elsewhere),
+        Request::AcknowledgeSignals(_) => ("acknowledge signals", Place::Elsewhere),
     }
 }
 
@@ -51,6 +53,7 @@ fn reply_kind(content: &Content) -> Kind {
         Content::Accepted(_) => ("accepted", Place::Elsewhere),
         Content::Deliveries(_) => ("deliveries", Place::Elsewhere),
         Content::Supply(_) => ("supply", Place::Elsewhere),
+        Content::Signals(_) => ("signals", Place::Elsewhere),
     }
 }
 
@@ -89,7 +92,15 @@ pub(crate) fn search(recorder: &Recorder, planted: &str) {
         );
     }
     let seen: BTreeSet<_> = frames.iter().map(|frame| frame.kind.0).collect();
-    for kind in ["create", "send", "commit", "deliveries", "file"] {
+    for kind in [
+        "create",
+        "send",
+        "commit",
+        "signal",
+        "deliveries",
+        "signals",
+        "file",
+    ] {
         assert!(seen.contains(kind), "no {kind} among {seen:?}");
     }
 

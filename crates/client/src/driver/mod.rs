@@ -139,6 +139,9 @@ impl Driver {
         if let Some(sequence) = outcome.acknowledge {
             self.acknowledge(sequence);
         }
+        if let Some(number) = outcome.acknowledge_signals {
+            self.acknowledge_signals(number);
+        }
         for event in std::mem::take(&mut outcome.events) {
             self.tell(event);
         }

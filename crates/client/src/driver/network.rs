@@ -54,6 +54,9 @@ impl Driver {
             (Channel::Mailbox, Content::Supply(supply)) if frame.id == 0 => {
                 self.feed(Input::Supply(supply));
             }
+            (Channel::Mailbox, Content::Signals(signals)) if frame.id == 0 => {
+                self.feed(Input::Signals(signals));
+            }
             (channel, content) => {
                 if let Some(request) = self.line(channel).0.answered(frame.id) {
                     self.answered(request, content);
@@ -228,6 +231,14 @@ impl Driver {
             let body = Body::Acknowledge(v1::Acknowledge {
                 sequence: sequence.0,
             });
+            self.mailbox.send(frame::encode_client(id, body));
+        }
+    }
+
+    pub(super) fn acknowledge_signals(&mut self, number: u64) {
+        if self.mailbox.is_up() {
+            let id = self.next_frame();
+            let body = Body::AcknowledgeSignals(v1::AcknowledgeSignals { number });
             self.mailbox.send(frame::encode_client(id, body));
         }
     }

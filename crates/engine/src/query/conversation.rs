@@ -81,8 +81,10 @@ impl Engine {
         }
         members.sort_by(|one, other| one.contact.handle.cmp(&other.contact.handle));
         let last = timeline::last(tx, row.row, timeline::END, 1)?.pop();
-        let last = last.map(|entry| self.entry(&entry)).transpose()?;
+        let mut last = last.map(|entry| self.entry(&entry)).transpose()?;
+        self.note_receipts(&row, last.as_mut_slice())?;
         let agreed = agreed::get(tx, row.row)?;
+        let (last_active, typing) = (self.last_active(&row)?, self.typing(row.row)?);
         let peer = members.iter().find(|member| row.direct && !member.me);
         Ok(Some(Conversation {
             id: row.public_id,
@@ -100,6 +102,8 @@ impl Engine {
             may_edit: agreed.edit,
             last,
             marks: mark.marks,
+            last_active,
+            typing,
         }))
     }
 }

@@ -5,6 +5,7 @@ mod file;
 mod fold;
 mod profile;
 mod search;
+mod signal;
 mod timeline;
 mod words;
 

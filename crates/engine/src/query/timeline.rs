@@ -10,8 +10,9 @@ use super::words::{as_typed, mentions};
 use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
+use crate::table::conversation::ConversationRow;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Contact, Entry, Expiry, FileState, QUOTE, State, What};
+use crate::view::{Contact, Entry, Expiry, FileState, QUOTE, Receipt, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -30,10 +31,7 @@ impl Engine {
         };
         let tx = &self.database;
         let entries = timeline::after(tx, row.row, after.unwrap_or(-1), limit)?;
-        entries
-            .into_iter()
-            .map(|entry| self.entry(&entry))
-            .collect()
+        self.page(&row, &entries)
     }
 
     /// The newest entries, oldest first, at most `limit`.
@@ -138,10 +136,14 @@ impl Engine {
             return Ok(Vec::new());
         };
         let entries = timeline::last(&self.database, row.row, before, limit)?;
-        entries
-            .into_iter()
-            .map(|entry| self.entry(&entry))
-            .collect()
+        self.page(&row, &entries)
+    }
+
+    fn page(&self, row: &ConversationRow, entries: &[EntryRow]) -> Result<Vec<Entry>, Fault> {
+        let entries = entries.iter().map(|entry| self.entry(entry));
+        let mut entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
+        self.note_receipts(row, &mut entries)?;
+        Ok(entries)
     }
 
     /// The person of an account, where there is one.
@@ -208,6 +210,7 @@ impl Engine {
             pinned,
             starred: row.starred,
             expiry: self.expiry(row),
+            receipt: Receipt::None,
         })
     }
 

@@ -14,7 +14,7 @@ use crate::memory::Loaded;
 use crate::table::conversation::{self, ConversationRow};
 use crate::table::intent::{Progress, Wish};
 use crate::table::{contact, mark, setting};
-use crate::view::Standing;
+use crate::view::{Privacy, Standing};
 
 /// A command's answer, or why not.
 pub(super) type Answered = Result<Answer, Complaint>;
@@ -61,6 +61,16 @@ impl Step<'_> {
             Command::FileUploaded(upload) => self.file_uploaded(upload),
             Command::FileFailed(upload, why) => self.file_failed(upload, why),
             Command::CancelFile(upload) => self.cancel_file(upload),
+            Command::Foreground { active } => self.foreground(active),
+            Command::SetPrivacy {
+                presence,
+                receipts,
+                typing,
+            } => self.set_privacy(&Privacy {
+                presence,
+                receipts,
+                typing,
+            }),
             other => self.in_conversation(other),
         }
     }
@@ -88,7 +98,9 @@ impl Step<'_> {
         | Command::Mark { conversation, .. }
         | Command::SendFile { conversation, .. }
         | Command::SetTimer { conversation, .. }
-        | Command::SendFleeting { conversation, .. }) = &command
+        | Command::SendFleeting { conversation, .. }
+        | Command::Typing { conversation, .. }
+        | Command::AskReadBy { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -130,6 +142,7 @@ impl Step<'_> {
             }
             Command::SetTimer { timer, .. } => self.set_timer(loaded, timer),
             Command::SendFleeting { text, lasts, .. } => self.say_fleeting(loaded, &text, lasts),
+            Command::AskReadBy { message, .. } => self.ask_read_by(loaded, &message),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
@@ -153,6 +166,7 @@ impl Step<'_> {
                 (row.read_up_to, row.unread) = (read_up_to, 0);
                 self.begin_read(loaded.row.row, read_up_to)?;
                 mark::seen(self.tx, loaded.row.row)?;
+                self.has_read(loaded)?;
                 Ok(Answer::Taken)
             }
             Command::Hide { messages, .. } => self.hide(loaded, &messages)?,
@@ -162,6 +176,7 @@ impl Step<'_> {
                 messages, starred, ..
             } => self.star(loaded, &messages, starred)?,
             Command::Mark { mark, .. } => self.mark(loaded, mark)?,
+            Command::Typing { typing, .. } => Ok(self.typing(loaded, typing)?),
             other => return Ok(Err(other)),
         };
         Ok(Ok(answered))

@@ -99,6 +99,7 @@ impl Step<'_> {
         let Some(term) = term else {
             return Ok(Fate::Applied);
         };
+        self.stops_typing(loaded.row.shown_in, sender.account());
         if let (Aim::At { target, .. }, Body::Edit { .. }) = (aim, &content.body) {
             self.unindex_message(loaded.row.shown_in, &target)?;
         }
@@ -248,6 +249,7 @@ impl Step<'_> {
             }
             row.row
         })?;
+        self.cursors_move(shown_in, loaded.row.direct, mine)?;
         if mine {
             // Whoever answers has read what was said before.
             self.begin_read(shown_in, place.position())?;

@@ -201,6 +201,7 @@ impl Step<'_> {
         self.merge_twin(loaded)?;
         let me = self.me()?.account();
         self.note(loaded, Some(me), &Notice::Began, at)?;
+        self.has_begun(loaded.row.shown_in)?;
         self.forget_intent(intent)?;
         if let Some(view) = loaded
             .group

@@ -56,6 +56,7 @@ impl Step<'_> {
         if deliveries.caught_up && !self.session.caught_up {
             self.send_lost_again()?;
             self.reschedule = true;
+            self.tell_what_is_due()?;
             self.tell(Event::CaughtUp);
         }
         self.session.caught_up = deliveries.caught_up;

@@ -10,7 +10,7 @@ use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 
 use super::{Notice, Step};
 use crate::Fault;
-use crate::limits::{END_JITTER, LINE_RETENTION, MAX_GONE, MAX_LINES};
+use crate::limits::{END_JITTER, LINE_RETENTION, MAX_GONE, MAX_LINES, RECEIPT_AFTER};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::conversation::{self, ConversationRow, Row};
@@ -124,6 +124,8 @@ impl Step<'_> {
             self.tell_gone(host)?;
         }
         self.note_move(host, by, before, at)?;
+        // While it was held nothing could be told.
+        self.receipt_due(host.row.shown_in, RECEIPT_AFTER)?;
         self.reschedule = true;
         self.touched.insert(host.row.row);
         self.unpark.extend(host.row.serial);

@@ -173,6 +173,7 @@ impl Step<'_> {
         };
         let fresh = self.current(current.group)?;
         let after = fresh.group.view().clone();
+        self.keep_signal_key(before, &current.signal)?;
         let returned = returned(before, &after, committer.as_ref());
         let gone = |leaf: &LeafView| !has_device(&after, leaf.device());
         let removal = !returned.is_empty() || before.leaves.iter().any(gone);

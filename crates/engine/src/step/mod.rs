@@ -18,6 +18,7 @@ mod expire;
 mod forward;
 mod gather;
 mod gone;
+mod hearing;
 mod hide;
 mod index;
 mod join;
@@ -29,6 +30,7 @@ mod moving;
 mod notice;
 mod parting;
 mod place;
+pub(crate) mod privacy;
 mod profile;
 mod pump;
 mod recovery;
@@ -37,6 +39,7 @@ mod reinvite;
 mod reply;
 mod schedule;
 mod send;
+mod signal;
 mod supply;
 mod twins;
 mod unknown;
@@ -100,15 +103,19 @@ impl<'e> Step<'e> {
     /// Does what the input asks for, and whatever follows from it.
     pub(crate) fn run(&mut self, input: Input) -> Result<Result<Answer, Complaint>, Fault> {
         let mut answer = Ok(Answer::Taken);
+        // What a step that failed has taken in comes again.
+        self.session.signals.acknowledge = None;
         match input {
             Input::Command(command) => answer = self.command(command)?,
             Input::Connected(greeting) => self.connected(&greeting)?,
             Input::TurnedAway(refused) => self.turned_away(&refused)?,
             Input::Delivered(deliveries) => self.deliver(deliveries)?,
+            Input::Signals(signals) => self.hear_signals(signals)?,
             Input::Supply(supply) => self.restock(&supply)?,
             Input::Reply(id, reply) => self.reply(id.into(), reply)?,
             Input::Lost(id) => {
                 self.session.in_flight.remove(&id.into());
+                self.signal_lost(id.into());
             }
             Input::Tick => self.tick()?,
         }
@@ -117,6 +124,7 @@ impl<'e> Step<'e> {
             self.pump(row)?;
         }
         self.expire()?;
+        self.make_signals()?;
         self.finish()?;
         Ok(answer)
     }
@@ -244,6 +252,7 @@ impl<'e> Step<'e> {
         let mls = self.mls();
         Ok(Current {
             envelope: group.envelope_key(&mls).map_err(Fault::from_mls)?,
+            signal: group.signal_key(&mls).map_err(Fault::from_mls)?,
             roster_key: group.roster_key(&mls).map_err(Fault::from_mls)?,
             group,
             dirty: false,

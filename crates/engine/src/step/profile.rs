@@ -16,7 +16,7 @@ use crate::limits::{MAX_WAITING, PROFILE_AHEAD, TOLD_AT_ONCE, TOLD_IN};
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::member::{self, MemberRow};
-use crate::table::{conversation, profile};
+use crate::table::{conversation, profile, timeline};
 
 impl Step<'_> {
     /// A person shows something else of themselves. Whoever is talked to mostly is told at once, others when they are spoken to.
@@ -69,7 +69,7 @@ impl Step<'_> {
             };
             let shown_in = loaded.row.shown_in;
             let spoken =
-                profile::told(self.tx, row)?.is_some() || profile::has_spoken(self.tx, shown_in)?;
+                profile::told(self.tx, row)?.is_some() || timeline::has_spoken(self.tx, shown_in)?;
             let few = member::all(self.tx, row)?.len() <= TOLD_IN;
             let told = if spoken && few && may_speak(&loaded).is_ok() {
                 room = room.saturating_sub(1);

@@ -102,6 +102,7 @@ impl Step<'_> {
         self.session.caught_up = false;
         self.session.broken_off = false;
         self.told_time(Told::Now(Timestamp(greeting.now_ms)));
+        self.signals_begin(greeting.now_ms);
         let Some(identity) = self.identity.as_mut() else {
             return Ok(());
         };

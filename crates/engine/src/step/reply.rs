@@ -24,6 +24,9 @@ use crate::view::Standing;
 impl Step<'_> {
     /// A request was answered.
     pub(super) fn reply(&mut self, request: i64, reply: Reply) -> Result<(), Fault> {
+        if self.signal_answered(request, &reply)? {
+            return Ok(());
+        }
         let conversation = self.session.in_flight.remove(&request).flatten();
         // The message may have come back before its answer: what that says of others counts all the same.
         if let (Reply::Accepted(accepted), Some(row)) = (&reply, conversation)

@@ -44,6 +44,7 @@ impl Step<'_> {
         self.revoke(retired)?;
         self.wait_anew()?;
         self.index_some()?;
+        self.signals_tick()?;
         self.renew_certificates()?;
         self.sweep_key_packages()
     }
@@ -269,6 +270,7 @@ impl Step<'_> {
             retry,
             self.next_expiry()?,
             Some(self.certificates_due()?),
+            self.signals_due()?,
         ];
         Ok(dues.into_iter().flatten().min())
     }

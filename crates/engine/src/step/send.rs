@@ -325,6 +325,10 @@ impl Step<'_> {
             self.judge_placed(loaded, entry, to)?;
             self.reindex()?;
             self.index_soon();
+            if loaded.row.direct {
+                // It may be the first word that this account says there.
+                self.receipt_due(loaded.row.shown_in, std::time::Duration::ZERO)?;
+            }
         }
         if waiting.accepted {
             let shown = self.shown_id(loaded)?;

@@ -77,6 +77,7 @@ impl Step<'_> {
         self.index_soon();
         hidden::relocate(self.tx, guest.row.row, host.row.row)?;
         mark::relocate(self.tx, guest.row.row, host.row.row)?;
+        self.signals_move(guest.row.row, host.row.row)?;
         self.renumber(None)?;
         self.recount.insert(guest.row.row);
         self.touched.insert(guest.row.row);

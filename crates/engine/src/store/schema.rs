@@ -62,6 +62,8 @@ pub(super) const STEPS: &[Step] = &[
         sql: &[table::SCHEMA_9],
         finish: table::expiry::find_all,
     },
+    // 10: signals.
+    Step::of(&[table::SCHEMA_10]),
     // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
 ];

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{from_sql, id, instant, to_sql};
 use crate::Fault;
+use crate::limits::MAX_PRESENCE;
 use crate::view::Standing;
 
 /// A conversation in this database.
@@ -313,6 +314,16 @@ pub(crate) fn active(tx: &Connection) -> Result<Vec<Row>, Fault> {
         tx,
         "SELECT id FROM conversation WHERE standing = 1 AND line_of IS NULL ORDER BY id",
         [],
+    )
+}
+
+/// One-to-one conversations in use, those in which something came last first, not too many.
+pub(crate) fn lately_direct(tx: &Connection) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE standing = 1 AND line_of IS NULL AND direct = 1 AND shown_in = id
+         ORDER BY applied DESC, id DESC LIMIT ?1",
+        [MAX_PRESENCE],
     )
 }
 

@@ -71,3 +71,11 @@ const fn role(number: i64) -> Role {
         _ => Role::Member,
     }
 }
+
+/// How many accounts are in a conversation.
+pub(crate) fn count(tx: &Connection, conversation: Row) -> Result<usize, Fault> {
+    let count: i64 = tx
+        .prepare_cached("SELECT count(*) FROM member WHERE conversation = ?1")?
+        .query_row([conversation.0], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}

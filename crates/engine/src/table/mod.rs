@@ -28,6 +28,7 @@ pub(crate) mod expiry;
 pub(crate) mod hidden;
 pub(crate) mod mark;
 pub(crate) mod search;
+pub(crate) mod signal;
 
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
@@ -55,6 +56,9 @@ pub(crate) const SCHEMA_8: &str = include_str!("schema_8.sql");
 
 /// Brings them to schema version 9; [`expiry::find_all`] fills in what is there.
 pub(crate) const SCHEMA_9: &str = include_str!("schema_9.sql");
+
+/// Brings them to schema version 10.
+pub(crate) const SCHEMA_10: &str = include_str!("schema_10.sql");
 
 /// Brings them to schema version 11.
 pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");

@@ -5,7 +5,6 @@ use keyfold_wire::ids::AccountId;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::conversation::Row;
-use super::timeline::Place;
 use super::{from_sql, to_sql};
 use crate::Fault;
 
@@ -60,13 +59,4 @@ pub(crate) fn untell(tx: &Connection, conversation: Row) -> Result<(), Fault> {
     tx.prepare_cached("UPDATE told SET version = 0 WHERE conversation = ?1")?
         .execute([conversation.0])?;
     Ok(())
-}
-
-/// Whether this account has said anything in a conversation that is still here: its members are no strangers then.
-pub(crate) fn has_spoken(tx: &Connection, shown_in: Row) -> Result<bool, Fault> {
-    tx.prepare_cached(
-        "SELECT 1 FROM timeline WHERE id >= ?1 AND id < ?2 AND mine = 1 AND kind = 0",
-    )?
-    .exists((Place::new(shown_in, 0).0, Place::behind(shown_in).0))
-    .map_err(Fault::from)
 }

@@ -43,6 +43,12 @@ pub(crate) enum Setting {
     Recovery,
     /// By which rules the index of words was made (see `step::index`).
     SearchRules,
+    /// The secret that replace keys of signals come from.
+    SignalSecret,
+    /// The counter of the last own signal (u64, big endian).
+    SignalCounter,
+    /// What others may see, see `step::privacy`.
+    Privacy,
 }
 
 impl Setting {
@@ -65,6 +71,9 @@ impl Setting {
             Self::Recovery => "recovery",
             Self::ReplacementDue => "replacement_due",
             Self::SearchRules => "search_rules",
+            Self::SignalSecret => "signal_secret",
+            Self::SignalCounter => "signal_counter",
+            Self::Privacy => "privacy",
         }
     }
 }

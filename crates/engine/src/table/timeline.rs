@@ -5,7 +5,7 @@
 
 use keyfold_protocol::content::{self, Body, ContentId, Kept, Text};
 use keyfold_wire::ids::{AccountId, Timestamp};
-use rusqlite::{Connection, Row as SqlRow};
+use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow};
 
 use super::conversation::Row;
 use super::{from_sql, id, instant};
@@ -28,7 +28,7 @@ impl Place {
     }
 
     /// Behind all places of a conversation's timeline.
-    pub(super) const fn behind(conversation: Row) -> Self {
+    const fn behind(conversation: Row) -> Self {
         Self::new(Row(conversation.0.saturating_add(1)), 0)
     }
 
@@ -311,6 +311,76 @@ pub(crate) fn find(
         id.as_ref(),
     ))?;
     rows.next()?.map(read).transpose()
+}
+
+/// Where the message with this id stands, if it has its place.
+pub(crate) fn place_of(
+    tx: &Connection,
+    shown_in: Row,
+    id: &ContentId,
+) -> Result<Option<Place>, Fault> {
+    let place = tx
+        .prepare_cached("SELECT id FROM timeline WHERE id >= ?1 AND id < ?2 AND content_id = ?3")?
+        .query_row(
+            (
+                Place::new(shown_in, 0).0,
+                Place::new(shown_in, WAITING).0,
+                id.as_ref(),
+            ),
+            |row| row.get(0).map(Place),
+        )
+        .optional()?;
+    Ok(place)
+}
+
+/// The last message of somebody else after a position, up to and with another.
+pub(crate) fn last_of_others(
+    tx: &Connection,
+    shown_in: Row,
+    after: i64,
+    up_to: i64,
+) -> Result<Option<ContentId>, Fault> {
+    let found: Option<Vec<u8>> = tx
+        .prepare_cached(
+            "SELECT content_id FROM timeline WHERE id > ?1 AND id <= ?2 AND id < ?3 AND mine = 0 AND kind IN (0, 3)
+             AND target IS NULL AND content_id IS NOT NULL ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(
+            (
+                Place::new(shown_in, after).0,
+                Place::new(shown_in, up_to).0,
+                Place::new(shown_in, WAITING).0,
+            ),
+            |row| row.get(0),
+        )
+        .optional()?;
+    found.as_deref().map(id).transpose()
+}
+
+/// How many messages of others there are after a position.
+pub(crate) fn count_of_others(tx: &Connection, shown_in: Row, after: i64) -> Result<u64, Fault> {
+    let count: i64 = tx
+        .prepare_cached(
+            "SELECT count(*) FROM timeline WHERE id > ?1 AND id < ?2 AND mine = 0 AND kind = 0
+             AND target IS NULL AND content_id IS NOT NULL",
+        )?
+        .query_row(
+            (
+                Place::new(shown_in, after).0,
+                Place::new(shown_in, WAITING).0,
+            ),
+            |row| row.get(0),
+        )?;
+    Ok(from_sql(count))
+}
+
+/// Whether this account has said something, on whichever device, that has not failed.
+pub(crate) fn has_spoken(tx: &Connection, shown_in: Row) -> Result<bool, Fault> {
+    tx.prepare_cached(
+        "SELECT 1 FROM timeline WHERE id >= ?1 AND id < ?2 AND mine = 1 AND state <> 4",
+    )?
+    .exists((Place::new(shown_in, 0).0, Place::behind(shown_in).0))
+    .map_err(Fault::from)
 }
 
 /// Messages whose id begins with these hexadecimal digits (in capitals), at most ten.

@@ -30,6 +30,11 @@ macro_rules! undo {
     (11) => {
         "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;"
     };
+    (10) => {
+        "DROP TABLE signal_key; DROP TABLE signal_told; DROP TABLE signal_heard;
+         DROP TABLE presence; DROP TABLE cursor; DROP TABLE shown_to;
+         DELETE FROM setting WHERE name IN ('signal_secret', 'signal_counter', 'privacy');"
+    };
     (9) => {
         "DROP TABLE clock; DROP INDEX timeline_goes_at; DROP INDEX timeline_lasts;
          ALTER TABLE timeline DROP COLUMN lasts; ALTER TABLE timeline DROP COLUMN goes_at;"
@@ -40,17 +45,24 @@ macro_rules! undo {
 }
 
 /// What makes a database of today one of version 10.
-pub const TO_VERSION_10: &str = concat!(undo!(11), "PRAGMA user_version = 9;");
+pub const TO_VERSION_10: &str = concat!(undo!(11), "PRAGMA user_version = 10;");
 
 /// What makes a database of today one of version 8.
-pub const TO_VERSION_8: &str = concat!(undo!(11), undo!(9), "PRAGMA user_version = 8;");
+pub const TO_VERSION_8: &str = concat!(undo!(11), undo!(10), undo!(9), "PRAGMA user_version = 8;");
 
 /// What makes a database of today one of version 7.
-pub const TO_VERSION_7: &str = concat!(undo!(11), undo!(9), undo!(8), "PRAGMA user_version = 7;");
+pub const TO_VERSION_7: &str = concat!(
+    undo!(11),
+    undo!(10),
+    undo!(9),
+    undo!(8),
+    "PRAGMA user_version = 7;"
+);
 
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = concat!(
     undo!(11),
+    undo!(10),
     undo!(9),
     undo!(8),
     "

@@ -48,6 +48,8 @@ pub struct Person {
     pub line: Option<Line>,
     /// Everything that came in, for attackers who record.
     pub recorded: Vec<v1::Item>,
+    /// Signals that came in.
+    pub signals: Vec<v1::WaitingSignal>,
     /// Every request that went out.
     pub asked: Vec<Body>,
     /// The database, where it is a file.
@@ -78,6 +80,7 @@ impl Person {
             online: true,
             line: None,
             recorded: Vec::new(),
+            signals: Vec::new(),
             asked: Vec::new(),
             file,
             skew: 0,
@@ -254,11 +257,22 @@ impl Person {
                 Ok(Content::Supply(supply)) => {
                     self.apply(Input::Supply(supply), now);
                 }
+                Ok(Content::Signals(signals)) => self.hear(core, signals, now),
                 Ok(_) => panic!("not a push"),
                 Err(_) => self.line = None,
             }
         }
         busy
+    }
+
+    fn hear(&mut self, core: &Arc<TownCore>, signals: v1::Signals, now: Timestamp) {
+        self.signals.extend(signals.signals.iter().cloned());
+        let Some(outcome) = self.apply(Input::Signals(signals), now) else {
+            return;
+        };
+        if let (Some(line), Some(number)) = (&self.line, outcome.acknowledge_signals) {
+            core.acknowledge_signals(&line.device, number);
+        }
     }
 
     fn deliver(&mut self, core: &Arc<TownCore>, mut deliveries: v1::Deliveries, now: Timestamp) {

@@ -50,6 +50,20 @@ fn mailbox() -> Vec<(&'static str, Request)> {
         ("hello", Request::Hello(hello)),
         ("register", Request::Register(ada.registration())),
         ("acknowledge", Request::Acknowledge(acknowledge)),
+        (
+            "acknowledge-signals",
+            Request::AcknowledgeSignals(v1::AcknowledgeSignals { number: 9 }),
+        ),
+        (
+            "signal",
+            Request::Signal(v1::Signal {
+                handle: part(5, 32),
+                epoch: 7,
+                roster_key: part(6, 32),
+                replace_key: part(7, 32),
+                body: part(8, 512),
+            }),
+        ),
         ("publish", Request::PublishKeyPackages(publish)),
         ("take", Request::TakeAddresses(take)),
         ("revoke", Request::RevokeAddresses(revoke)),
@@ -220,5 +234,15 @@ fn unasked() -> Vec<(&'static str, Content)> {
     vec![
         ("deliveries", Content::Deliveries(deliveries)),
         ("supply", Content::Supply(supply())),
+        (
+            "signals",
+            Content::Signals(v1::Signals {
+                signals: vec![v1::WaitingSignal {
+                    number: 1,
+                    serial: 3,
+                    body: part(7, 512),
+                }],
+            }),
+        ),
     ]
 }

@@ -189,6 +189,10 @@ impl Post {
                 let device = &self.person(who).device;
                 core.acknowledge(device, Sequence(acknowledge.sequence));
             }
+            Request::AcknowledgeSignals(acknowledge) => {
+                let device = &self.person(who).device;
+                core.acknowledge_signals(device, acknowledge.number);
+            }
             request => {
                 if let Ok(request) = DeviceRequest::parse(request) {
                     let device = &self.person(who).device;

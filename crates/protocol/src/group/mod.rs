@@ -43,6 +43,7 @@ pub use provider::{Crypto, Mls, NoRandomness, Rng, StepRand, Storage};
 use crate::envelope::EnvelopeKey;
 use crate::roster::Roster;
 use crate::rules::{GroupView, LeafIndex, LeafView, Violation};
+use crate::signal::SignalKey;
 use crate::state::{self, ConversationState};
 use crate::suite::Suite;
 use provider::Failure;
@@ -201,6 +202,16 @@ impl Group {
         mls: &Mls<'_, S>,
     ) -> Result<EnvelopeKey, Error<Failure<S>>> {
         self.keys(mls).map(|(_, envelope_key)| envelope_key)
+    }
+
+    /// The key that this epoch's signals are sealed under.
+    ///
+    /// # Errors
+    /// [`Error::NotAMember`] after this device was removed.
+    pub fn signal_key<S: Storage>(&self, mls: &Mls<'_, S>) -> Result<SignalKey, Error<Failure<S>>> {
+        let export = |label: &str, length| self.mls.export_secret(mls.crypto(), label, &[], length);
+        let key = epoch::key(&export, crate::signal::EXPORTER_LABEL).ok_or(Error::NotAMember)?;
+        Ok(SignalKey::new(*key))
     }
 
     fn keys<S: Storage>(

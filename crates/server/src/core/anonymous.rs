@@ -23,8 +23,8 @@ use crate::store::operation::{Advance, Append, NewConversation, Welcomes};
 use crate::store::{Account, ConversationKey, OnceKey, Operation, Outcome, Store};
 
 /// An opened roster.
-struct Roster {
-    targets: Vec<Target>,
+pub(super) struct Roster {
+    pub(super) targets: Vec<Target>,
     /// Whether there are addresses under a former key of the server, which lead nowhere.
     strange: bool,
 }
@@ -63,6 +63,7 @@ impl<S: Store, C: Clock> Core<S, C> {
             }
             AnonymousRequest::Create(create) => self.create(create).await.map(Content::Accepted),
             AnonymousRequest::Probe(probe) => self.probe(&probe).await,
+            AnonymousRequest::Signal(signal) => self.signal(&signal).await,
             AnonymousRequest::LookupHandle(typed) => {
                 let handle = Handle::parse(&typed).map_err(|_| Refusal::NotFound)?;
                 found(self.store.account_by_handle(handle.normal()).await?)
@@ -256,7 +257,7 @@ impl<S: Store, C: Clock> Core<S, C> {
         Ok(accepted(received))
     }
 
-    fn open(&self, key: &RosterKey, sealed: &Bytes) -> Result<Roster, Refusal> {
+    pub(super) fn open(&self, key: &RosterKey, sealed: &Bytes) -> Result<Roster, Refusal> {
         let mut roster = Roster {
             targets: Vec::with_capacity(sealed.len() / limits::MAX_ADDRESS + 2),
             strange: false,

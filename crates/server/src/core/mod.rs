@@ -5,6 +5,7 @@ mod counters;
 mod device;
 mod files;
 mod lane;
+mod signal;
 mod vouched;
 
 use std::sync::Arc;

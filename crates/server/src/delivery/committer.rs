@@ -51,6 +51,10 @@ impl<S: Store, C: Clock> Committer<S, C> {
         let mut operations: Vec<_> = acknowledged
             .map(|(mailbox, sequence)| Operation::Acknowledge { mailbox, sequence })
             .collect();
+        let signals = batch.signals.into_iter();
+        operations.extend(
+            signals.map(|(mailbox, number)| Operation::AcknowledgeSignals { mailbox, number }),
+        );
         let unanswered = operations.len();
         let now = core.clock.now();
         let mut waiting = Vec::with_capacity(batch.waiting.len());
@@ -94,6 +98,10 @@ impl<S: Store, C: Clock> Committer<S, C> {
                 for (mailbox, supply) in std::mem::take(low) {
                     core.hub.supply(mailbox, supply);
                 }
+                Vec::new()
+            }
+            Ok(Outcome::Signalled { mailboxes, .. }) => {
+                core.hub.signal(mailboxes);
                 Vec::new()
             }
             Ok(Outcome::Removed(Some(mailbox))) => {

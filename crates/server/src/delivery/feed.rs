@@ -22,6 +22,8 @@ pub struct Feed<S: Store, C: Clock> {
     /// The last item that this feed gave; a device's own word for `after` may be ahead of the mailbox.
     given: Sequence,
     greeted: bool,
+    /// The last signal that it gave.
+    signalled: u64,
 }
 
 impl<S: Store, C: Clock> Feed<S, C> {
@@ -34,11 +36,12 @@ impl<S: Store, C: Clock> Feed<S, C> {
             after,
             given: Sequence(0),
             greeted: false,
+            signalled: 0,
         }
     }
 
     /// The next frame: `Deliveries` (at most [`limits::MAX_ITEMS_PER_PUSH`] items and [`limits::MAX_PUSH_BYTES`], or
-    /// one larger item) or `Supply`. Waits while there is none. The first is always a `Deliveries`, empty with
+    /// one larger item), `Supply` or `Signals`. Waits while there is none. The first is always a `Deliveries`, empty with
     /// `caught_up` when nothing waits. Cancel safe.
     ///
     /// Stop calling it while [`limits::MAX_UNACKNOWLEDGED`] items are out: what comes in then waits in the store, not
@@ -57,6 +60,11 @@ impl<S: Store, C: Clock> Feed<S, C> {
                     }
                 }
                 Taken::Supply(supply) => return Ok(Content::Supply(supply)),
+                Taken::Signals(time) => {
+                    if let Some(content) = self.read_signals(time).await? {
+                        return Ok(content);
+                    }
+                }
                 Taken::Behind => {
                     if let Some(content) = self.read().await? {
                         return Ok(content);
@@ -94,6 +102,23 @@ impl<S: Store, C: Clock> Feed<S, C> {
             return Ok(None);
         }
         Ok(Some(self.deliver(page.items, caught_up)))
+    }
+
+    /// One page of signals out of the store. They come behind the items that were there before them: the epoch that they were sealed in has begun.
+    async fn read_signals(&mut self, time: u64) -> Result<Option<Content>, Refusal> {
+        let (mailbox, after) = (self.mailbox, self.signalled);
+        let most = limits::MAX_SIGNALS_PER_PUSH;
+        let page = self.core.store.signals(mailbox, after, most).await?;
+        if !page.more {
+            self.slot.has_signals_up_to(time);
+        }
+        let Some((last, _)) = page.signals.last() else {
+            return Ok(None);
+        };
+        self.signalled = *last;
+        let signals = self.core.open_signals(mailbox, &page);
+        let some = !signals.signals.is_empty();
+        Ok(some.then_some(Content::Signals(signals)))
     }
 
     fn deliver(&mut self, items: Vec<v1::Item>, caught_up: bool) -> Content {

@@ -22,6 +22,8 @@ pub(crate) enum Taken {
     Supply(v1::Supply),
     /// The store must be read.
     Behind,
+    /// Signals may wait in the store: read them, then say so with [`Slot::has_signals_up_to`].
+    Signals(u64),
 }
 
 #[derive(Default)]
@@ -31,6 +33,8 @@ struct State {
     queue: VecDeque<v1::Item>,
     bytes: usize,
     supply: Option<v1::Supply>,
+    /// How often signals have come in, and as of when they were read.
+    signals: (u64, u64),
     ended: Option<Refusal>,
     waker: Option<Waker>,
 }
@@ -43,6 +47,7 @@ impl Slot {
     fn behind() -> Self {
         Self(Mutex::new(State {
             missed: Some(Sequence(0)),
+            signals: (1, 0),
             ..State::default()
         }))
     }
@@ -78,6 +83,17 @@ impl Slot {
         wake(state);
     }
 
+    fn signal(&self) -> Option<Waker> {
+        let mut state = self.lock();
+        state.signals.0 += 1;
+        state.waker.take()
+    }
+
+    /// The device has what had come in by then.
+    pub(crate) fn has_signals_up_to(&self, time: u64) {
+        self.lock().signals.1 = time;
+    }
+
     fn end(&self, refusal: Refusal) {
         let mut state = self.lock();
         *state = State {
@@ -108,6 +124,10 @@ impl Slot {
         }
         if let Some(supply) = state.supply.take() {
             return Poll::Ready(Ok(Taken::Supply(supply)));
+        }
+        let (came, read) = state.signals;
+        if came > read {
+            return Poll::Ready(Ok(Taken::Signals(came)));
         }
         state.waker = Some(context.waker().clone());
         Poll::Pending
@@ -177,6 +197,15 @@ impl Hub {
                 wakers.extend(slot.push(item));
             }
         }
+        drop(slots);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Signals wait for those of these that are connected.
+    pub(crate) fn signal(&self, mailboxes: &[MailboxId]) {
+        let slots = self.lock();
+        let connected = mailboxes.iter().filter_map(|mailbox| slots.get(mailbox));
+        let wakers: Vec<_> = connected.filter_map(|slot| slot.signal()).collect();
         drop(slots);
         wakers.into_iter().for_each(Waker::wake);
     }

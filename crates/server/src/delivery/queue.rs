@@ -39,6 +39,7 @@ pub(crate) struct Waiting {
 pub(crate) struct Batch {
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) acknowledged: BTreeMap<MailboxId, Sequence>,
+    pub(crate) signals: BTreeMap<MailboxId, u64>,
 }
 
 #[derive(Default)]
@@ -46,6 +47,8 @@ struct State {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     acknowledged: BTreeMap<MailboxId, Sequence>,
+    /// Signals that were acknowledged.
+    signals: BTreeMap<MailboxId, u64>,
     closed: bool,
     committer: Option<Waker>,
 }
@@ -117,6 +120,17 @@ impl Queue {
         wake(state);
     }
 
+    /// Notes an acknowledgement of signals.
+    pub(crate) fn acknowledge_signals(&self, mailbox: MailboxId, number: u64) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        let last = state.signals.entry(mailbox).or_default();
+        *last = number.max(*last);
+        wake(state);
+    }
+
     /// What is next to be stored; `None` once the queue is closed and empty.
     pub(crate) async fn next(&self) -> Option<Batch> {
         poll_fn(|context| self.poll(context)).await
@@ -124,7 +138,7 @@ impl Queue {
 
     fn poll(&self, context: &Context<'_>) -> Poll<Option<Batch>> {
         let mut state = self.lock();
-        if state.waiting.is_empty() && state.acknowledged.is_empty() {
+        if state.is_empty() {
             if state.closed {
                 return Poll::Ready(None);
             }
@@ -150,6 +164,10 @@ impl Queue {
 }
 
 impl State {
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.acknowledged.is_empty() && self.signals.is_empty()
+    }
+
     fn take(&mut self) -> Batch {
         let mut waiting = Vec::with_capacity(self.waiting.len().min(MAX_BATCH));
         let mut bytes = 0;
@@ -165,6 +183,7 @@ impl State {
         Batch {
             waiting,
             acknowledged: std::mem::take(&mut self.acknowledged),
+            signals: std::mem::take(&mut self.signals),
         }
     }
 }

@@ -245,7 +245,7 @@ fn frame_of(frame: v1::ClientFrame) -> Result<Request, Refusal> {
 fn price(request: &Request) -> (Class, u32) {
     match request {
         Request::Create(_) => (Class::Create, 1),
-        Request::Send(_) | Request::Probe(_) => (Class::Send, 1),
+        Request::Send(_) | Request::Probe(_) | Request::Signal(_) => (Class::Send, 1),
         Request::Commit(_) => (Class::Send, COMMIT_COST),
         _ => (Class::Directory, 1),
     }

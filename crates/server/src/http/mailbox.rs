@@ -109,7 +109,8 @@ async fn admit_first(
             | Request::Create(_)
             | Request::Send(_)
             | Request::Commit(_)
-            | Request::Probe(_),
+            | Request::Probe(_)
+            | Request::Signal(_),
         ) => Err(Refusal::WrongSocket),
         Some(_) => Err(Refusal::Unauthenticated),
         None => Err(Refusal::UnknownRequest),
@@ -153,6 +154,8 @@ struct Session<'a> {
     window: Window,
     /// Acknowledged by the device and not yet handed to the core: the last of several says it all.
     acknowledged: Option<Sequence>,
+    /// The last signal that went out here: no other can have been taken in.
+    signalled: u64,
 }
 
 /// What happens next.
@@ -178,6 +181,7 @@ impl<'a> Session<'a> {
             feed,
             window: Window::after(after),
             acknowledged: None,
+            signalled: 0,
         }
     }
 
@@ -233,6 +237,11 @@ impl<'a> Session<'a> {
             self.acknowledged = news.or(self.acknowledged);
             return Ok(false);
         }
+        if let Some(Request::AcknowledgeSignals(acknowledge)) = &frame.request {
+            let number = acknowledge.number.min(self.signalled);
+            self.app.core.acknowledge_signals(&self.device, number);
+            return Ok(false);
+        }
         self.hand_on_acknowledgement();
         let (id, kind, started) = (frame.id, Kind::of(frame.request.as_ref()), Instant::now());
         match Box::pin(self.carry_out(frame)).await {
@@ -272,6 +281,11 @@ impl<'a> Session<'a> {
             if let Content::Deliveries(deliveries) = &content {
                 self.window.pushed(deliveries);
                 self.app.metrics.pushes.pushed(deliveries.items.len());
+            }
+            if let Content::Signals(signals) = &content {
+                let last = signals.signals.last();
+                self.signalled = last.map_or(self.signalled, |signal| signal.number);
+                self.app.metrics.pushes.signalled(signals.signals.len());
             }
             self.socket.feed(0, content).await?;
             next = if self.window.has_room() {

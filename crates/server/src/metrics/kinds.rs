@@ -43,6 +43,8 @@ kinds! {
         Send = "send",
         Commit = "commit",
         Probe = "probe",
+        Signal = "signal",
+        AcknowledgeSignals = "acknowledge_signals",
         Unknown = "unknown",
     }
 }
@@ -77,6 +79,8 @@ impl Kind {
             Some(Request::Send(_)) => Self::Send,
             Some(Request::Commit(_)) => Self::Commit,
             Some(Request::Probe(_)) => Self::Probe,
+            Some(Request::Signal(_)) => Self::Signal,
+            Some(Request::AcknowledgeSignals(_)) => Self::AcknowledgeSignals,
         }
     }
 }

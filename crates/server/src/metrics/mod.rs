@@ -49,6 +49,7 @@ pub struct Requests {
 /// What goes out unasked.
 pub struct Pushes {
     items: IntCounter,
+    signals: IntCounter,
     sizes: Histogram,
 }
 
@@ -172,10 +173,15 @@ impl Requests {
 impl Pushes {
     fn new(registry: &Registry) -> prometheus::Result<Self> {
         let items = IntCounter::new("keyfold_delivered_items_total", "Items pushed to devices")?;
+        let signals = IntCounter::new(
+            "keyfold_delivered_signals_total",
+            "Signals pushed to devices",
+        )?;
         let sizes = HistogramOpts::new("keyfold_push_items", "Items in one push")
             .buckets(prometheus::exponential_buckets(1.0, 2.0, 9)?);
         Ok(Self {
             items: registered(registry, items)?,
+            signals: registered(registry, signals)?,
             sizes: registered(registry, Histogram::with_opts(sizes)?)?,
         })
     }
@@ -185,6 +191,11 @@ impl Pushes {
         let items = u32::try_from(items).unwrap_or(u32::MAX);
         self.items.inc_by(items.into());
         self.sizes.observe(items.into());
+    }
+
+    /// So many signals went out together.
+    pub fn signalled(&self, signals: usize) {
+        self.signals.inc_by(signals as u64);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::core::Device;
 use crate::refusal::Refusal;
 pub use file::{FilePlace, FileRecord};
 pub use operation::{Operation, Outcome};
-pub use record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page};
+pub use record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, SignalPage};
 
 /// What one operation came to.
 pub type Answer = Result<Outcome, Refusal>;
@@ -61,6 +61,14 @@ pub trait Store: Send + Sync + 'static {
         max_items: usize,
         max_bytes: usize,
     ) -> impl Future<Output = Result<Page, Refusal>> + Send;
+
+    /// Signals whose number is greater than `after`, in order, at most `max`.
+    fn signals(
+        &self,
+        mailbox: MailboxId,
+        after: u64,
+        max: usize,
+    ) -> impl Future<Output = Result<SignalPage, Refusal>> + Send;
 
     /// The account with this normal form of a handle.
     fn account_by_handle(

@@ -129,6 +129,15 @@ pub enum Operation {
     },
     /// The bytes of a file are gone.
     ForgetFile(FilePlace),
+    /// A signal for a roster: [`Outcome::Signalled`].
+    Signal(Box<NewSignal>),
+    /// Deletes signals up to this number.
+    AcknowledgeSignals {
+        /// Of which mailbox.
+        mailbox: MailboxId,
+        /// Up to and with.
+        number: u64,
+    },
 }
 
 impl Operation {
@@ -240,6 +249,30 @@ pub struct Append {
     pub targets: Vec<Target>,
 }
 
+/// A signal for a roster that was opened before.
+#[derive(Debug)]
+pub struct NewSignal {
+    /// The conversation.
+    pub key: ConversationKey,
+    /// [`super::Conversation::id`] of the one whose roster was opened; [`Refusal::NotFound`] when it is another by now.
+    pub conversation: i64,
+    /// The epoch of the roster that was opened; [`Refusal::Stale`] when it is over by now.
+    pub epoch: Epoch,
+    /// One for each address.
+    pub copies: Vec<SignalCopy>,
+}
+
+/// A signal as it waits at one address. Sealed by the server for this mailbox: two copies of one signal have nothing in common at rest.
+#[derive(Debug)]
+pub struct SignalCopy {
+    /// Where it goes.
+    pub target: Target,
+    /// What it takes the place of, see [`super::record::signal_place`].
+    pub place: [u8; 16],
+    /// Serial and body.
+    pub sealed: Bytes,
+}
+
 /// A commit.
 pub struct Advance {
     /// Its body, for the old roster.
@@ -281,6 +314,13 @@ pub enum Outcome {
     },
     /// How far a file has come.
     File(FileRecord),
+    /// A signal waits in these mailboxes.
+    Signalled {
+        /// Which.
+        mailboxes: Vec<MailboxId>,
+        /// How many addresses lead nowhere any more.
+        dropped: u64,
+    },
 }
 
 /// An accepted Create, Send or Commit.
@@ -319,6 +359,10 @@ impl Operation {
             Self::Send(append) => append.weight(),
             Self::Commit(advance) => {
                 advance.append.weight() + advance.next_roster.len() + advance.welcomes.weight()
+            }
+            Self::Signal(signal) => {
+                let copies = signal.copies.iter();
+                copies.map(|copy| copy.sealed.len() + 96).sum()
             }
             _ => 512,
         }

@@ -8,6 +8,7 @@ use keyfold_wire::{limits, v1};
 use sha2::{Digest, Sha256};
 
 use crate::refusal::Refusal;
+use crate::seal::Target;
 
 /// A conversation's name at rest: a hash of its handle, so that the disk does not hold the handle itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -170,6 +171,28 @@ pub fn next_number(last: u64, now: Timestamp) -> u64 {
 /// Before this instant, items are past retention.
 pub fn first_kept_item(now: Timestamp) -> Timestamp {
     now.before(limits::ITEM_RETENTION)
+}
+
+/// What a signal takes the place of at one address, as it lies at rest. The address is in it, so that one replace key is another at each, and leads
+/// from none of them to the others.
+pub fn signal_place(target: &Target, replace_key: &[u8; 32]) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    hasher.update(b"keyfold server signal place v1");
+    hasher.update(target.mailbox.as_bytes());
+    hasher.update(target.serial.0.to_be_bytes());
+    hasher.update(replace_key);
+    let hash: [u8; 32] = hasher.finalize().into();
+    let (place, _) = hash.split_at(16);
+    place.try_into().unwrap_or_default()
+}
+
+/// Signals that wait in a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SignalPage {
+    /// Numbers and sealed copies, in the order of the numbers.
+    pub signals: Vec<(u64, Bytes)>,
+    /// Whether more wait behind them.
+    pub more: bool,
 }
 
 /// Cursors and supply of one device.

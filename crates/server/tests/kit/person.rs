@@ -153,7 +153,7 @@ pub async fn deliveries(socket: &mut Socket) -> Deliveries {
                 assert_eq!(frame.id, 0, "pushed, not asked for");
                 return deliveries;
             }
-            Some(Content::Supply(_)) => {}
+            Some(Content::Supply(_) | Content::Signals(_)) => {}
             _ => panic!("something else came"),
         }
     }

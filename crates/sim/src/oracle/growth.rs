@@ -6,9 +6,11 @@
 
 use keyfold_engine::limits::{
     ADDRESSES, FEW_ADDRESSES, KEY_PACKAGES, MAX_GIVEN_UP, MAX_LINES, MAX_OFFERS, MAX_PARKED,
+    MAX_SIGNAL_KEYS,
 };
+use keyfold_protocol::signal::Kind;
 use keyfold_wire::ids::DeviceId;
-use keyfold_wire::limits::MAX_DEVICES;
+use keyfold_wire::limits::{MAX_DEVICES, MAX_WAITING_SIGNALS};
 use rusqlite::Connection;
 
 use super::Oracle;
@@ -152,6 +154,7 @@ impl Oracle {
             ),
         ];
         bounds.extend(self.bounds_of_conversations(database, size.people));
+        bounds.extend(bounds_of_signals(database, size));
         bounds
     }
 
@@ -213,6 +216,11 @@ impl Oracle {
         };
         let items = census.items.iter().filter(|(id, _)| !turned_away(id));
         let bounds = [
+            (
+                "signals",
+                census.signals,
+                size.devices * MAX_WAITING_SIGNALS,
+            ),
             ("accounts", census.accounts, size.people),
             ("mailboxes", census.mailboxes, size.devices),
             ("items", items.map(|(_, items)| items).sum(), 0),
@@ -241,4 +249,25 @@ impl Oracle {
             .map(|(what, rows, bound)| format!("the server has {rows} {what}, more than {bound}"))
             .collect()
     }
+}
+
+/// What is kept of signals: a row for each conversation, device, person and kind.
+fn bounds_of_signals(database: &Connection, size: &Size) -> [(&'static str, usize, usize); 5] {
+    let rows = |what: &str| disk::rows(database, what);
+    let (all, kinds) = (rows("conversation"), Kind::ALL.len());
+    [
+        ("signal_told", rows("signal_told"), all),
+        (
+            "signal_heard",
+            rows("signal_heard"),
+            all * size.devices * kinds,
+        ),
+        (
+            "signal_key",
+            rows("signal_key"),
+            all * usize::try_from(MAX_SIGNAL_KEYS).unwrap_or(usize::MAX),
+        ),
+        ("presence", rows("presence"), size.devices),
+        ("cursor", rows("cursor"), all * size.people * 2),
+    ]
 }

@@ -415,12 +415,18 @@ impl Town {
         let input = match content {
             Content::Deliveries(deliveries) => Input::Delivered(deliveries),
             Content::Supply(supply) => Input::Supply(supply),
+            Content::Signals(signals) => Input::Signals(signals),
             _ => panic!("not a push"),
         };
         if let Step::Done(outcome) = self.people[who].apply(input, now)
-            && let (Some(session), Some(sequence)) = (&self.people[who].line, outcome.acknowledge)
+            && let Some(session) = &self.people[who].line
         {
-            self.server.acknowledged(session, sequence.0);
+            if let Some(sequence) = outcome.acknowledge {
+                self.server.acknowledged(session, sequence.0);
+            }
+            if let Some(number) = outcome.acknowledge_signals {
+                self.server.acknowledged_signals(session, number);
+            }
         }
     }
 

@@ -33,6 +33,14 @@ impl World {
             Content::Supply(supply) if frame == 0 => {
                 self.steps(device, Input::Supply(supply), |_, _| ());
             }
+            Content::Signals(signals) if frame == 0 => {
+                let outcome = self.steps(device, Input::Signals(signals), |_, _| ());
+                if let Some(number) = outcome.and_then(|outcome| outcome.acknowledge_signals) {
+                    let body = Body::AcknowledgeSignals(v1::AcknowledgeSignals { number });
+                    let frame = self.devices[device].next_frame();
+                    self.sends(device, Channel::Mailbox, frame, body);
+                }
+            }
             content if wire.channel == Channel::Mailbox && frame == self.devices[device].hello => {
                 self.greeted(device, content);
             }

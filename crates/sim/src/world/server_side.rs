@@ -57,6 +57,13 @@ impl World {
             }
             return self.pushes();
         }
+        if let Body::AcknowledgeSignals(acknowledge) = &body {
+            if let Some(session) = &self.devices[wire.device].session {
+                self.server
+                    .acknowledged_signals(session, acknowledge.number);
+            }
+            return self.pushes();
+        }
         let mishap = self.meets(wire.device, Occasion::Request);
         let answer = if let Some(Mishap::Busy(millis)) = mishap {
             let retry_after = Duration::from_millis(millis);

@@ -236,14 +236,9 @@ impl Topic for Contents {
             assert_eq!(caption.unwrap_or_default(), one.caption);
             assert!(!read.needs_newer_version());
         }
-        for one in &self.profiles {
-            let made = one.write(&author);
-            assert_eq!(made.encoded, *one.encoded);
-            assert_eq!(made.id.as_bytes().as_slice(), &*one.id);
-            let read = self.read(&one.encoded).unwrap();
-            assert!(matches!(&read.body, Body::Profile(profile) if **profile == one.profile()));
-            assert!(!read.needs_newer_version());
-        }
+        self.profiles
+            .iter()
+            .for_each(|one| self.check_profile(&author, one));
         self.expiring
             .iter()
             .for_each(|one| one.check(&author, self));
@@ -277,6 +272,15 @@ impl Contents {
             &self.group_id,
             &leaf(&self.certificate, &self.address),
         )
+    }
+
+    fn check_profile(&self, author: &Author, one: &ProfileMessage) {
+        let made = one.write(author);
+        assert_eq!(made.encoded, *one.encoded);
+        assert_eq!(made.id.as_bytes().as_slice(), &*one.id);
+        let read = self.read(&one.encoded).unwrap();
+        assert!(matches!(&read.body, Body::Profile(profile) if **profile == one.profile()));
+        assert!(!read.needs_newer_version());
     }
 
     fn check_leaving(&self, author: &Author, one: &Leaving) {

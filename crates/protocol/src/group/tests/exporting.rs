@@ -1,4 +1,4 @@
-//! Roster key and envelope key are what RFC 9420 section 8.5 makes of the exporter secret; `vectors/exporter.json` is made by this formula.
+//! Roster key, envelope key and signal key are what RFC 9420 section 8.5 makes of the exporter secret; `vectors/exporter.json` is made by this formula.
 
 use hkdf::Hkdf;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::people::Person;
 use crate::suite::Suite;
-use crate::{envelope, roster};
+use crate::{envelope, roster, signal};
 
 #[test]
 fn the_keys_of_an_epoch_are_those_of_the_mls_exporter() {
@@ -17,6 +17,7 @@ fn the_keys_of_an_epoch_are_those_of_the_mls_exporter() {
             let keys = (group.roster_key(mls), group.envelope_key(mls));
             (keys.0.unwrap(), keys.1.unwrap())
         });
+        let signal_key = ada.with(|mls, _| group.signal_key(mls).unwrap());
         let secret = exporter_secret(&ada);
         assert_eq!(
             roster_key.as_bytes(),
@@ -25,6 +26,10 @@ fn the_keys_of_an_epoch_are_those_of_the_mls_exporter() {
         assert_eq!(
             *envelope_key.to_secret_bytes(),
             export(&secret, envelope::EXPORTER_LABEL)
+        );
+        assert_eq!(
+            *signal_key.to_secret_bytes(),
+            export(&secret, signal::EXPORTER_LABEL)
         );
     }
 }

@@ -6,6 +6,7 @@ mod accounts;
 mod conversations;
 mod files;
 mod retention;
+mod signals;
 
 use std::future::Future;
 use std::time::Duration;
@@ -73,6 +74,12 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     retention::a_sweep_is_bounded(bench().await).await;
     files::a_file_grows_from_its_end_alone(bench().await).await;
     files::a_file_is_kept_for_its_time(bench().await).await;
+    signals::a_newer_one_takes_an_older_ones_place(bench().await).await;
+    signals::what_is_acknowledged_is_gone_and_no_number_comes_twice(bench().await).await;
+    signals::so_many_wait_and_no_more(bench().await).await;
+    signals::they_wait_for_thirty_days(bench().await).await;
+    signals::they_are_of_the_current_epoch_alone(bench().await).await;
+    signals::a_dead_address_costs_nobody_else(bench().await).await;
 }
 
 /// A day in 2026, at noon.

@@ -93,6 +93,7 @@ impl State {
             acknowledged: 0,
             newest: 0,
             expired: 0,
+            signals: super::signals::Waiting::default(),
             items: BTreeMap::new(),
         };
         self.mailboxes.insert(mailbox, row);

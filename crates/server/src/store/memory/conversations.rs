@@ -183,6 +183,7 @@ impl State {
     pub(super) fn sweep(&mut self, now: Timestamp, portion: usize) -> bool {
         let mut left = portion;
         self.sweep_items(now, &mut left);
+        self.sweep_signals(now, &mut left);
         self.sweep_ids(now, &mut left);
         self.sweep_conversations(now, &mut left);
         let spent_before = first_kept_day(now, limits::MESSAGE_ID_RETENTION);

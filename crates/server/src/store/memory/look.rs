@@ -27,6 +27,8 @@ pub struct Census {
     pub conversations: usize,
     /// Requests that are known again.
     pub once: usize,
+    /// Signals that wait.
+    pub signals: usize,
 }
 
 impl MemoryStore {
@@ -47,6 +49,7 @@ impl MemoryStore {
                 census.items.insert(mailbox.device, mailbox.items.len());
             }
             census.revoked += mailbox.revoked.len();
+            census.signals += mailbox.signals.by_number.len();
             census.spent += spent;
             census.packages += mailbox.packages.len() - spent;
         }
@@ -71,6 +74,8 @@ impl MemoryStore {
             all.extend(packages.map(|one| one.content.data.to_vec()));
             let items = mailbox.items.values();
             all.extend(items.map(keyfold_wire::v1::Item::encode_to_vec));
+            let signals = mailbox.signals.by_number.values();
+            all.extend(signals.map(|one| one.sealed.to_vec()));
         }
         for (key, conversation) in &state.conversations {
             all.push(key.0.to_vec());

@@ -4,6 +4,7 @@ mod accounts;
 mod conversations;
 mod files;
 mod look;
+mod signals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use keyfold_wire::v1;
 
 use super::file::{FilePlace, FileRecord};
 use super::record::{
-    Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, item_size,
+    Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, SignalPage, item_size,
 };
 use super::{Answer, Operation, Outcome, Store};
 use crate::core::Device;
@@ -58,6 +59,7 @@ struct Mailbox {
     newest: u64,
     expired: u64,
     items: BTreeMap<u64, v1::Item>,
+    signals: signals::Waiting,
 }
 
 #[derive(Clone)]
@@ -149,6 +151,10 @@ impl State {
                 bytes,
             } => self.extend_file(place, offset, bytes, now),
             Operation::ForgetFile(place) => Ok(self.forget_file(place)),
+            Operation::Signal(signal) => self.signal(*signal, now),
+            Operation::AcknowledgeSignals { mailbox, number } => {
+                Ok(self.acknowledge_signals(mailbox, number))
+            }
         }
     }
 
@@ -234,6 +240,15 @@ impl Store for MemoryStore {
         max_bytes: usize,
     ) -> Result<Page, Refusal> {
         Ok(self.lock().page(mailbox, after.0, max_items, max_bytes))
+    }
+
+    async fn signals(
+        &self,
+        mailbox: MailboxId,
+        after: u64,
+        max: usize,
+    ) -> Result<SignalPage, Refusal> {
+        Ok(self.lock().signals(mailbox, after, max))
     }
 
     async fn account_by_handle(&self, handle: &str) -> Result<Option<Account>, Refusal> {

@@ -218,6 +218,7 @@ impl Writer {
         };
         for sql in [
             "DELETE FROM cursors WHERE mailbox = ?1",
+            "DELETE FROM signals WHERE mailbox = ?1",
             "DELETE FROM revoked WHERE mailbox = ?1",
             "DELETE FROM key_packages WHERE device = ?1",
             "INSERT INTO doomed (mailbox) VALUES (?1)",

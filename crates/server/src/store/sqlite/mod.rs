@@ -9,6 +9,7 @@ mod files;
 mod packages;
 mod read;
 mod schema;
+mod signals;
 mod sweep;
 mod worker;
 mod writer;
@@ -23,7 +24,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::file::{FilePlace, FileRecord};
 use super::recent::Recent;
-use super::record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page};
+use super::record::{
+    Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, SignalPage,
+};
 use super::{Answer, Operation, Store};
 use crate::core::Device;
 use crate::refusal::Refusal;
@@ -238,6 +241,16 @@ impl Store for SqliteStore {
         max_bytes: usize,
     ) -> Result<Page, Refusal> {
         self.read(move |db| read::page(db, mailbox, after, max_items, max_bytes))
+            .await
+    }
+
+    async fn signals(
+        &self,
+        mailbox: MailboxId,
+        after: u64,
+        max: usize,
+    ) -> Result<SignalPage, Refusal> {
+        self.read(move |db| signals::page(db, mailbox, after, max))
             .await
     }
 

@@ -14,7 +14,24 @@ const APPLICATION_ID: i64 = 0x4B46_4C44;
 const CHECKED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Each takes the database from the version of its index to the next.
-const MIGRATIONS: &[&str] = &[FIRST, FILES];
+const MIGRATIONS: &[&str] = &[FIRST, FILES, SIGNALS];
+
+/// Signals that wait. Each copy is sealed by the server for its mailbox, its place is a hash that differs from mailbox to mailbox, and only the day says when
+/// it came: nothing leads from one copy to another, nor to a conversation.
+const SIGNALS: &str = r"
+CREATE TABLE signals (
+    mailbox INTEGER NOT NULL,
+    place BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (mailbox, place)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX signals_number ON signals (mailbox, number);
+CREATE INDEX signals_day ON signals (day);
+-- The last number given.
+ALTER TABLE cursors ADD COLUMN signals INTEGER NOT NULL DEFAULT 0;
+";
 
 /// Sealed files, named by a hash of their ids. Nothing says whose they are.
 const FILES: &str = r"

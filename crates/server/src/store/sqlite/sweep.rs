@@ -20,6 +20,7 @@ impl Writer {
     pub(super) fn sweep(&mut self, now: Timestamp, portion: u32) -> Result<Outcome, Stop> {
         let mut more = self.sweep_doomed(portion)?;
         more |= self.sweep_bodies(now, portion)?;
+        more |= self.sweep_signals(now, portion)?;
         more |= self.sweep_ids(now, portion)?;
         more |= self.sweep_grace(now, portion)?;
         more |= self.sweep_conversations(now, portion)?;

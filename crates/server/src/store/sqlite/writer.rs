@@ -206,6 +206,10 @@ impl Writer {
                 bytes,
             } => self.extend_file(*place, *offset, *bytes, now),
             Operation::ForgetFile(place) => self.forget_file(*place),
+            Operation::Signal(signal) => self.signal(signal, now),
+            Operation::AcknowledgeSignals { mailbox, number } => {
+                self.acknowledge_signals(*mailbox, *number)
+            }
         }
     }
 
