@@ -67,16 +67,17 @@ const ANOTHER: &[u8] = b"";
 const IN_A_MINUTE: &[u8] = b"\x82\xf5\x18\x3c";
 
 #[test]
-fn a_kept_text_is_shown_again_but_neither_an_edit_nor_a_fleeting_one() {
+fn a_kept_text_is_shown_again_also_a_fleeting_one_but_no_edit() {
     let kept = text_of(&plain(NOTHING, NOTHING)).unwrap().unwrap();
     assert_eq!((kept.text.as_str(), kept.format), ("hi", TextFormat::Plain));
     let own = text_of(&says(1, "at *six*").encoded).unwrap().unwrap();
     assert_eq!(own.text, "at *six*");
     assert_eq!(own.format, TextFormat::Markdown);
+    let fleeting = text_of(&plain(NOTHING, IN_A_MINUTE)).unwrap().unwrap();
+    assert_eq!(fleeting.text, "hi");
     for (what, encoded) in [
         ("an edit", plain(ANOTHER, NOTHING)),
-        ("a fleeting text", plain(NOTHING, IN_A_MINUTE)),
-        ("both", plain(ANOTHER, IN_A_MINUTE)),
+        ("a fleeting edit", plain(ANOTHER, IN_A_MINUTE)),
         ("no text", leaves(1).encoded),
     ] {
         assert!(text_of(&encoded).unwrap().is_none(), "{what}");
