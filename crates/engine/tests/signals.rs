@@ -309,12 +309,12 @@ fn who_hides_theirs_does_not_see_others() {
     assert_eq!(town.seen_ago(bo, talk), None);
     let bo_account = town.me(bo).account;
     town.sets(ada, |privacy| {
-        privacy.presence = Audience::Chosen(vec![bo_account])
+        privacy.presence = Audience::Chosen(vec![bo_account]);
     });
     assert!(town.seen_ago(bo, talk).is_some() && town.seen_ago(ada, talk).is_some());
     let nobody_else = town.me(ada).account;
     town.sets(ada, |privacy| {
-        privacy.presence = Audience::Chosen(vec![nobody_else])
+        privacy.presence = Audience::Chosen(vec![nobody_else]);
     });
     assert_eq!(town.seen_ago(bo, talk), None);
 
