@@ -134,7 +134,7 @@ fn typing_is_seen_while_it_goes_on() {
     town.passes(TYPING_AGAIN);
     town.types(ada, talk, true);
     assert_eq!(town.signalled(ada), before + 1);
-    town.passes(TYPING_LASTS - Duration::from_millis(1));
+    town.passes(TYPING_LASTS.saturating_sub(Duration::from_millis(1)));
     assert_eq!(town.typing(bo, talk), ["ada"]);
     town.people[bo.0].events.clear();
     town.passes(Duration::from_millis(1));
@@ -165,9 +165,9 @@ fn presence_is_seen_while_somebody_looks_and_since_when_they_do_not() {
     town.looks(ada, false);
     assert_eq!(town.seen_ago(bo, talk), Some(Duration::ZERO));
     let sent = town.signalled(ada);
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     assert_eq!(town.signalled(ada), sent, "who has gone says nothing");
-    assert_eq!(town.seen_ago(bo, talk), Some(Duration::from_secs(600)));
+    assert_eq!(town.seen_ago(bo, talk), Some(Duration::from_mins(10)));
     assert_eq!(town.seen_ago(ada, talk), None, "bo has not looked");
 }
 
@@ -186,10 +186,10 @@ fn who_opens_the_app_later_sees_what_was_told_meanwhile() {
             .unwrap();
         town.settles();
     }
-    town.passes(Duration::from_secs(3_600));
+    town.passes(Duration::from_hours(1));
     town.people[bo.0].online = true;
     town.settles();
-    assert_eq!(town.seen_ago(bo, talk), Some(Duration::from_secs(3_600)));
+    assert_eq!(town.seen_ago(bo, talk), Some(Duration::from_hours(1)));
     assert_eq!(town.receipts(bo, talk), [Receipt::Read]);
 }
 
@@ -224,7 +224,7 @@ fn messages_are_delivered_then_read() {
     town.passes(RECEIPT_AFTER);
     let sent = town.signalled(bo);
     assert_eq!(town.receipts(ada, talk).last(), Some(&Receipt::Delivered));
-    town.passes(Duration::from_secs(600));
+    town.passes(Duration::from_mins(10));
     assert_eq!(town.signalled(bo), sent, "told once is told");
     assert_eq!(town.receipts(ada, talk).last(), Some(&Receipt::Delivered));
 }
@@ -262,7 +262,7 @@ fn a_stranger_hears_nothing_until_they_are_answered() {
     town.looks(bo, true);
     town.types(bo, talk, true);
     town.has_read(bo, talk);
-    town.passes(Duration::from_secs(180));
+    town.passes(Duration::from_mins(3));
     assert_eq!(town.signalled(bo), 0);
     assert_eq!(town.receipts(ada, talk), [Receipt::None]);
     assert_eq!(town.seen_ago(ada, talk), None);
@@ -270,7 +270,7 @@ fn a_stranger_hears_nothing_until_they_are_answered() {
     let phone = town.links(bo, &Suite::ALL);
     town.looks(phone, true);
     town.has_read(phone, talk);
-    town.passes(Duration::from_secs(180));
+    town.passes(Duration::from_mins(3));
     assert_eq!(town.signalled(phone), 0);
     // Ada has begun it: she may type before her second word, and is seen.
     town.looks(ada, true);
@@ -309,12 +309,12 @@ fn who_hides_theirs_does_not_see_others() {
     assert_eq!(town.seen_ago(bo, talk), None);
     let bo_account = town.me(bo).account;
     town.sets(ada, |privacy| {
-        privacy.presence = Audience::Chosen(vec![bo_account])
+        privacy.presence = Audience::Chosen(vec![bo_account]);
     });
     assert!(town.seen_ago(bo, talk).is_some() && town.seen_ago(ada, talk).is_some());
     let nobody_else = town.me(ada).account;
     town.sets(ada, |privacy| {
-        privacy.presence = Audience::Chosen(vec![nobody_else])
+        privacy.presence = Audience::Chosen(vec![nobody_else]);
     });
     assert_eq!(town.seen_ago(bo, talk), None);
 
@@ -332,7 +332,7 @@ fn who_hides_theirs_does_not_see_others() {
     town.says(bo, talk, "have you read this?");
     town.settles();
     town.has_read(ada, talk);
-    town.passes(Duration::from_secs(60));
+    town.passes(Duration::from_mins(1));
     assert_eq!(town.receipts(bo, talk).last(), Some(&Receipt::None));
     town.sets(ada, |privacy| privacy.receipts = true);
     town.says(bo, talk, "and this?");

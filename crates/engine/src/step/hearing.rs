@@ -35,7 +35,7 @@ struct Heard {
 
 impl Step<'_> {
     /// Takes in a push.
-    pub(super) fn hear_signals(&mut self, signals: v1::Signals) -> Result<(), Fault> {
+    pub(super) fn hear_signals(&mut self, signals: &v1::Signals) -> Result<(), Fault> {
         if self.session.broken_off || self.identity.is_none() {
             return Ok(());
         }

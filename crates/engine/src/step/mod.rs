@@ -110,7 +110,7 @@ impl<'e> Step<'e> {
             Input::Connected(greeting) => self.connected(&greeting)?,
             Input::TurnedAway(refused) => self.turned_away(&refused)?,
             Input::Delivered(deliveries) => self.deliver(deliveries)?,
-            Input::Signals(signals) => self.hear_signals(signals)?,
+            Input::Signals(signals) => self.hear_signals(&signals)?,
             Input::Supply(supply) => self.restock(&supply)?,
             Input::Reply(id, reply) => self.reply(id.into(), reply)?,
             Input::Lost(id) => {

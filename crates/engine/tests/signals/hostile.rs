@@ -137,9 +137,9 @@ fn nobody_was_active_in_the_future() {
     story.says(Says::Presence(Some(later)));
     let ago = story.town.seen_ago(story.ada, story.talk);
     assert_eq!(ago, Some(Duration::ZERO));
-    story.town.passes(Duration::from_secs(300));
+    story.town.passes(Duration::from_mins(5));
     let ago = story.town.seen_ago(story.ada, story.talk);
-    assert_eq!(ago, Some(Duration::from_secs(300)), "it does not stay so");
+    assert_eq!(ago, Some(Duration::from_mins(5)), "it does not stay so");
     story.says(Says::Presence(Some(Timestamp(u64::MAX))));
     let ago = story.town.seen_ago(story.ada, story.talk);
     assert_eq!(ago, Some(Duration::ZERO));
@@ -172,7 +172,7 @@ fn what_expires_too_late_or_has_expired_is_refused() {
 #[test]
 fn the_highest_counter_locks_out_nobody_else() {
     let mut story = story();
-    let expires = story.town.now().after(Duration::from_secs(60));
+    let expires = story.town.now().after(Duration::from_mins(1));
     let two = story.messages()[2];
     let over = story.signs(MAX_COUNTER + 1, expires, read(two));
     story.sends(over);
@@ -198,7 +198,7 @@ fn the_highest_counter_locks_out_nobody_else() {
 fn what_is_forged_replayed_or_no_signal_changes_nothing() {
     let mut story = story();
     let now = story.town.now();
-    let expires = now.after(Duration::from_secs(60));
+    let expires = now.after(Duration::from_mins(1));
     let group = story.copied.group(story.talk);
     let key = story.copied.with(|mls, _| group.signal_key(mls)).unwrap();
     // In Ada's peer's name by a stranger's key, and in the name of a device that is not there.

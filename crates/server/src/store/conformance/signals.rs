@@ -151,7 +151,7 @@ pub(super) async fn they_wait_for_thirty_days<S: Store>(mut bench: Bench<S>) {
     bench.later(limits::SIGNAL_RETENTION.saturating_sub(DAY));
     bench.sweep(100).await;
     assert!(bodies(&bench, ada).await == [1, 2], "its day is not over");
-    bench.later(DAY / 2 - Duration::from_millis(1));
+    bench.later((DAY / 2).saturating_sub(Duration::from_millis(1)));
     bench.sweep(100).await;
     assert!(bodies(&bench, ada).await == [1, 2]);
     bench.later(Duration::from_millis(1));
