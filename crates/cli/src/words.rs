@@ -223,6 +223,9 @@ fn disappears(expiry: Expiry, now: Timestamp) -> String {
     match (expiry.at, expiry.lasts) {
         (Some(at), _) => {
             let seconds = at.0.saturating_sub(now.0).div_ceil(1_000);
+            if seconds == 0 {
+                return "disappears now".to_owned();
+            }
             let left = span::about(u32::try_from(seconds).unwrap_or(u32::MAX));
             format!("disappears in {left}")
         }

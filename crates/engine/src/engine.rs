@@ -1,7 +1,6 @@
 //! The engine: one database, what is kept in memory of it, and the steps over them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use keyfold_protocol::group::{Crypto, Rng};
 use keyfold_wire::ids::Timestamp;
@@ -10,6 +9,7 @@ use rand_core::CryptoRng;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::Fault;
+use crate::clock::Clock;
 use crate::command::{Answer, Complaint};
 use crate::identity::Identity;
 use crate::input::Input;
@@ -259,11 +259,14 @@ impl Engine {
         None
     }
 
-    /// When something goes that goes at this time, as it is counted, by the clock of the last input.
+    /// When something goes that goes at this time, as it is counted, by the device's clock as it was seen last.
     pub(crate) fn shown_at(&self, goes_at: i64) -> Timestamp {
-        let passed = self.session.clock.map_or(goes_at, |clock| clock.passed);
-        let left = u64::try_from(goes_at.saturating_sub(passed)).unwrap_or(0);
-        self.session.now.after(Duration::from_millis(left))
+        let clock = self
+            .session
+            .clock
+            .unwrap_or_else(|| Clock::new(self.session.now));
+        let left = goes_at.saturating_sub(clock.passed).max(0);
+        Timestamp(u64::try_from(clock.seen.saturating_add(left)).unwrap_or(0))
     }
 
     /// The last time that the shell has told.

@@ -23,7 +23,6 @@ use keyfold_wire::ids::{ConversationId, Timestamp};
 use keyfold_wire::v1;
 use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::v1::client_frame::Request as Body;
-use keyfold_wire::v1::item::Content;
 use town::copied::TO_VERSION_7;
 use town::mallory::Hostile;
 use town::person::{Loss, copy_database};
@@ -94,6 +93,67 @@ fn talk(seed: u64) -> (Town, [Who; 2], ConversationId) {
 }
 
 #[test]
+fn either_of_two_sets_the_timer_and_all_their_devices_hear_of_it() {
+    let mut town = Town::on_disk(18);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let tablet = town.links(bo, &Suite::ALL);
+    let talk = town.meets(ada, bo);
+    for (setter, handle, timer) in [(bo, "bo", TIMER), (ada, "ada", TIMER * 2)] {
+        assert_eq!(
+            sets(&mut town, setter, talk, Some(timer)),
+            Ok(Answer::Taken)
+        );
+        for who in [ada, bo, tablet] {
+            assert_eq!(town.shows(who, talk).timer, Some(timer));
+            let line = town.timeline(who, talk).pop().unwrap();
+            assert_eq!(line.what, What::Timed(Some(timer)), "{who:?}");
+            assert_eq!(line.from.unwrap().handle, handle, "{who:?}");
+        }
+    }
+}
+
+/// An answer, a reaction, a pin and an edit of a message, by its author, and a star by its reader.
+fn does_all_to(
+    town: &mut Town,
+    [author, reader]: [Who; 2],
+    conversation: ConversationId,
+    message: ContentId,
+) {
+    let to_all = [
+        Command::Reply {
+            conversation,
+            to: message,
+            text: "QUAGMIRE".to_owned(),
+        },
+        Command::React {
+            conversation,
+            message,
+            emoji: Some("🎈".to_owned()),
+        },
+        Command::Pin {
+            conversation,
+            message,
+            pinned: true,
+        },
+        Command::Edit {
+            conversation,
+            message,
+            text: "ZEPPELIN lands".to_owned(),
+        },
+    ];
+    for command in to_all {
+        town.does(author, command).unwrap();
+    }
+    town.settles();
+    let star = Command::Star {
+        conversation,
+        messages: vec![message],
+        starred: Starred::Yes,
+    };
+    town.does(reader, star).unwrap();
+}
+
+#[test]
 fn a_message_disappears_on_each_device_in_its_own_time_and_from_its_files() {
     let mut town = Town::on_disk(1);
     let [ada, bo] = town.people(["ada", "bo"]);
@@ -101,50 +161,11 @@ fn a_message_disappears_on_each_device_in_its_own_time_and_from_its_files() {
     let talk = town.meets(ada, bo);
     town.says(ada, talk, "stays");
     town.settles();
-    // Either of two may.
-    assert_eq!(sets(&mut town, bo, talk, Some(TIMER)), Ok(Answer::Taken));
-    for who in [ada, bo, tablet] {
-        assert_eq!(town.shows(who, talk).timer, Some(TIMER));
-        let timeline = town.timeline(who, talk);
-        let line = timeline
-            .iter()
-            .find(|one| one.what == What::Timed(Some(TIMER)));
-        assert_eq!(line.unwrap().from.as_ref().unwrap().handle, "bo", "{who:?}");
-    }
+    sets(&mut town, bo, talk, Some(TIMER)).unwrap();
     town.says(ada, talk, "ZEPPELIN flies");
     town.settles();
     let message = id(&town, bo, talk, "ZEPPELIN flies");
-    let reply = Command::Reply {
-        conversation: talk,
-        to: message,
-        text: "QUAGMIRE".to_owned(),
-    };
-    town.does(ada, reply).unwrap();
-    let react = Command::React {
-        conversation: talk,
-        message,
-        emoji: Some("🎈".to_owned()),
-    };
-    town.does(bo, react).unwrap();
-    let pin = Command::Pin {
-        conversation: talk,
-        message,
-        pinned: true,
-    };
-    town.does(ada, pin).unwrap();
-    let edit = Command::Edit {
-        conversation: talk,
-        message,
-        text: "ZEPPELIN lands".to_owned(),
-    };
-    town.does(ada, edit).unwrap();
-    town.settles();
-    let star = Command::Star {
-        conversation: talk,
-        messages: vec![message],
-        starred: Starred::Yes,
-    };
-    town.does(bo, star).unwrap();
+    does_all_to(&mut town, [ada, bo], talk, message);
     town.passes(INDEX_AFTER * 2);
     // The author's runs since the server has it; nobody else's before it was read.
     let lasts = Some(TIMER);
@@ -159,17 +180,14 @@ fn a_message_disappears_on_each_device_in_its_own_time_and_from_its_files() {
     let shown = entry(&town, bo, talk, "ZEPPELIN lands").expiry.unwrap();
     assert_eq!(shown.at, Some(town.now().after(TIME)));
     town.passes(TIME.saturating_sub(INDEX_AFTER * 2));
+    let all = ["stays", "ZEPPELIN lands", "QUAGMIRE"];
     assert_eq!(town.reads(ada, talk), ["stays"]);
-    assert_eq!(
-        town.reads(bo, talk),
-        ["stays", "ZEPPELIN lands", "QUAGMIRE"]
-    );
+    assert_eq!(town.reads(bo, talk), all);
     town.passes(INDEX_AFTER * 2);
     assert_eq!(town.reads(bo, talk), ["stays"]);
     assert!(town.events(bo).contains(&Event::Hidden(talk)));
     // The tablet has read nothing.
-    let unread = ["stays", "ZEPPELIN lands", "QUAGMIRE"];
-    assert_eq!(town.reads(tablet, talk), unread);
+    assert_eq!(town.reads(tablet, talk), all);
     marks_read(&mut town, tablet, talk);
     assert!(holds(&town, tablet, "ZEPPELIN"));
     town.passes(TIME + CLOCK_TICK);
@@ -181,14 +199,8 @@ fn a_message_disappears_on_each_device_in_its_own_time_and_from_its_files() {
         assert_eq!(finds(&town, who, "zeppelin"), 0);
         let engine = &town.people[who.0].engine;
         assert!(engine.pinned(talk, 10).unwrap().is_empty());
-        assert!(
-            engine
-                .starred(None, None, 10)
-                .unwrap()
-                .unwrap()
-                .hits
-                .is_empty()
-        );
+        let starred = engine.starred(None, None, 10).unwrap().unwrap();
+        assert!(starred.hits.is_empty());
         assert!(holds(&town, who, "stays"));
     }
     town.agree(&[ada, bo, tablet], talk);
@@ -287,7 +299,13 @@ fn what_was_read_offline_disappears_offline() {
         town.clock.advance(CLOCK_TICK);
         let now = town.now();
         town.people[bo.0].apply(keyfold_engine::Input::Tick, now);
+        let shown = town.timeline(bo, talk);
         town.people[bo.0].restarts();
+        assert_eq!(
+            town.timeline(bo, talk),
+            shown,
+            "before anybody told the time"
+        );
         town.people[bo.0].apply(keyfold_engine::Input::Tick, now);
         ticks += 1;
         assert!(ticks <= TIMER / 60);
@@ -630,9 +648,9 @@ fn it_disappears_also_where_the_conversation_has_moved() {
 fn what_was_accepted_and_did_not_come_back_disappears_in_time() {
     let (mut town, [ada, bo], talk) = talk(15);
     town.people[ada.0].bends_item = Some(Box::new(|item| {
-        let said =
-            |content: &Content| matches!(content, Content::Message(one) if one.commit.is_none());
-        if item.content.as_ref().is_some_and(said) {
+        if let Some(v1::item::Content::Message(message)) = &item.content
+            && message.commit.is_none()
+        {
             item.content = None;
         }
     }));
@@ -655,7 +673,6 @@ fn what_was_accepted_and_did_not_come_back_disappears_in_time() {
     town.comes_back(bo);
     assert_eq!(town.reads(bo, talk), ["ZEPPELIN"], "which he has not read");
     assert!(!holds(&town, bo, "QUAGMIRE"));
-    town.settles();
     assert_eq!(town.reads(ada, talk), ["QUAGMIRE"], "she has not read it");
 }
 

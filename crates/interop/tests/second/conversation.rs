@@ -263,6 +263,7 @@ impl Conversation {
             | Body::Reaction(_)
             | Body::File(_)
             | Body::Pin { .. }
+            | Body::Profile(_)
             | Body::Unsupported => {
                 panic!("nobody here says such")
             }

@@ -334,6 +334,7 @@ fn case(why: &str, error: &str, encoded: Vec<u8>) -> Refused {
 
 pub(super) fn refused() -> Vec<Refused> {
     let mut refused = malformed();
+    refused.extend(fields());
     refused.extend(parts());
     refused.extend(extensions());
     refused.extend(leaving());
@@ -385,6 +386,11 @@ fn malformed() -> Vec<Refused> {
             "malformed",
             with(|one| one.replaces = bytes(&[1; 31])),
         ),
+    ]
+}
+
+fn fields() -> Vec<Refused> {
+    vec![
         case(
             "an expiry of three fields",
             "malformed",
