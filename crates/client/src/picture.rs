@@ -51,13 +51,14 @@ pub fn for_profile(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailur
         (Some(MAX_PICTURE_SIDE), Some(MAX_PICTURE_SIDE));
     limits.max_alloc = Some(MAX_PICTURE_MEMORY);
     let mut reader = ImageReader::new(source).with_guessed_format()?;
-    reader.limits(limits);
+    reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
+    limits.reserve(decoder.total_bytes())?;
     let turned = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
+    let mut picture = middle(&DynamicImage::from_decoder(decoder)?);
     picture.apply_orientation(turned);
     for side in [PROFILE_PICTURE_SIDE, PROFILE_PICTURE_SIDE / 2] {
-        let small = on_white(&picture.resize_to_fill(side, side, FilterType::CatmullRom));
+        let small = on_white(&picture.resize_exact(side, side, FilterType::CatmullRom));
         for quality in QUALITIES {
             let mut encoded = Vec::new();
             JpegEncoder::new_with_quality(&mut encoded, quality).encode_image(&small)?;
@@ -67,6 +68,13 @@ pub fn for_profile(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailur
         }
     }
     Err(PictureFailure::None)
+}
+
+/// The largest square in the middle: what is cut off costs nothing from there on.
+fn middle(picture: &DynamicImage) -> DynamicImage {
+    let (width, height) = (picture.width(), picture.height());
+    let side = width.min(height);
+    picture.crop_imm((width - side) / 2, (height - side) / 2, side, side)
 }
 
 /// What can be seen through is white.
@@ -201,5 +209,17 @@ mod tests {
         // At the limit it is looked at, and found to be no such picture.
         let lies = refused(wide(MAX_PICTURE_SIDE));
         assert!(!matches!(lies, PictureFailure::TooLarge), "{lies:?}");
+        // Neither side is too long, and both together take more memory than there may be.
+        let square = encoded(&RgbImage::new(12_000, 12_000).into(), ImageFormat::Png);
+        let bomb = refused(square);
+        assert!(matches!(bomb, PictureFailure::TooLarge), "{bomb:?}");
+    }
+
+    #[test]
+    fn a_picture_as_narrow_as_a_line_costs_no_more_than_its_middle() {
+        let line = RgbImage::from_pixel(MAX_PICTURE_SIDE, 1, Rgb([0, 255, 0]));
+        let made = for_profile(Cursor::new(encoded(&line.into(), ImageFormat::Png))).unwrap();
+        let made = image::load_from_memory(&made).unwrap().to_rgb8();
+        assert!(near(*made.get_pixel(9, 9), [0, 255, 0]));
     }
 }

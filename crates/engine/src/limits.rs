@@ -310,6 +310,9 @@ pub const RECEIPT_AGAIN: Duration = Duration::from_secs(10);
 /// Presence and cursors are of use for so long: as long as a server keeps them. Later ones are refused, give or take a day for clocks.
 pub const SIGNAL_LIFETIME: Duration = keyfold_wire::limits::SIGNAL_RETENTION;
 
+/// How far the server's time may lead the counter of own signals: one that a server drove to its end could never be followed by another.
+pub const SIGNAL_COUNTER_AHEAD: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// Somebody's clock may be wrong by so much.
 pub const SIGNAL_SLACK: Duration = Duration::from_hours(24);
 

@@ -95,7 +95,13 @@ fn who_is_blocked_is_not_heard_and_does_not_notice() {
 
     unblocks(&mut town, ada, bo);
     town.says(bo, talk, "after");
+    town.says(bo, other, "and here");
     town.settles();
+    assert_eq!(
+        town.reads(ada, other),
+        ["and here"],
+        "it was here all along"
+    );
     assert!(says(&mut town, ada, talk).is_ok());
     town.settles();
     assert_eq!(town.reads(ada, talk), ["before", "after", "hello"]);
@@ -139,14 +145,80 @@ fn a_member_who_is_blocked_still_changes_what_all_agree_on() {
         assert_eq!(town.reads(who, group), ["welcome"]);
         assert_eq!(town.members(who, group).len(), 4);
     }
-    // Who is taken out by somebody who is blocked, and added again, does not come in: they would begin something here.
+    // Taken out and added again by somebody who is blocked: it is not to be seen, until somebody else speaks.
     town.removes(bo, group, &[ada]);
     town.settles();
     town.adds(bo, group, &[ada]);
+    town.says(bo, group, "unheard");
     town.settles();
+    let seen = |town: &Town| town.people[ada.0].engine.conversation(group).unwrap();
+    assert!(seen(&town).is_none());
     town.says(cy, group, "are you there?");
     town.settles();
-    assert_eq!(town.reads(ada, group), ["welcome"]);
+    assert!(seen(&town).is_some());
+    assert_eq!(town.reads(ada, group), ["welcome", "are you there?"]);
+}
+
+#[test]
+fn what_somebody_began_while_they_were_blocked_is_found_when_they_are_not_any_more() {
+    for seed in 10..14 {
+        let mut town = Town::new(seed);
+        let [ada, bo] = town.people(["ada", "bo"]);
+        town.does(
+            ada,
+            Command::LookUp {
+                handle: "bo".to_owned(),
+            },
+        )
+        .unwrap();
+        town.settles();
+        blocks(&mut town, ada, bo).unwrap();
+        let his = town.meets(bo, ada);
+        town.says(bo, his, "unheard");
+        town.settles();
+        assert!(
+            town.people[ada.0]
+                .engine
+                .conversations()
+                .unwrap()
+                .is_empty()
+        );
+        unblocks(&mut town, ada, bo);
+        // Of two that were begun, either may be the one that goes on.
+        let hers = town.meets(ada, bo);
+        town.says(ada, hers, "hello");
+        town.says(bo, his, "hello yourself");
+        town.settles();
+        assert_eq!(town.reads(ada, hers), ["hello", "hello yourself"]);
+    }
+}
+
+#[test]
+fn what_a_blocked_member_withholds_leaves_no_line() {
+    let mut town = Town::new(5);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.says(bo, talk, "before");
+    town.settles();
+    blocks(&mut town, ada, bo).unwrap();
+    let lines = town.timeline(ada, talk).len();
+    town.people[ada.0].bends_item = Some(Box::new(|item| item.content = None));
+    town.says(bo, talk, "withheld");
+    town.settles();
+    town.people[ada.0].bends_item = None;
+    town.says(bo, talk, "unheard");
+    let timer = Command::SetTimer {
+        conversation: talk,
+        timer: Some(60),
+    };
+    town.does(bo, timer).unwrap();
+    town.settles();
+    assert_eq!(town.timeline(ada, talk).len(), lines);
+    assert_eq!(
+        town.shows(ada, talk).timer,
+        Some(60),
+        "it is agreed all the same"
+    );
 }
 
 #[test]

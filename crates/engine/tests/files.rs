@@ -10,7 +10,7 @@
 mod town;
 
 use keyfold_engine::limits::MAX_UPLOADS;
-use keyfold_engine::view::{FileEntry, FileState, State, What};
+use keyfold_engine::view::{FileEntry, FileState, Receipt, State, What};
 use keyfold_engine::{Answer, Command, Complaint, Event, OutgoingFile, UploadId};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::file::{FileKey, FileName, Layout};
@@ -218,6 +218,83 @@ fn a_file_of_somebody_who_is_not_in_the_conversation_any_more_is_not_said() {
     assert_eq!(
         town.does(bo, sending(group, file(2), "")),
         Err(Complaint::NotAMember)
+    );
+}
+
+#[test]
+fn a_file_to_somebody_who_is_blocked_meanwhile_fails_and_says_why() {
+    let mut town = Town::new(14);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.settles();
+    let upload = sends(&mut town, ada, talk, 1);
+    let account = town.me(bo).account;
+    town.does(ada, Command::Block { account }).unwrap();
+    let refused = town.does(ada, sending(talk, file(2), ""));
+    assert_eq!(refused, Err(Complaint::Blocked));
+    let answer = town.does(ada, Command::FileUploaded(upload));
+    assert_eq!(answer, Ok(Answer::Taken));
+    let FileState::Failed(failed, why) = entry(&town, ada, talk).state else {
+        panic!("it did not fail");
+    };
+    assert_eq!(failed, upload);
+    assert!(why.contains("blocked"), "{why}");
+}
+
+#[test]
+fn clearing_a_conversation_gives_up_the_files_that_are_on_their_way_to_it() {
+    let mut town = Town::on_disk(15);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(ada, bo);
+    town.settles();
+    let going = sends(&mut town, ada, talk, 1);
+    let failed = sends(&mut town, ada, talk, 2);
+    let fails = Command::FileFailed(failed, "too large".to_owned());
+    town.does(ada, fails).unwrap();
+    let clear = Command::Clear { conversation: talk };
+    town.does(ada, clear).unwrap();
+    assert!(town.people[ada.0].engine.uploads().unwrap().is_empty());
+    assert!(town.timeline(ada, talk).is_empty());
+    for upload in [going, failed] {
+        let told = Event::UploadCancelled(talk, upload);
+        assert!(town.events(ada).contains(&told));
+    }
+    let late = town.does(ada, Command::FileUploaded(going));
+    assert_eq!(late, Err(Complaint::NoSuchUpload));
+}
+
+#[test]
+fn a_file_that_was_begun_and_given_up_tells_a_stranger_nothing() {
+    let mut town = Town::new(16);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(bo, ada);
+    town.says(bo, talk, "a stranger's words");
+    town.settles();
+    let set = Command::SetProfile {
+        name: "Ada".to_owned(),
+        about: String::new(),
+        picture: None,
+    };
+    let upload = sends(&mut town, ada, talk, 1);
+    town.does(ada, Command::Foreground { active: true })
+        .unwrap();
+    town.does(ada, set).unwrap();
+    town.does(ada, Command::MarkRead { conversation: talk })
+        .unwrap();
+    town.passes(std::time::Duration::from_mins(2));
+    town.does(ada, Command::CancelFile(upload)).unwrap();
+    town.passes(std::time::Duration::from_mins(2));
+    let shown = town.shows(bo, talk);
+    assert_eq!(shown.last_active, None);
+    let said = town.timeline(bo, talk);
+    assert_eq!(said.last().unwrap().receipt, Receipt::None);
+    let account = town.me(ada).account;
+    assert!(
+        town.people[bo.0]
+            .engine
+            .profile(&account)
+            .unwrap()
+            .is_none()
     );
 }
 

@@ -393,6 +393,10 @@ fn a_small_group_tells_by_itself_who_has_read() {
     let mut town = Town::new(10);
     let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
     let group = town.creates_group(ada, "climbing", &[bo, cy]);
+    for who in [bo, cy] {
+        town.says(who, group, "when?");
+    }
+    town.settles();
     town.says(ada, group, "six o'clock");
     town.settles();
     town.has_read(bo, group);

@@ -53,6 +53,8 @@ impl Client {
         patience: Duration,
     ) -> Result<(), FileFailure> {
         let attachment = self.attachment(conversation, message).await?;
+        let turn = self.files.turn(attachment.id);
+        let _turn = turn.lock().await;
         let kept = self.files.spool.incoming(&attachment.id);
         let loaded = self.load(&attachment, message, patience).await;
         let path = path.to_owned();
@@ -101,11 +103,15 @@ impl Client {
             let known = kept
                 .as_mut()
                 .and_then(|kept| segment_of(kept, layout, number));
-            let mut segment = match known {
-                Some(segment) => segment,
-                None => self.fetch(&mut http, &attachment, layout, number).await?,
+            let opened = |mut segment: Vec<u8>| match segments.open(number, &mut segment) {
+                Ok(()) => Ok(segment),
+                Err(error) => Err(FileFailure::from(error)),
             };
-            segments.open(number, &mut segment)?;
+            // What is here may be half written.
+            let segment = match known.map(opened) {
+                Some(Ok(segment)) => segment,
+                _ => opened(self.fetch(&mut http, &attachment, layout, number).await?)?,
+            };
             let wanted = usize::try_from(range.end - at).unwrap_or(usize::MAX);
             let here = segment.get(place..).unwrap_or_default();
             let here = here.get(..wanted).unwrap_or(here);

@@ -8,14 +8,16 @@ mod http;
 mod spool;
 mod upload;
 
+use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use keyfold_engine::view::Upload;
 use keyfold_engine::{Answer, Command, Fault, UploadId};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::file::FileError;
+use keyfold_wire::file::FileId;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -102,9 +104,23 @@ pub(crate) struct Files {
     /// Wakes the uploads.
     wake: Arc<Notify>,
     uploads: JoinHandle<()>,
+    /// Files that are being loaded: what has come of each is in one place on the disk.
+    loading: Mutex<HashMap<FileId, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 impl Files {
+    /// Whoever loads a file does so alone.
+    pub(crate) fn turn(&self, file: FileId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        loading.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = loading.get(&file).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        loading.insert(file, Arc::downgrade(&turn));
+        turn
+    }
+
     /// Begins to upload what waits, in the background. Copies of anything else go first, while none can be in the making.
     pub(crate) fn start(
         route: Route,
@@ -129,6 +145,7 @@ impl Files {
             notices,
             wake,
             uploads: tokio::spawn(worker.run()),
+            loading: Mutex::default(),
         }
     }
 

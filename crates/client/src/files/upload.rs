@@ -1,5 +1,6 @@
 //! Own files on their way to the server: one after another, in parts, until the server has them or won't.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,27 +141,34 @@ impl Worker {
         let Ok(mut rng) = StdRng::try_from_os_rng() else {
             return;
         };
+        // Those that are put off, and until when they all are: one that does not get on keeps no other from being tried.
+        let (mut put_off, mut floor) = (HashSet::new(), Duration::ZERO);
         while let Ok(all) = self.engine.read(keyfold_engine::Engine::uploads).await {
-            let next = all.into_iter().find(|one| one.failed.is_none());
-            let Some(upload) = next else {
-                self.wake.notified().await;
-                continue;
-            };
-            let pause = match self.settle(&upload).await {
-                Ok(None) => {
-                    backoff.succeeded();
+            let mut going = all.into_iter().filter(|one| one.failed.is_none());
+            let Some(upload) = going.find(|one| !put_off.contains(&one.id)) else {
+                if put_off.is_empty() {
+                    self.wake.notified().await;
                     continue;
                 }
-                Ok(Some(floor)) => backoff.failed(floor, &mut rng),
+                let pause = backoff.failed(floor, &mut rng);
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.wake.notified() => {}
+                }
+                (put_off, floor) = (HashSet::new(), Duration::ZERO);
+                continue;
+            };
+            match self.settle(&upload).await {
+                Ok(None) => backoff.succeeded(),
+                Ok(Some(least)) => {
+                    floor = floor.max(least);
+                    put_off.insert(upload.id);
+                }
                 Err(ClientError::Stopped) => return,
                 Err(error) => {
                     tracing::warn!(%error, "a file is uploaded later");
-                    backoff.failed(Duration::ZERO, &mut rng)
+                    put_off.insert(upload.id);
                 }
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.wake.notified() => {}
             }
         }
     }
@@ -217,10 +225,15 @@ impl Worker {
                 let Ok(part) = part(&mut file, at, upload.sealed_length).await else {
                     return Ok(End::Failed("its sealed copy can't be read".to_owned()));
                 };
+                let before = at;
                 at = match http.extend(&upload.token, at, part).await {
                     Err(Not::There(elsewhere)) => elsewhere,
                     other => other?,
                 };
+                if at <= before {
+                    // Tried again, but not at once: or a server could let it be sent for ever.
+                    return Ok(End::Later(Duration::ZERO));
+                }
             }
             self.tell(upload, at);
             Ok(End::Done)

@@ -61,6 +61,9 @@ impl Engine {
             return Ok(None);
         }
         let mut told = Vec::new();
+        if !self.privacy()?.receipts {
+            return Ok(Some(told));
+        }
         for one in member::all(tx, row.row)? {
             if Some(one.account) == me || Some(one.account) == entry.sender {
                 continue;

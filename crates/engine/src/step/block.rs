@@ -1,4 +1,4 @@
-//! Whom a person wants to hear nothing of: they begin no conversation with this device, and what they say is not taken in, also in groups.
+//! Whom a person wants to hear nothing of: no conversation that they begin is shown, and what they say is not taken in, also in groups.
 //!
 //! Nobody else hears of it: their messages are received, counted and forgotten, so that what others say is no different, and after unblocking a
 //! conversation goes on where it is.
@@ -11,6 +11,7 @@ use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::memory::Loaded;
 use crate::outcome::Event;
+use crate::table::mark::{self, MarkRow};
 use crate::table::{blocked, contact};
 
 impl Step<'_> {
@@ -26,6 +27,20 @@ impl Step<'_> {
             self.tell(Event::PersonChanged(*account));
         }
         Ok(Ok(Answer::Taken))
+    }
+
+    /// What somebody who is blocked has begun is as one that was deleted here.
+    pub(super) fn put_away(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let shown_in = loaded.row.shown_in;
+        if shown_in != loaded.row.row {
+            // It goes on under the timeline of one that is here.
+            return Ok(());
+        }
+        let gone = MarkRow {
+            deleted: true,
+            ..MarkRow::default()
+        };
+        mark::put(self.tx, shown_in, &gone)
     }
 
     /// Whether this is a conversation with somebody who is blocked.

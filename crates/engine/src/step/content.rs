@@ -68,7 +68,8 @@ impl Step<'_> {
         content: &Content,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
-        if !self.take_turn(loaded, sender, content, at)? {
+        let silent = blocked::has(self.tx, &sender.account())?;
+        if !self.take_turn(loaded, sender, content, at, silent)? {
             return Ok(Fate::Applied);
         }
         // Another device of theirs may have been quicker than the news. Everybody has both in one order.
@@ -79,7 +80,7 @@ impl Step<'_> {
             self.somebody_leaves(loaded, proof, at)?;
             return Ok(Fate::Applied);
         }
-        if blocked::has(self.tx, &sender.account())? {
+        if silent {
             return Ok(Fate::Applied);
         }
         if let Body::Profile(profile) = &content.body {
@@ -97,6 +98,9 @@ impl Step<'_> {
             Some(Term::default())
         };
         let Some(term) = term else {
+            if mine {
+                self.answered_elsewhere(loaded)?;
+            }
             return Ok(Fate::Applied);
         };
         self.stops_typing(loaded.row.shown_in, sender.account());
@@ -129,13 +133,14 @@ impl Step<'_> {
         Ok(Fate::Applied)
     }
 
-    /// Judges the sender's counter; a gap is shown. `false`: it was heard before.
+    /// Judges the sender's counter; a gap is shown, but not of who is not to be heard. `false`: it was heard before.
     fn take_turn(
         &mut self,
         loaded: &mut Loaded,
         sender: &LeafView,
         content: &Content,
         at: Timestamp,
+        silent: bool,
     ) -> Result<bool, Fault> {
         let device = sender.device();
         let (known, unwritten) = match loaded.heard.remove(&device) {
@@ -149,6 +154,7 @@ impl Step<'_> {
         let again = known && self.has_had(loaded.row.shown_in, &content.id)?;
         match turn {
             Turn::Next | Turn::Again => {}
+            Turn::After { .. } if silent => {}
             Turn::After { first, missing } => {
                 let body = missing.to_be_bytes().to_vec();
                 let account = Some(sender.account());
@@ -192,6 +198,13 @@ impl Step<'_> {
         notice: &Notice,
         at: Timestamp,
     ) -> Result<(), Fault> {
+        // In a conversation with somebody who is blocked nothing of theirs is shown.
+        if let Some(by) = &by
+            && loaded.row.direct
+            && blocked::has(self.tx, by)?
+        {
+            return Ok(());
+        }
         let body = notice.encode()?;
         self.append(loaded, by, Kind::Notice, body, at, |_| {})?;
         Ok(())
@@ -237,6 +250,17 @@ impl Step<'_> {
             row.next = row.next.saturating_add(1);
             place
         })
+    }
+
+    /// This person has said something on another device that is gone already: what was said before it was read.
+    fn answered_elsewhere(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+        let (shown_in, up_to) = self.in_shown(loaded, |shown| {
+            let row = shown.change();
+            (row.read_up_to, row.unread) = (row.next.saturating_sub(1), 0);
+            (row.row, row.read_up_to)
+        })?;
+        self.begin_read(shown_in, up_to)?;
+        mark::spoken(self.tx, shown_in)
     }
 
     fn count_unread(&mut self, loaded: &mut Loaded, mine: bool, place: Place) -> Result<(), Fault> {

@@ -278,6 +278,7 @@ impl Step<'_> {
             let unread = timeline::count_of_others(self.tx, row, position)?;
             let row = loaded.change();
             (row.read_up_to, row.unread) = (position, unread);
+            self.begin_read(loaded.row.row, position)?;
             let id = loaded.row.public_id;
             self.tell(Event::Signal(id));
         }

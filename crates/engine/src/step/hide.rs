@@ -129,7 +129,11 @@ impl Step<'_> {
         }
         hidden::add_all(self.tx, row)?;
         for entry in timeline::without_place(self.tx, row)? {
-            if entry.stage == Stage::Failed {
+            if entry.kind == Kind::Upload {
+                let id = entry.body.as_slice().try_into();
+                let id = id.map_or(0, i64::from_be_bytes);
+                self.give_up_upload(loaded, id, entry.place)?;
+            } else if entry.stage == Stage::Failed {
                 timeline::remove(self.tx, entry.place)?;
             } else if entry.target.is_none() && !entry.is_leaving() {
                 timeline::veil(self.tx, entry.place)?;

@@ -235,17 +235,12 @@ impl Step<'_> {
     }
 
     /// The conversation that a group is for: a new one, or one that this device was in; and, if it is to be left again, what that was.
-    /// `None`: whoever invites is blocked; it is in use here already, or goes on anew with somebody who was removed: whoever has moved it has lost its way.
+    /// `None`: it is in use here already, or goes on anew with somebody who was removed: whoever has moved it has lost its way.
     fn seat(
         &mut self,
         view: &GroupView,
         inviter: Option<AccountId>,
     ) -> Result<Option<(Loaded, Option<Former>)>, Fault> {
-        if let Some(by) = inviter
-            && blocked::has(self.tx, &by)?
-        {
-            return Ok(None);
-        }
         let existing = conversation::row_of(self.tx, &view.state.id)?;
         let mut former = None;
         let mut loaded = if let Some(row) = existing {
@@ -317,6 +312,12 @@ impl Step<'_> {
             self.look_later(loaded.row.row)?;
         }
         self.reschedule = true;
+        if let Some(by) = inviter
+            && blocked::has(self.tx, &by)?
+        {
+            // It is nowhere to be seen until somebody else speaks there, and nothing of it is missed then.
+            return self.put_away(loaded);
+        }
         mark::heard(self.tx, loaded.row.shown_in)?;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Ready(shown));

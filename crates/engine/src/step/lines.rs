@@ -17,7 +17,7 @@ use crate::table::conversation::{self, ConversationRow, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{self, Kind};
 use crate::table::timeline::{self, Place};
-use crate::table::{address, finding, given_up, key_package, member, parked};
+use crate::table::{address, finding, given_up, key_package, member, parked, profile};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -82,6 +82,8 @@ impl Step<'_> {
             .as_ref()
             .map(|current| current.group.view().clone());
         if let Some(view) = view {
+            // Whoever is let in by the move may have missed it.
+            profile::untell(self.tx, host.row.row)?;
             let left_behind = line.group.as_ref();
             if let Some(had) = left_behind.map(|former| former.group.view().accounts()) {
                 let has = view.accounts();

@@ -22,7 +22,7 @@ use crate::table::agreed::{self, Agreed};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::member::{self, MemberRow};
 use crate::table::outbox::Kind as RequestKind;
-use crate::table::{heard, key_package, leaver};
+use crate::table::{heard, key_package, leaver, profile};
 
 /// When an item came in and how large it was.
 #[derive(Clone, Copy)]
@@ -375,6 +375,9 @@ impl Step<'_> {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<(), Fault> {
+        if !returned.is_empty() {
+            profile::untell(self.tx, loaded.row.row)?;
+        }
         for leaf in returned {
             self.hear_anew(loaded, Some(leaf.device()))?;
             let key = (loaded.row.row, leaf.device());

@@ -36,7 +36,8 @@ impl Step<'_> {
         };
         let me = self.me()?.account();
         let before = profile::get(self.tx, &me)?.unwrap_or_default();
-        let later = before.version.saturating_add(1).max(self.now.0);
+        let now = self.session.signals.to_server(self.now).0;
+        let later = before.version.saturating_add(1).max(now);
         let mine = Profile {
             version: later.min(MAX_PROFILE_VERSION),
             name,
@@ -113,15 +114,17 @@ impl Step<'_> {
         shown: &Profile,
         at: Timestamp,
     ) -> Result<(), Fault> {
+        let latest = at.max(self.session.signals.to_server(self.now));
         let counted = Profile {
-            version: shown.version.min(at.after(PROFILE_AHEAD).0),
+            version: shown.version.min(latest.after(PROFILE_AHEAD).0),
             ..shown.clone()
         };
-        if !profile::put(self.tx, &account, &counted)? {
-            return Ok(());
-        }
+        let is_news = profile::put(self.tx, &account, &counted)?;
         if account == self.me()?.account() {
             profile::tell(self.tx, loaded.row.row, counted.version)?;
+        }
+        if !is_news {
+            return Ok(());
         }
         // What was shown before is in no file any more soon.
         self.erase_soon();

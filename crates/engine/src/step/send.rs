@@ -19,9 +19,9 @@ use crate::limits::{MAX_ENCRYPTED_AHEAD, MAX_WAITING, UPDATE_MESSAGES};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
 use crate::table::conversation::ConversationRow;
-use crate::table::mark;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::timeline::{self, EntryRow, Place, Stage, WAITING};
+use crate::table::{mark, profile};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -378,7 +378,10 @@ impl Step<'_> {
         entry: &EntryRow,
         why: &Failure,
     ) -> Result<(), Fault> {
-        if !self.drop_veiled(entry)? {
+        if self.drop_veiled(entry)? {
+            // It may have been a profile: nobody has heard of it.
+            profile::untell(self.tx, loaded.row.row)?;
+        } else {
             timeline::mark(self.tx, entry.place, Stage::Failed)?;
         }
         if let Some(target) = &entry.target {

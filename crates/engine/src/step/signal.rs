@@ -14,20 +14,21 @@ use super::Step;
 use crate::Fault;
 use crate::input::Reply;
 use crate::limits::{
-    GROUP_RECEIPT_AFTER, MAX_LIVELY, PRESENCE_EVERY, RECEIPT_AFTER, RECEIPT_AGAIN,
-    SIGNAL_KEY_RETENTION, SIGNAL_LIFETIME, TYPING_AGAIN, TYPING_LASTS,
+    GROUP_RECEIPT_AFTER, MAX_LIVELY, MAX_READ_BY, PRESENCE_EVERY, RECEIPT_AFTER, RECEIPT_AGAIN,
+    RETRY_MOST, SIGNAL_COUNTER_AHEAD, SIGNAL_KEY_RETENTION, SIGNAL_LIFETIME, TYPING_AGAIN,
+    TYPING_LASTS,
 };
 use crate::memory::Loaded;
 use crate::signals::{Made, Slot};
 use crate::table::conversation::{self, Row};
 use crate::table::setting::{self, Setting};
 use crate::table::signal::{self as table, Shown, Told};
-use crate::table::{member, timeline};
+use crate::table::{blocked, member, timeline};
 use crate::view::Standing;
 
 impl Step<'_> {
-    /// Whether this account tells anything at all in a conversation: in a one-to-one conversation that the other side began, only once this account has
-    /// said something in it; and nothing to who is blocked. Everything that is told of oneself unasked asks here.
+    /// Whether this account tells anything at all in a conversation: in one that it has not begun, only once it has said something in it, or, in a
+    /// group, to somebody of it one to one; and nothing to who is blocked. Everything that is told of oneself unasked asks here.
     pub(super) fn may_tell(&mut self, row: Row) -> Result<bool, Fault> {
         let mut loaded = self.expect(row)?;
         let told = self.tells(&mut loaded);
@@ -36,9 +37,6 @@ impl Step<'_> {
     }
 
     fn tells(&mut self, loaded: &mut Loaded) -> Result<bool, Fault> {
-        if !loaded.row.direct {
-            return Ok(true);
-        }
         if self.is_with_blocked(loaded)? {
             return Ok(false);
         }
@@ -47,11 +45,30 @@ impl Step<'_> {
         if told.spoken {
             return Ok(true);
         }
-        told.spoken = timeline::has_spoken(self.tx, row)?;
+        told.spoken = timeline::has_spoken(self.tx, row)? || self.knows_somebody(loaded)?;
         if told.spoken {
             table::put_told(self.tx, row, &told)?;
         }
         Ok(told.spoken)
+    }
+
+    /// Whether this account has spoken with anybody of a group one to one: it was brought in among people whom it knows.
+    fn knows_somebody(&self, loaded: &Loaded) -> Result<bool, Fault> {
+        if loaded.row.direct || member::count(self.tx, loaded.row.row)? > MAX_READ_BY {
+            return Ok(false);
+        }
+        let me = self.me()?.account();
+        for one in member::all(self.tx, loaded.row.row)? {
+            if one.account == me || blocked::has(self.tx, &one.account)? {
+                continue;
+            }
+            for row in conversation::with_peer(self.tx, &one.account)? {
+                if table::told(self.tx, row)?.spoken || timeline::has_spoken(self.tx, row)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// This account has begun a one-to-one conversation.
@@ -212,7 +229,8 @@ impl Step<'_> {
         let last = setting::get(self.tx, Setting::SignalCounter)?;
         let last = last.and_then(|bytes| bytes.as_slice().try_into().ok());
         let last = last.map_or(0, u64::from_be_bytes);
-        let now = self.session.signals.to_server(self.now).0;
+        let most = self.now.after(SIGNAL_COUNTER_AHEAD).0;
+        let now = self.session.signals.to_server(self.now).0.min(most);
         let next = last.saturating_add(1).max(now);
         setting::put(self.tx, Setting::SignalCounter, &next.to_be_bytes())?;
         Ok(next)
@@ -362,7 +380,13 @@ impl Step<'_> {
         match reply {
             Reply::Done(_) => self.signal_taken(slot, says)?,
             // Made anew where it has to be told in the end; anything else is of no use any more.
-            _ => self.signal_failed(slot, says),
+            Reply::Refused(refused) => {
+                let wait = Duration::from_millis(u64::from(refused.retry_after_ms));
+                let gone = refused.code == i32::from(v1::RefusalCode::NotFound);
+                let least = if gone { RETRY_MOST } else { RECEIPT_AGAIN };
+                self.signal_failed(slot, says, wait.clamp(least, RETRY_MOST));
+            }
+            _ => self.signal_failed(slot, says, RECEIPT_AGAIN),
         }
         Ok(true)
     }
@@ -370,13 +394,13 @@ impl Step<'_> {
     /// The socket broke: nobody knows whether the server has it.
     pub(super) fn signal_lost(&mut self, request: i64) {
         if let Some((slot, says)) = self.session.signals.in_flight.remove(&request) {
-            self.signal_failed(slot, says);
+            self.signal_failed(slot, says, RECEIPT_AGAIN);
         }
     }
 
-    fn signal_failed(&mut self, slot: Slot, says: Says) {
+    fn signal_failed(&mut self, slot: Slot, says: Says, after: Duration) {
         if matches!(says, Says::Receipt(_) | Says::Presence(None)) {
-            let again = self.now.after(RECEIPT_AGAIN);
+            let again = self.now.after(after);
             self.session.signals.receipts.entry(slot.0).or_insert(again);
             self.wake(again);
         }

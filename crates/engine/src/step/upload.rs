@@ -30,6 +30,13 @@ impl Step<'_> {
         if all >= MAX_UPLOADS {
             return Ok(Err(Complaint::TooManyUploads(MAX_UPLOADS)));
         }
+        let me = self.me()?.account();
+        if self.is_with_blocked(loaded)? {
+            return Ok(Err(Complaint::Blocked));
+        }
+        if !self.may_post(loaded, &me)? {
+            return Ok(Err(Complaint::NotAllowed));
+        }
         let attachment = Attachment {
             id: file.token.id(),
             key: file.key.clone(),
@@ -129,14 +136,23 @@ impl Step<'_> {
             caption: caption.as_deref().unwrap_or_default(),
             in_reply_to: kept.in_reply_to,
         };
-        let answer = self.say(loaded, saying)?;
-        if let Ok(Answer::Message(message)) = answer {
-            timeline::remove(self.tx, place)?;
-            upload::remove(self.tx, row.id)?;
-            let shown = self.shown_id(loaded)?;
-            self.tell(Event::Uploaded(shown, UploadId(row.id), message));
+        match self.say(loaded, saying)? {
+            Ok(Answer::Message(message)) => {
+                timeline::remove(self.tx, place)?;
+                upload::remove(self.tx, row.id)?;
+                let shown = self.shown_id(loaded)?;
+                self.tell(Event::Uploaded(shown, UploadId(row.id), message));
+                Ok(Ok(Answer::Message(message)))
+            }
+            Err(complaint @ Complaint::TooMuchWaiting(_)) => Ok(Err(complaint)),
+            // It was allowed when it was begun.
+            Err(complaint) => {
+                let why = Failure::Refused(complaint.to_string());
+                self.upload_failed(loaded, row.id, &why)?;
+                Ok(Ok(Answer::Taken))
+            }
+            Ok(other) => Ok(Ok(other)),
         }
-        Ok(answer)
     }
 
     /// A file can't be brought to the server.
@@ -161,13 +177,24 @@ impl Step<'_> {
         let Some((mut loaded, row, place)) = self.upload(id)? else {
             return Ok(Err(Complaint::NoSuchUpload));
         };
-        timeline::remove(self.tx, place)?;
-        upload::remove(self.tx, row.id)?;
-        self.erase_soon();
-        let shown = self.shown_id(&mut loaded);
+        let given_up = self.give_up_upload(&mut loaded, row.id, place);
         self.put(loaded);
-        self.tell(Event::UploadCancelled(shown?, id));
-        Ok(Ok(Answer::Taken))
+        given_up.map(|()| Ok(Answer::Taken))
+    }
+
+    /// An own file that is not said yet goes, with its line of the timeline.
+    pub(super) fn give_up_upload(
+        &mut self,
+        loaded: &mut Loaded,
+        id: i64,
+        place: Place,
+    ) -> Result<(), Fault> {
+        timeline::remove(self.tx, place)?;
+        upload::remove(self.tx, id)?;
+        self.erase_soon();
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::UploadCancelled(shown, UploadId(id)));
+        Ok(())
     }
 
     /// An upload with its place, and the conversation in which it is shown.

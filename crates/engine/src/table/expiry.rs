@@ -59,8 +59,9 @@ pub(crate) fn next(tx: &Connection) -> Result<Option<i64>, Fault> {
 
 /// Notes of messages that came before anybody looked at that how long they last, and what they are about.
 pub(crate) fn find_all(tx: &Connection) -> Result<(), Fault> {
-    let mut statement =
-        tx.prepare("SELECT id, body FROM timeline WHERE kind = 0 AND target IS NULL")?;
+    let mut statement = tx.prepare(
+        "SELECT id, body, mine, at, state FROM timeline WHERE kind = 0 AND target IS NULL",
+    )?;
     let mut rows = statement.query(())?;
     let mut ends =
         tx.prepare("UPDATE timeline SET lasts = ?2, goes_at = ?3 WHERE id = ?1 AND state <> 4")?;
@@ -78,9 +79,15 @@ pub(crate) fn find_all(tx: &Connection) -> Result<(), Fault> {
             aims.execute((id, target.as_ref(), kind))?;
             continue;
         }
-        // No own ones: no version before wrote any. By the clock as it stands before the server tells the time.
+        // By the clock as it stands before the server tells the time.
+        // Own ones were said on a device of a newer version, and are running since.
+        let (mine, at, state): (bool, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
         let (lasts, goes_at) = match expires {
-            Expires::AfterReading(seconds) => (Some(seconds), None),
+            Expires::AfterReading(seconds) => {
+                let began = (mine && state == 2).then_some(at);
+                let span = i64::from(seconds).saturating_mul(1_000);
+                (Some(seconds), began.map(|at| at.saturating_add(span)))
+            }
             Expires::At(seconds) => (None, Some(i64::from(seconds).saturating_mul(1_000))),
         };
         ends.execute((id, lasts, goes_at))?;

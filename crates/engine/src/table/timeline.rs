@@ -374,10 +374,10 @@ pub(crate) fn count_of_others(tx: &Connection, shown_in: Row, after: i64) -> Res
     Ok(from_sql(count))
 }
 
-/// Whether this account has said something, on whichever device, that has not failed.
+/// Whether this account has said something, on whichever device, that has not failed. A file that was only begun is nothing yet.
 pub(crate) fn has_spoken(tx: &Connection, shown_in: Row) -> Result<bool, Fault> {
     tx.prepare_cached(
-        "SELECT 1 FROM timeline WHERE id >= ?1 AND id < ?2 AND mine = 1 AND state <> 4",
+        "SELECT 1 FROM timeline WHERE id >= ?1 AND id < ?2 AND mine = 1 AND state NOT IN (4, 5)",
     )?
     .exists((Place::new(shown_in, 0).0, Place::behind(shown_in).0))
     .map_err(Fault::from)

@@ -18,6 +18,10 @@ fn group_of(town: &mut Town, people: usize) -> ([Who; 3], ConversationId) {
         others.extend(town.people([name]));
     }
     let group = town.creates_group(three[0], "village", &others);
+    for who in &three[1..] {
+        town.says(*who, group, "glad to be here");
+    }
+    town.settles();
     town.says(three[0], group, "the fair is on sunday");
     town.settles();
     (three, group)
@@ -103,4 +107,41 @@ fn who_does_not_tell_does_not_ask_and_two_people_need_not() {
     town.has_read(bo, group);
     asks(&mut town, ada, group).unwrap();
     assert!(read_by(&town, ada, group).is_empty());
+}
+
+#[test]
+fn a_group_of_a_stranger_is_told_nothing_until_one_speaks_or_knows_somebody_in_it() {
+    let mut town = Town::new(34);
+    let [ada, mallory, cy] = town.people(["ada", "mallory", "cy"]);
+    let group = town.creates_group(mallory, "you have won", &[ada, cy]);
+    town.says(mallory, group, "a prize");
+    town.settles();
+    let told = |town: &mut Town| {
+        town.has_read(ada, group);
+        town.types(ada, group, true);
+        asks(town, mallory, group).unwrap();
+        town.passes(Duration::from_mins(1));
+        (read_by(town, mallory, group), town.signalled(ada))
+    };
+    assert_eq!(told(&mut town), (Vec::new(), 0));
+    assert!(town.typing(mallory, group).is_empty());
+    // She talks with another one of its members.
+    let talk = town.meets(ada, cy);
+    town.says(ada, talk, "do you know them?");
+    town.settles();
+    assert_eq!(told(&mut town).0, ["ada"]);
+
+    let other = town.creates_group(mallory, "you have won again", &[ada]);
+    town.says(mallory, other, "a prize");
+    town.settles();
+    town.has_read(ada, other);
+    town.passes(Duration::from_mins(1));
+    assert!(read_by(&town, mallory, other).is_empty());
+    town.says(ada, other, "no");
+    town.settles();
+    town.says(mallory, other, "yes");
+    town.settles();
+    town.has_read(ada, other);
+    town.passes(Duration::from_mins(1));
+    assert_eq!(read_by(&town, mallory, other), ["ada"]);
 }
