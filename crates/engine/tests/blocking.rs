@@ -11,7 +11,7 @@ mod town;
 
 use std::time::Duration;
 
-use keyfold_engine::view::Receipt;
+use keyfold_engine::view::{Contact, Receipt};
 use keyfold_engine::{Answer, Command, Complaint, Event};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{AccountId, ConversationId};
@@ -32,6 +32,12 @@ fn says(town: &mut Town, who: Who, conversation: ConversationId) -> Result<Answe
     town.does(who, Command::Send { conversation, text })
 }
 
+/// Bo, as somebody knows him.
+fn bo_of(town: &Town, who: Who) -> Contact {
+    let contact = town.people[who.0].engine.contact("bo");
+    contact.unwrap().unwrap()
+}
+
 #[test]
 fn who_is_blocked_is_not_heard_and_does_not_notice() {
     let mut town = Town::new(1);
@@ -42,13 +48,9 @@ fn who_is_blocked_is_not_heard_and_does_not_notice() {
     town.settles();
     town.passes(Duration::from_secs(30));
     blocks(&mut town, ada, bo).unwrap();
-    let contact = |town: &Town| {
-        let contact = town.people[ada.0].engine.contact("bo");
-        contact.unwrap().unwrap()
-    };
-    assert!(contact(&town).blocked);
+    assert!(bo_of(&town, ada).blocked);
     let blocked = town.people[ada.0].engine.blocked().unwrap();
-    assert_eq!(blocked, [contact(&town)]);
+    assert_eq!(blocked, [bo_of(&town, ada)]);
     let changed = Event::PersonChanged(town.me(bo).account);
     assert_eq!(town.events(ada).last(), Some(&changed));
 
@@ -73,9 +75,8 @@ fn who_is_blocked_is_not_heard_and_does_not_notice() {
         "{told:?}"
     );
     assert_eq!(town.reads(ada, group), ["heard"], "and there is no gap");
-    assert_eq!(contact(&town).name, None);
-    let unread = |town: &Town, id| town.people[ada.0].engine.conversation(id).unwrap().unwrap();
-    assert_eq!(unread(&town, group).unread, 1);
+    assert_eq!(bo_of(&town, ada).name, None);
+    assert_eq!(town.shows(ada, group).unread, 1);
     assert_eq!(town.reads(bo, talk), ["before", "unheard"]);
     assert_eq!(town.reads(cy, group), ["unheard", "heard"]);
 
@@ -105,7 +106,7 @@ fn who_is_blocked_is_not_heard_and_does_not_notice() {
     assert!(says(&mut town, ada, talk).is_ok());
     town.settles();
     assert_eq!(town.reads(ada, talk), ["before", "after", "hello"]);
-    assert!(!contact(&town).blocked);
+    assert!(!bo_of(&town, ada).blocked);
     assert!(town.people[ada.0].engine.blocked().unwrap().is_empty());
 }
 

@@ -84,8 +84,7 @@ impl Step<'_> {
             return Ok(Fate::Applied);
         }
         if let Body::Profile(profile) = &content.body {
-            self.shows(loaded, sender.account(), profile, at)?;
-            return Ok(Fate::Applied);
+            return self.shows(loaded, sender.account(), profile, at);
         }
         let aim = self.aim(loaded, &sender.account(), &content.body)?;
         if aim == Aim::Nowhere {

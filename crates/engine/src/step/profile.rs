@@ -10,6 +10,7 @@ use keyfold_wire::ids::{AccountId, Timestamp};
 
 use super::Step;
 use super::command::{Answered, may_speak};
+use super::content::Fate;
 use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::limits::{MAX_WAITING, PROFILE_AHEAD, TOLD_AT_ONCE, TOLD_IN};
@@ -113,7 +114,7 @@ impl Step<'_> {
         account: AccountId,
         shown: &Profile,
         at: Timestamp,
-    ) -> Result<(), Fault> {
+    ) -> Result<Fate, Fault> {
         let latest = at.max(self.session.signals.to_server(self.now));
         let counted = Profile {
             version: shown.version.min(latest.after(PROFILE_AHEAD).0),
@@ -124,12 +125,12 @@ impl Step<'_> {
             profile::tell(self.tx, loaded.row.row, counted.version)?;
         }
         if !is_news {
-            return Ok(());
+            return Ok(Fate::Applied);
         }
         // What was shown before is in no file any more soon.
         self.erase_soon();
         self.tell(Event::PersonChanged(account));
-        Ok(())
+        Ok(Fate::Applied)
     }
 
     /// Whoever comes in has not been told.
