@@ -424,6 +424,7 @@ fn last(conversation: &Conversation, reader: &Reader) -> String {
     };
     let words = match &said.what {
         What::Text(text) => format!("{}: {}", speaker(said), clean::line(text)),
+        What::File(file) => format!("{}: {}", speaker(said), file_line(file)),
         _ => happening(said).unwrap_or_default(),
     };
     let words = if words.width() > 48 {

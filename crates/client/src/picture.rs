@@ -19,7 +19,9 @@ pub enum PictureFailure {
     #[error("that is no picture that can be read here: take a JPEG, PNG or WebP")]
     None,
     /// It would take too much memory to look at.
-    #[error("that picture is too large: at most {MAX_PICTURE_SIDE} pixels on each side")]
+    #[error(
+        "that picture is too large: at most {MAX_PICTURE_SIDE} pixels on each side, and some 100 million in all"
+    )]
     TooLarge,
     /// The disk.
     #[error("{0}")]

@@ -327,6 +327,8 @@ pub enum FailureName {
     Server,
     /// This device has lost its place in the conversation.
     PlaceLost,
+    /// A file can't be sent.
+    File,
 }
 
 impl From<outcome::Failure> for Failure {
@@ -343,6 +345,7 @@ impl From<outcome::Failure> for Failure {
             F::Refused(_) => (FailureName::Refused, None),
             F::Server(_) => (FailureName::Server, None),
             F::PlaceLost(_) => (FailureName::PlaceLost, None),
+            F::File(_) => (FailureName::File, None),
         };
         Self {
             name,

@@ -145,4 +145,7 @@ pub enum Failure {
     /// This device can't go on where it is.
     #[error("this device has lost its place in the conversation and asks to be let in again: {0}")]
     PlaceLost(String),
+    /// A file can't be sent.
+    #[error("the file was not sent: {0}")]
+    File(String),
 }

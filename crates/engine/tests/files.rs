@@ -188,7 +188,7 @@ fn a_file_that_the_server_won_t_take_says_so_until_it_is_given_up() {
     let why = "it is too large".to_owned();
     town.does(ada, Command::FileFailed(upload, why)).unwrap();
     town.settles();
-    let failed = "summit.jpg the server refused: it is too large Failed: what a day";
+    let failed = "summit.jpg the file was not sent: it is too large Failed: what a day";
     assert_eq!(sees(&town, ada, talk), [failed]);
     assert!(sees(&town, bo, talk).is_empty());
     let engine = &town.people[ada.0].engine;

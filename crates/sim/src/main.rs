@@ -57,6 +57,9 @@ struct Arguments {
     /// Nobody edits, takes back, reacts or pins: worlds as they were before people could.
     #[arg(long)]
     without_amendments: bool,
+    /// Nobody tells whether they are there, type or have read: worlds as they were before people could.
+    #[arg(long)]
+    without_signals: bool,
     /// Play as well all seeds that have failed before, first.
     #[arg(long)]
     recorded: bool,
@@ -81,15 +84,15 @@ impl Arguments {
     /// The world of a seed; a recorded one as it was when it failed.
     fn options(&self, seed: u64) -> Options {
         let drawn = Options::people_of(seed);
+        let before = self.recorded && RECORDED.contains(&seed);
         Options {
             seed,
             actions: self.actions,
             people: self.people.unwrap_or(drawn).clamp(2, MAX_PEOPLE),
             faults: self.faults,
             ways_back: self.faults == Faults::All && !self.without_ways_back,
-            amends: self.faults != Faults::Hostile
-                && !self.without_amendments
-                && !(self.recorded && RECORDED.contains(&seed)),
+            amends: self.faults != Faults::Hostile && !self.without_amendments && !before,
+            quiet: self.without_signals || before,
             follow: self.follow,
             sabotage: self.sabotage,
         }

@@ -19,6 +19,8 @@ pub struct Options {
     pub ways_back: bool,
     /// Texts are edited, taken back, reacted to and pinned. Recorded worlds are from before that, and go otherwise with it.
     pub amends: bool,
+    /// Nobody tells whether they are there, type or have read. Recorded worlds are from before people could, and go otherwise with it.
+    pub quiet: bool,
     /// The device whose every step is printed.
     pub follow: Option<usize>,
     /// What is broken on purpose.
@@ -36,6 +38,7 @@ impl Options {
         Setup {
             follow: self.follow,
             hostile: matches!(self.faults, Faults::Hostile),
+            quiet: self.quiet,
             sabotage: self.sabotage,
         }
     }
@@ -48,6 +51,8 @@ pub struct Setup {
     pub follow: Option<usize>,
     /// The server remembers what it carried, to cheat with it.
     pub hostile: bool,
+    /// Nobody tells whether they are there, type or have read.
+    pub quiet: bool,
     /// What is broken on purpose.
     pub sabotage: Option<Sabotage>,
 }

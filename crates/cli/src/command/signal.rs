@@ -65,7 +65,7 @@ fn changed(
             for handle in &args.to {
                 let unknown = || {
                     let error = format!("nobody called {handle} is known here: talk to them first");
-                    Failure::new(Kind::Usage, error)
+                    Failure::new(Kind::NotFound, error)
                 };
                 chosen.push(engine.contact(handle)?.ok_or_else(unknown)?.account);
             }
@@ -181,7 +181,7 @@ async fn told(
         .read(move |engine| engine.read_by(conversation, &message))
         .await?;
     let mut read =
-        read.ok_or_else(|| Failure::new(Kind::Usage, "the message has not been sent yet"))?;
+        read.ok_or_else(|| Failure::new(Kind::Refused, "the message has not been sent yet"))?;
     read.sort_by_key(|one| std::cmp::Reverse(one.receipt == Receipt::Read));
     Ok(read)
 }

@@ -241,7 +241,7 @@ impl Worker {
         Ok(match attempt.await {
             Ok(end) => end,
             Err(Not::Taken(largest)) => End::Failed(format!(
-                "the file is too large for it: it takes files of up to about {} MB",
+                "it is too large for the server, which takes files of up to about {} MB",
                 largest / 9 * 8 / 1_000_000
             )),
             Err(Not::Permitted(why)) => End::Failed(why),

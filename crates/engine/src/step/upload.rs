@@ -147,7 +147,7 @@ impl Step<'_> {
             Err(complaint @ Complaint::TooMuchWaiting(_)) => Ok(Err(complaint)),
             // It was allowed when it was begun.
             Err(complaint) => {
-                let why = Failure::Refused(complaint.to_string());
+                let why = Failure::File(complaint.to_string());
                 self.upload_failed(loaded, row.id, &why)?;
                 Ok(Ok(Answer::Taken))
             }
@@ -160,7 +160,7 @@ impl Step<'_> {
         let Some((mut loaded, row, _)) = self.upload(id)? else {
             return Ok(Err(Complaint::NoSuchUpload));
         };
-        let failed = self.upload_failed(&mut loaded, row.id, &Failure::Server(why));
+        let failed = self.upload_failed(&mut loaded, row.id, &Failure::File(why));
         self.put(loaded);
         failed.map(|()| Ok(Answer::Taken))
     }

@@ -1,6 +1,6 @@
 //! What people do, as their devices' shells carry it out.
 
-use keyfold_engine::view::What;
+use keyfold_engine::view::{Audience, What};
 use keyfold_engine::{Answer, Command};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::suite::Suite;
@@ -249,8 +249,21 @@ impl World {
             return;
         };
         self.commands(new, Command::AcceptLink { certificate });
+        self.keeps_quiet(new);
         let me = self.devices[new].engine.me().unwrap();
         self.devices[new].id = me.map(|me| me.device);
+    }
+
+    /// Where nobody tells anything, no device does from its beginning.
+    pub(super) fn keeps_quiet(&mut self, device: usize) {
+        if self.setup.quiet {
+            let nothing = Command::SetPrivacy {
+                presence: Audience::Nobody,
+                receipts: false,
+                typing: false,
+            };
+            self.commands(device, nothing);
+        }
     }
 
     fn unlinks(&mut self, device: usize) {

@@ -167,6 +167,7 @@ impl World {
                 suites: self.suites(),
             };
             self.commands(device, register);
+            self.keeps_quiet(device);
             let me = self.devices[device].engine.me().unwrap();
             self.devices[device].id = me.map(|me| me.device);
         }
