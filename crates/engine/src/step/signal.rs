@@ -137,7 +137,10 @@ impl Step<'_> {
         }
         let due = known.map_or(due, |known| known.min(due));
         self.session.signals.receipts.insert(row, due);
-        self.wake(due);
+        // What is due is told at the end of this step, or of the one that makes it possible.
+        if due > self.now {
+            self.wake(due);
+        }
         Ok(())
     }
 
