@@ -103,13 +103,11 @@ pub(crate) fn said(entry: &Entry) -> Option<String> {
     match &entry.what {
         What::Text(text) => Some(text.clone()),
         What::File(file) => {
-            let caption = file.caption.iter().map(String::as_str);
-            let lines: Vec<_> = [file_line(file).as_str()]
-                .into_iter()
-                .chain(caption)
-                .map(str::to_owned)
-                .collect();
-            Some(lines.join("\n"))
+            let line = file_line(file);
+            Some(match &file.caption {
+                Some(caption) => format!("{line}\n{caption}"),
+                None => line,
+            })
         }
         _ => None,
     }

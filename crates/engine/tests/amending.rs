@@ -20,10 +20,8 @@ use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
-use rusqlite::Connection;
 use town::copied::{Copied, TO_VERSION_5};
 use town::mallory::Hostile;
-use town::person::copy_database;
 use town::{Town, Who};
 
 /// A line as somebody sees it: who, what, and what became of it.
@@ -493,24 +491,19 @@ fn what_an_earlier_version_kept_is_shown_as_what_it_is() {
     let body = stored(&town, bo, BODY, &second);
     takes_back(&mut town, ada, talk, "two");
     town.settles();
-    let file = town.people[bo.0].file.clone().unwrap();
-    let earlier = file.with_file_name("earlier.db");
-    copy_database(&file, &earlier);
-    let database = Connection::open(&earlier).unwrap();
-    let keep = "UPDATE timeline SET kind = 0, body = ?2 WHERE content_id = ?1";
-    database.execute(keep, (second.as_bytes(), body)).unwrap();
-    database.execute_batch(TO_VERSION_5).unwrap();
-    database
-        .execute_batch(
-            "DROP INDEX timeline_target;
+    town.people[bo.0].restarts_with(|database| {
+        let keep = "UPDATE timeline SET kind = 0, body = ?2 WHERE content_id = ?1";
+        database.execute(keep, (second.as_bytes(), body)).unwrap();
+        database.execute_batch(TO_VERSION_5).unwrap();
+        database
+            .execute_batch(
+                "DROP INDEX timeline_target;
              ALTER TABLE timeline DROP COLUMN target;
              ALTER TABLE timeline DROP COLUMN by_admin;
              PRAGMA user_version = 4;",
-        )
-        .unwrap();
-    drop(database);
-    town.people[bo.0].file = Some(earlier);
-    town.people[bo.0].restarts();
+            )
+            .unwrap();
+    });
     let expected = [
         "ada: first (edited)",
         "ada: taken back by ada",

@@ -25,7 +25,7 @@ use keyfold_wire::v1::RefusalCode;
 use keyfold_wire::v1::client_frame::Request as Body;
 use town::copied::TO_VERSION_7;
 use town::mallory::Hostile;
-use town::person::{Loss, copy_database};
+use town::person::Loss;
 use town::{Town, Who};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -61,16 +61,6 @@ fn entry(town: &Town, who: Who, conversation: ConversationId, text: &str) -> Ent
 
 fn id(town: &Town, who: Who, conversation: ConversationId, text: &str) -> ContentId {
     entry(town, who, conversation, text).id.unwrap()
-}
-
-/// Whether the files of this person hold these bytes.
-fn holds(town: &Town, who: Who, word: &str) -> bool {
-    let file = town.people[who.0].file.clone().unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    let log = format!("{}-wal", file.display());
-    bytes.extend(std::fs::read(log).unwrap_or_default());
-    let word = word.as_bytes();
-    bytes.windows(word.len()).any(|window| window == word)
 }
 
 fn finds(town: &Town, who: Who, words: &str) -> usize {
@@ -174,7 +164,7 @@ fn a_message_disappears_on_each_device_in_its_own_time_and_from_its_files() {
     let shown = entry(&town, bo, talk, "ZEPPELIN lands").expiry;
     assert_eq!(shown, Some(Expiry { lasts, at: None }));
     assert_eq!(entry(&town, bo, talk, "stays").expiry, None);
-    assert!(holds(&town, bo, "ZEPPELIN") && holds(&town, bo, "zeppelin"));
+    assert!(town.holds(bo, "ZEPPELIN") && town.holds(bo, "zeppelin"));
 
     marks_read(&mut town, bo, talk);
     let shown = entry(&town, bo, talk, "ZEPPELIN lands").expiry.unwrap();
@@ -189,19 +179,19 @@ fn a_message_disappears_on_each_device_in_its_own_time_and_from_its_files() {
     // The tablet has read nothing.
     assert_eq!(town.reads(tablet, talk), all);
     marks_read(&mut town, tablet, talk);
-    assert!(holds(&town, tablet, "ZEPPELIN"));
+    assert!(town.holds(tablet, "ZEPPELIN"));
     town.passes(TIME + CLOCK_TICK);
     for who in [ada, bo, tablet] {
         assert_eq!(town.reads(who, talk), ["stays"], "{who:?}");
         for word in ["ZEPPELIN", "zeppelin", "QUAGMIRE", "quagmire", "🎈"] {
-            assert!(!holds(&town, who, word), "{who:?} still has {word}");
+            assert!(!town.holds(who, word), "{who:?} still has {word}");
         }
         assert_eq!(finds(&town, who, "zeppelin"), 0);
         let engine = &town.people[who.0].engine;
         assert!(engine.pinned(talk, 10).unwrap().is_empty());
         let starred = engine.starred(None, None, 10).unwrap().unwrap();
         assert!(starred.hits.is_empty());
-        assert!(holds(&town, who, "stays"));
+        assert!(town.holds(who, "stays"));
     }
     town.agree(&[ada, bo, tablet], talk);
 }
@@ -240,7 +230,7 @@ fn what_is_said_later_of_what_is_gone_does_not_bring_it_back() {
     town.passes(TIME + CLOCK_TICK);
     for who in [ada, bo] {
         assert!(town.reads(who, talk).is_empty(), "{who:?}");
-        assert!(!holds(&town, who, "BALLOON"), "{who:?}");
+        assert!(!town.holds(who, "BALLOON"), "{who:?}");
     }
     town.says(bo, talk, "next");
     town.settles();
@@ -266,11 +256,11 @@ fn a_device_that_was_away_deletes_when_it_hears_of_the_time() {
     assert_eq!(town.reads(bo, talk), ["early"]);
     town.comes_back(bo);
     assert!(town.reads(bo, talk).is_empty());
-    assert!(!holds(&town, bo, "early"));
+    assert!(!town.holds(bo, "early"));
     // The author's other device gets it when its time is over.
     town.comes_back(tablet);
     assert!(town.reads(tablet, talk).is_empty());
-    assert!(!holds(&town, tablet, "early"));
+    assert!(!town.holds(tablet, "early"));
     assert_eq!(town.shows(tablet, talk).unread, 0);
     let arrived = |event: &Event| matches!(event, Event::Arrived(..));
     assert!(!town.events(tablet).iter().any(arrived));
@@ -311,7 +301,7 @@ fn what_was_read_offline_disappears_offline() {
         assert!(ticks <= TIMER / 60);
     }
     assert_eq!(ticks, TIMER / 60, "not before its time");
-    assert!(!holds(&town, bo, "ZEPPELIN"));
+    assert!(!town.holds(bo, "ZEPPELIN"));
 }
 
 /// The device's own clock is set to 2038, and back, and to 1990.
@@ -546,7 +536,7 @@ fn what_another_client_makes_of_it_harms_nobody() {
     for who in [ada, bo] {
         assert_eq!(scene.town.reads(who, group), expected);
     }
-    assert!(!holds(&scene.town, bo, "OVERDUE"));
+    assert!(!scene.town.holds(bo, "OVERDUE"));
 }
 
 /// Two people begin to talk at the same moment; what disappears in either disappears in the one that remains.
@@ -589,7 +579,7 @@ fn it_disappears_wherever_the_conversation_goes_on() {
     town.passes(TIME + CLOCK_TICK);
     for who in [ada, bo] {
         assert!(town.reads(who, one).is_empty(), "{who:?}");
-        assert!(!holds(&town, who, "from "), "{who:?}");
+        assert!(!town.holds(who, "from "), "{who:?}");
     }
 }
 
@@ -633,7 +623,7 @@ fn it_disappears_also_where_the_conversation_has_moved() {
     );
     for who in [ada, bo] {
         assert_eq!(town.shows(who, club).timer, Some(TIMER), "{who:?}");
-        assert!(!holds(&town, who, "ZEPPELIN"), "{who:?}");
+        assert!(!town.holds(who, "ZEPPELIN"), "{who:?}");
     }
     town.says(ada, club, "after");
     town.settles();
@@ -672,7 +662,7 @@ fn what_was_accepted_and_did_not_come_back_disappears_in_time() {
     town.clock.advance(MONTH / 2);
     town.comes_back(bo);
     assert_eq!(town.reads(bo, talk), ["ZEPPELIN"], "which he has not read");
-    assert!(!holds(&town, bo, "QUAGMIRE"));
+    assert!(!town.holds(bo, "QUAGMIRE"));
     assert_eq!(town.reads(ada, talk), ["QUAGMIRE"], "she has not read it");
 }
 
@@ -720,16 +710,11 @@ fn what_an_earlier_version_kept_disappears_once_it_is_read() {
     town.does(ada, edit).unwrap();
     town.says(ada, talk, "another");
     town.settles();
-    let file = town.people[bo.0].file.clone().unwrap();
-    let earlier = file.with_file_name("earlier.db");
-    copy_database(&file, &earlier);
-    let database = rusqlite::Connection::open(&earlier).unwrap();
-    database.execute_batch(TO_VERSION_7).unwrap();
-    let forget = "UPDATE timeline SET target = NULL WHERE target = ?1";
-    assert_eq!(database.execute(forget, [message.as_bytes()]).unwrap(), 1);
-    drop(database);
-    town.people[bo.0].file = Some(earlier);
-    town.people[bo.0].restarts();
+    town.people[bo.0].restarts_with(|database| {
+        database.execute_batch(TO_VERSION_7).unwrap();
+        let forget = "UPDATE timeline SET target = NULL WHERE target = ?1";
+        assert_eq!(database.execute(forget, [message.as_bytes()]).unwrap(), 1);
+    });
     town.settles();
     assert_eq!(town.reads(bo, talk), ["BALLOON", "another"]);
     let lasts = Some(TIMER);
@@ -739,6 +724,6 @@ fn what_an_earlier_version_kept_disappears_once_it_is_read() {
     town.passes(TIME + CLOCK_TICK);
     assert!(town.reads(bo, talk).is_empty());
     for word in ["ZEPPELIN", "BALLOON"] {
-        assert!(!holds(&town, bo, word), "{word}");
+        assert!(!town.holds(bo, word), "{word}");
     }
 }

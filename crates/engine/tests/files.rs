@@ -425,14 +425,9 @@ fn a_database_of_the_version_before_learns_of_files() {
     let talk = town.meets(ada, bo);
     town.says(ada, talk, "hello");
     town.settles();
-    let file = town.people[ada.0].file.clone().unwrap();
-    let earlier = file.with_file_name("earlier.db");
-    copy_database(&file, &earlier);
-    let database = Connection::open(&earlier).unwrap();
-    database.execute_batch(TO_VERSION_7).unwrap();
-    drop(database);
-    town.people[ada.0].file = Some(earlier);
-    town.people[ada.0].restarts();
+    town.people[ada.0].restarts_with(|database| {
+        database.execute_batch(TO_VERSION_7).unwrap();
+    });
     let upload = sends(&mut town, ada, talk, 1);
     uploaded(&mut town, ada, upload);
     town.settles();

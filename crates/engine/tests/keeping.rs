@@ -69,16 +69,6 @@ fn finds(town: &Town, who: Who, words: &str) -> usize {
     found.hits.len()
 }
 
-/// Whether the files of this person hold these bytes.
-fn holds(town: &Town, who: Who, word: &str) -> bool {
-    let file = town.people[who.0].file.clone().unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    let log = format!("{}-wal", file.display());
-    bytes.extend(std::fs::read(log).unwrap_or_default());
-    let word = word.as_bytes();
-    bytes.windows(word.len()).any(|window| window == word)
-}
-
 #[test]
 fn what_is_deleted_here_stays_away_here_and_is_in_no_file() {
     let mut town = Town::on_disk(1);
@@ -97,7 +87,7 @@ fn what_is_deleted_here_stays_away_here_and_is_in_no_file() {
     town.does(ada, react("🎈")).unwrap();
     town.passes(INDEX_AFTER * 2);
     assert_eq!(town.shows(bo, talk).unread, 3);
-    assert!(holds(&town, bo, "zeppelin") && holds(&town, bo, "ZEPPELIN"));
+    assert!(town.holds(bo, "zeppelin") && town.holds(bo, "ZEPPELIN"));
 
     town.goes_offline(bo);
     hides(&mut town, bo, talk, &["ZEPPELIN", "QUAGMIRE"]);
@@ -106,10 +96,10 @@ fn what_is_deleted_here_stays_away_here_and_is_in_no_file() {
     assert_eq!(town.reads(bo, talk), ["stays"]);
     assert_eq!(town.shows(bo, talk).unread, 1);
     for word in ["ZEPPELIN", "zeppelin", "QUAGMIRE", "quagmire"] {
-        assert!(!holds(&town, bo, word), "bo still has {word}");
+        assert!(!town.holds(bo, word), "bo still has {word}");
         assert_eq!(finds(&town, bo, word), 0);
     }
-    assert!(holds(&town, bo, "stays"));
+    assert!(town.holds(bo, "stays"));
 }
 
 #[test]
@@ -149,7 +139,7 @@ fn what_is_done_later_to_what_was_deleted_here_does_not_bring_it_back() {
     assert_eq!(town.reads(bo, talk), ["stays", "an answer"]);
     let last = town.timeline(bo, talk).pop().unwrap();
     assert_eq!(last.reply_to.unwrap().text, None);
-    assert!(!holds(&town, bo, "BALLOON") && !holds(&town, bo, "balloon"));
+    assert!(!town.holds(bo, "BALLOON") && !town.holds(bo, "balloon"));
     for command in [
         react("👍"),
         Command::TakeBack {
@@ -207,7 +197,7 @@ fn what_is_deleted_while_it_waits_is_sent_all_the_same_and_gone_then() {
     town.passes(Duration::from_mins(10));
     assert_eq!(town.reads(bo, talk), ["hello", "ZEPPELIN", "goes on"]);
     assert_eq!(town.reads(ada, talk), ["hello", "goes on"]);
-    assert!(!holds(&town, ada, "ZEPPELIN") && !holds(&town, ada, "zeppelin"));
+    assert!(!town.holds(ada, "ZEPPELIN") && !town.holds(ada, "zeppelin"));
     assert_eq!(town.people[ada.0].engine.waiting().unwrap(), 0);
     let id = message(&town, bo, talk, "ZEPPELIN");
     let react = Command::React {
@@ -282,7 +272,7 @@ fn a_conversation_is_cleared_here_and_goes_on() {
     let shown = town.shows(bo, group);
     assert_eq!((shown.unread, shown.last), (0, None));
     for word in ["ZEPPELIN", "zeppelin", "QUAGMIRE", "quagmire"] {
-        assert!(!holds(&town, bo, word), "bo still has {word}");
+        assert!(!town.holds(bo, word), "bo still has {word}");
     }
     assert_eq!(
         (finds(&town, bo, "zeppelin"), finds(&town, bo, "elsewhere")),
@@ -321,10 +311,10 @@ fn clearing_more_than_goes_out_of_the_index_at_once_makes_it_anew() {
             }
         }
         town.passes(INDEX_AFTER * 2);
-        assert!(holds(&town, bo, "zeppelin"));
+        assert!(town.holds(bo, "zeppelin"));
         town.does(bo, Command::Clear { conversation: talk })
             .unwrap();
-        assert!(!holds(&town, bo, "zeppelin") && !holds(&town, bo, "ZEPPELIN"));
+        assert!(!town.holds(bo, "zeppelin") && !town.holds(bo, "ZEPPELIN"));
         assert_eq!(finds(&town, bo, "elsewhere"), 1);
         town.passes(INDEX_AFTER * 2);
         assert_eq!(
@@ -359,7 +349,7 @@ fn a_deleted_conversation_comes_again_empty_when_somebody_writes() {
     assert_eq!(lists(&town, bo, Filter::All), ["climbing"]);
     assert_eq!(town.people[bo.0].engine.find("ada").unwrap(), []);
     for word in ["ZEPPELIN", "YACHT"] {
-        assert!(!holds(&town, bo, word), "bo still has {word}");
+        assert!(!town.holds(bo, word), "bo still has {word}");
     }
     town.people[bo.0].restarts();
     assert_eq!(lists(&town, bo, Filter::All), ["climbing"]);
@@ -393,7 +383,7 @@ fn a_deleted_conversation_comes_again_empty_when_somebody_writes() {
     assert_eq!(deletes(&mut town, bo, group), Ok(Answer::Taken));
     assert_eq!(lists(&town, bo, Filter::Groups), [""; 0]);
     for word in ["QUAGMIRE", "climbing"] {
-        assert!(!holds(&town, bo, word), "bo still has {word}");
+        assert!(!town.holds(bo, word), "bo still has {word}");
     }
     town.adds(ada, group, &[bo]);
     town.settles();
@@ -533,7 +523,7 @@ fn a_draft_waits_for_who_comes_back_and_leaves_nothing_behind() {
     town.does(ada, draft(String::new())).unwrap();
     assert_eq!(town.shows(ada, talk).marks, Marks::default());
     town.passes(Duration::from_mins(10));
-    assert!(!holds(&town, ada, "ZEPPELIN"));
+    assert!(!town.holds(ada, "ZEPPELIN"));
 }
 
 fn stars(

@@ -17,10 +17,8 @@ use keyfold_protocol::content::{Picture, Profile, Saying};
 use keyfold_protocol::limits::{MAX_ABOUT, MAX_NAME, MAX_PICTURE, MAX_PROFILE_VERSION};
 use keyfold_protocol::state::{Description, Name};
 use keyfold_protocol::suite::Suite;
-use rusqlite::Connection;
 use town::copied::TO_VERSION_10;
 use town::mallory::Hostile;
-use town::person::copy_database;
 use town::{Town, Who};
 
 fn picture(byte: u8) -> Vec<u8> {
@@ -50,16 +48,6 @@ fn knows(town: &Town, who: Who, other: Who) -> Option<String> {
     let contact = engine.contact(&town.handle(other)).unwrap().unwrap();
     assert_eq!(contact.name.unwrap().to_string(), name);
     Some(name)
-}
-
-/// Whether the files of this person hold these bytes.
-fn holds(town: &Town, who: Who, word: &str) -> bool {
-    let file = town.people[who.0].file.clone().unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    let log = format!("{}-wal", file.display());
-    bytes.extend(std::fs::read(log).unwrap_or_default());
-    let word = word.as_bytes();
-    bytes.windows(word.len()).any(|window| window == word)
 }
 
 #[test]
@@ -180,7 +168,7 @@ fn what_is_set_offline_survives_a_restart_and_what_was_shown_before_is_in_no_fil
     town.settles();
     shows(&mut town, ada, "MARKEDNAME").unwrap();
     town.settles();
-    assert!(holds(&town, ada, "MARKEDNAME") && holds(&town, bo, "MARKEDNAME"));
+    assert!(town.holds(ada, "MARKEDNAME") && town.holds(bo, "MARKEDNAME"));
     town.goes_offline(ada);
     shows(&mut town, ada, "Ada").unwrap();
     town.people[ada.0].restarts();
@@ -189,7 +177,7 @@ fn what_is_set_offline_survives_a_restart_and_what_was_shown_before_is_in_no_fil
     town.passes(Duration::from_mins(10));
     for who in [ada, bo] {
         assert_eq!(knows(&town, who, ada), Some("Ada".to_owned()));
-        assert!(!holds(&town, who, "MARKEDNAME"));
+        assert!(!town.holds(who, "MARKEDNAME"));
     }
     // The same again is no change.
     let before = town.events(bo).len();
@@ -289,14 +277,9 @@ fn a_database_of_the_version_before_learns_of_profiles() {
     let talk = town.meets(ada, bo);
     town.says(ada, talk, "hello");
     town.settles();
-    let file = town.people[ada.0].file.clone().unwrap();
-    let earlier = file.with_file_name("earlier.db");
-    copy_database(&file, &earlier);
-    let database = Connection::open(&earlier).unwrap();
-    database.execute_batch(TO_VERSION_10).unwrap();
-    drop(database);
-    town.people[ada.0].file = Some(earlier);
-    town.people[ada.0].restarts();
+    town.people[ada.0].restarts_with(|database| {
+        database.execute_batch(TO_VERSION_10).unwrap();
+    });
     shows(&mut town, ada, "Ada").unwrap();
     town.settles();
     assert_eq!(knows(&town, bo, ada), Some("Ada".to_owned()), "at once");

@@ -420,16 +420,11 @@ fn an_earlier_version_kept_pins_as_what_it_did_not_know() {
     town.settles();
     pins(&mut town, ada, talk, "six", true).unwrap();
     town.settles();
-    let file = town.people[bo.0].file.clone().unwrap();
-    let earlier = file.with_file_name("earlier.db");
-    copy_database(&file, &earlier);
-    let database = Connection::open(&earlier).unwrap();
-    let before = "UPDATE timeline SET kind = 0, target = NULL WHERE kind = 5";
-    database.execute(before, ()).unwrap();
-    database.execute_batch(TO_VERSION_5).unwrap();
-    drop(database);
-    town.people[bo.0].file = Some(earlier);
-    town.people[bo.0].restarts();
+    town.people[bo.0].restarts_with(|database| {
+        let before = "UPDATE timeline SET kind = 0, target = NULL WHERE kind = 5";
+        database.execute(before, ()).unwrap();
+        database.execute_batch(TO_VERSION_5).unwrap();
+    });
     all_have_pinned(&town, &[ada, bo], talk, &["six"]);
     pins(&mut town, bo, talk, "seven", true).unwrap();
     town.settles();

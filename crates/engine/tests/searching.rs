@@ -81,16 +81,6 @@ fn up_to(town: &Town, who: Who) -> i64 {
     database.query_row(select, (), |row| row.get(0)).unwrap()
 }
 
-/// Whether the files of this person hold these bytes.
-fn holds(town: &Town, who: Who, word: &str) -> bool {
-    let file = town.people[who.0].file.clone().unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    let log = format!("{}-wal", file.display());
-    bytes.extend(std::fs::read(log).unwrap_or_default());
-    let word = word.as_bytes();
-    bytes.windows(word.len()).any(|window| window == word)
-}
-
 /// Runs a story twice: with words that are not in the index yet, and with words that are.
 fn either_way(story: impl Fn(&dyn Fn(&mut Town))) {
     story(&|_| {});
@@ -254,7 +244,7 @@ fn the_words_of_what_is_taken_back_or_superseded_are_not_in_the_index_either() {
     indexed(&mut town);
     for who in [ada, bo] {
         for word in ["xylophone", "zeppelin", "quagmire"] {
-            assert!(holds(&town, who, word), "{word} is in the index");
+            assert!(town.holds(who, word), "{word} is in the index");
         }
     }
     edits(&mut town, ada, talk, "ZEPPELIN and more", "BALLOON");
@@ -264,9 +254,9 @@ fn the_words_of_what_is_taken_back_or_superseded_are_not_in_the_index_either() {
     town.settles();
     town.passes(Duration::from_mins(10));
     for who in [ada, bo] {
-        assert!(holds(&town, who, "quagmire") && holds(&town, who, "kite"));
+        assert!(town.holds(who, "quagmire") && town.holds(who, "kite"));
         for word in ["xylophone", "zeppelin", "balloon", "XYLOPHONE", "BALLOON"] {
-            assert!(!holds(&town, who, word), "{who:?} still has {word}");
+            assert!(!town.holds(who, word), "{who:?} still has {word}");
         }
     }
 }
@@ -373,14 +363,9 @@ fn what_an_earlier_version_kept_is_found_and_indexed_step_by_step() {
     edits(&mut town, ada, talk, "word 3", "another");
     town.settles();
     town.goes_offline(bo);
-    let file = town.people[bo.0].file.clone().unwrap();
-    let earlier = file.with_file_name("earlier.db");
-    copy_database(&file, &earlier);
-    let database = Connection::open(&earlier).unwrap();
-    database.execute_batch(TO_VERSION_5).unwrap();
-    drop(database);
-    town.people[bo.0].file = Some(earlier);
-    town.people[bo.0].restarts();
+    town.people[bo.0].restarts_with(|database| {
+        database.execute_batch(TO_VERSION_5).unwrap();
+    });
     assert_eq!(up_to(&town, bo), 0);
     assert_eq!(finds(&town, bo, "another"), ["another"]);
     assert_eq!(finds(&town, bo, "499"), ["word 499"]);
@@ -428,5 +413,5 @@ fn an_index_of_other_rules_is_made_anew() {
     town.passes(Duration::from_mins(10));
     assert_eq!(finds(&town, bo, "seven"), ["meet at SEVEN"]);
     // What was said first stays on the timeline, in capitals.
-    assert!(!holds(&town, bo, "sixteen") && holds(&town, bo, "seven"));
+    assert!(!town.holds(bo, "sixteen") && town.holds(bo, "seven"));
 }

@@ -59,7 +59,7 @@ impl Engine {
 
     /// What an entry shows of a file that is on its way.
     pub(super) fn upload_entry(&self, row: &EntryRow) -> Result<What, Fault> {
-        let id = row.body.as_slice().try_into().map_or(0, i64::from_be_bytes);
+        let id = row.upload();
         let found = upload::get(&self.database, id)?;
         let found = found.ok_or_else(|| Fault::corrupt("a file is missing"))?;
         let state = match found.failed {

@@ -11,8 +11,7 @@ use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::memory::Loaded;
 use crate::outcome::Event;
-use crate::table::mark::{self, MarkRow};
-use crate::table::{blocked, contact};
+use crate::table::{blocked, contact, mark};
 
 impl Step<'_> {
     /// A person wants to hear nothing of somebody, or wants to again.
@@ -36,11 +35,7 @@ impl Step<'_> {
             // It goes on under the timeline of one that is here.
             return Ok(());
         }
-        let gone = MarkRow {
-            deleted: true,
-            ..MarkRow::default()
-        };
-        mark::put(self.tx, shown_in, &gone)
+        mark::delete(self.tx, shown_in)
     }
 
     /// Whether this is a conversation with somebody who is blocked.

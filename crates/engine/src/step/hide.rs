@@ -11,9 +11,8 @@ use crate::command::{Answer, Complaint};
 use crate::limits::{MAX_MARKED, UNINDEX_AT_ONCE};
 use crate::memory::Loaded;
 use crate::outcome::Event;
-use crate::table::mark::{self, MarkRow};
 use crate::table::timeline::{self, EntryRow, Kind, Stage, WAITING};
-use crate::table::{hidden, search};
+use crate::table::{hidden, mark, search};
 use crate::view::Standing;
 
 impl EntryRow {
@@ -130,9 +129,7 @@ impl Step<'_> {
         hidden::add_all(self.tx, row)?;
         for entry in timeline::without_place(self.tx, row)? {
             if entry.kind == Kind::Upload {
-                let id = entry.body.as_slice().try_into();
-                let id = id.map_or(0, i64::from_be_bytes);
-                self.give_up_upload(loaded, id, entry.place)?;
+                self.give_up_upload(loaded, entry.upload(), entry.place)?;
             } else if entry.stage == Stage::Failed {
                 timeline::remove(self.tx, entry.place)?;
             } else if entry.target.is_none() && !entry.is_leaving() {
@@ -155,11 +152,7 @@ impl Step<'_> {
         }
         self.clear_timeline(loaded)?;
         let row = loaded.row.row;
-        let gone = MarkRow {
-            deleted: true,
-            ..MarkRow::default()
-        };
-        mark::put(self.tx, row, &gone)?;
+        mark::delete(self.tx, row)?;
         self.renumber(None)?;
         if !loaded.row.direct {
             loaded.change().title = String::new();

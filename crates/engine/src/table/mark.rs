@@ -47,6 +47,15 @@ pub(crate) fn get(tx: &Connection, row: Row) -> Result<MarkRow, Fault> {
     Ok(found.unwrap_or_default())
 }
 
+/// It is deleted here, with all that it was marked with.
+pub(crate) fn delete(tx: &Connection, row: Row) -> Result<(), Fault> {
+    let gone = MarkRow {
+        deleted: true,
+        ..MarkRow::default()
+    };
+    put(tx, row, &gone)
+}
+
 /// Writes them.
 pub(crate) fn put(tx: &Connection, row: Row, mark: &MarkRow) -> Result<(), Fault> {
     if *mark == MarkRow::default() {

@@ -146,6 +146,14 @@ impl EntryRow {
         }
     }
 
+    /// The number of its row in `upload`, where it is a file on its way.
+    pub(crate) fn upload(&self) -> i64 {
+        self.body
+            .as_slice()
+            .try_into()
+            .map_or(0, i64::from_be_bytes)
+    }
+
     /// What it says, unless that has been taken back.
     pub(crate) fn says(&self) -> Option<Kept> {
         matches!(self.kind, Kind::Content | Kind::Pin)

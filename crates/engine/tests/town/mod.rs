@@ -390,6 +390,16 @@ impl Town {
             .unwrap()
     }
 
+    /// Whether the files of somebody in a town on disk hold these bytes.
+    pub fn holds(&self, who: Who, word: &str) -> bool {
+        let file = self.people[who.0].file.as_deref().expect("a town on disk");
+        let mut bytes = std::fs::read(file).unwrap();
+        let log = format!("{}-wal", file.display());
+        bytes.extend(std::fs::read(log).unwrap_or_default());
+        let word = word.as_bytes();
+        bytes.windows(word.len()).any(|window| window == word)
+    }
+
     pub fn events(&self, who: Who) -> &[Event] {
         &self.people[who.0].events
     }

@@ -16,6 +16,7 @@ use keyfold_wire::v1;
 use keyfold_wire::v1::client_frame::Request as Body;
 use keyfold_wire::v1::server_frame::Content;
 use rand::rngs::StdRng;
+use rusqlite::Connection;
 
 use super::TownCore;
 
@@ -147,6 +148,16 @@ impl Person {
             self.restarts();
         }
         dies
+    }
+
+    /// Is stopped, finds its database changed, mostly to that of an earlier version, and starts again.
+    pub fn restarts_with(&mut self, change: impl FnOnce(&Connection)) {
+        let file = self.file.clone().expect("a town on disk");
+        let changed = file.with_file_name("changed.db");
+        copy_database(&file, &changed);
+        change(&Connection::open(&changed).unwrap());
+        self.file = Some(changed);
+        self.restarts();
     }
 
     /// Killed with SIGKILL and started again: what the files hold at this moment is all that is left.
