@@ -13,7 +13,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 6] = [
     Rule {
         from: "keyfold-server",
         never: &[
@@ -51,6 +51,15 @@ const RULES: [Rule; 5] = [
     Rule {
         from: "keyfold-edge",
         never: &["keyfold-client", "keyfold-server", "tokio"],
+    },
+    Rule {
+        from: "keyfold-media",
+        never: &[
+            "keyfold-engine",
+            "keyfold-client",
+            "keyfold-server",
+            "tokio",
+        ],
     },
 ];
 
@@ -110,6 +119,7 @@ mod tests {
             "keyfold-protocol",
             "keyfold-engine",
             "keyfold-edge",
+            "keyfold-media",
             "adapter",
             "openmls_traits",
             "tokio",

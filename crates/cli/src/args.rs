@@ -209,6 +209,9 @@ pub(crate) struct SendFile {
     /// What kind of file it is [default: as its name ends]
     #[arg(long, value_name = "TYPE/SUBTYPE")]
     pub(crate) media_type: Option<String>,
+    /// Send every byte of it, also what a picture or film says of where and when it was taken
+    #[arg(long)]
+    pub(crate) as_is: bool,
 }
 
 #[derive(Args)]

@@ -67,6 +67,17 @@ impl Output {
         }
     }
 
+    /// Prints to standard error what somebody should know though nothing failed.
+    pub(crate) fn warn(self, text: &str) {
+        let text = clean::line(text);
+        let line = if self.json {
+            json_line(&Warning { warning: &text }).unwrap_or_default()
+        } else {
+            format!("keyfold: {text}\n")
+        };
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+
     /// Prints a failure to standard error.
     pub(crate) fn fail(self, failure: &Failure) {
         let text = if self.json {
@@ -81,6 +92,11 @@ impl Output {
         };
         let _ = io::stderr().write_all(text.as_bytes());
     }
+}
+
+#[derive(Serialize)]
+struct Warning<'a> {
+    warning: &'a str,
 }
 
 fn json_line<T: Serialize>(record: &T) -> Result<String, Failure> {

@@ -106,6 +106,12 @@ pub(crate) struct FileRecord {
     pub(crate) why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) duration_ms: Option<u32>,
 }
 
 impl From<&FileEntry> for FileRecord {
@@ -122,6 +128,9 @@ impl From<&FileEntry> for FileRecord {
             state,
             why,
             until: file.expires.map(when::rfc3339),
+            width: file.media.sides.map(|(width, _)| width),
+            height: file.media.sides.map(|(_, height)| height),
+            duration_ms: file.media.duration,
         }
     }
 }

@@ -116,10 +116,29 @@ pub(crate) fn said(entry: &Entry) -> Option<String> {
 /// A file in one line.
 pub(crate) fn file_line(file: &FileEntry) -> String {
     let name = file.name.as_deref().unwrap_or("a file");
-    let line = format!("[{}, {}]", clean::line(name), size(file.size));
+    let seen = [
+        file.media
+            .sides
+            .map(|(width, height)| format!("{width} \u{d7} {height}")),
+        file.media.duration.map(played),
+    ];
+    let seen = seen
+        .into_iter()
+        .flatten()
+        .fold(String::new(), |seen, one| seen + ", " + &one);
+    let line = format!("[{}, {}{seen}]", clean::line(name), size(file.size));
     match &file.state {
         FileState::Failed(_, why) => format!("{line} {}", clean::line(why)),
         FileState::Uploading(_) | FileState::AtServer => line,
+    }
+}
+
+/// How long something plays, in hours, minutes and seconds.
+fn played(milliseconds: u32) -> String {
+    let seconds = milliseconds.div_ceil(1_000);
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
+        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
 }
 

@@ -23,6 +23,6 @@ pub use address::{AddressError, ServerUrl};
 pub use client::{Client, Link, Notice, Notices};
 pub use clock::now;
 pub use error::ClientError;
-pub use files::{FileFailure, Progress, Sending, Transfer};
+pub use files::{Begun, FileFailure, Progress, Sending, Transfer};
 pub use socket::SocketEnd;
 pub use tls::{TlsError, authorities};

@@ -1,10 +1,12 @@
 //! Files as the edge shows them. Their keys do not cross: the shell seals and opens them.
 
 use keyfold_engine::{UploadId, view};
+use keyfold_protocol::content;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::scalar::{Count, Instant, MessageId, Upload};
+use crate::scalar::{Bytes, Count, Instant, MessageId, Upload};
+use crate::view::Picture;
 
 /// A file on a timeline.
 #[derive(Serialize, JsonSchema)]
@@ -21,6 +23,46 @@ pub struct File {
     state: FileState,
     /// Until when the server keeps it; `null`: not known.
     expires: Option<Instant>,
+    /// What can be seen of it before it is loaded.
+    media: Media,
+}
+
+/// What can be seen of a file before it is loaded, as its sender says; `null`: nothing is said.
+#[derive(Serialize, JsonSchema)]
+pub struct Media {
+    /// Pixels from left to right, 1 to 65,535.
+    width: Option<u32>,
+    /// Pixels from top to bottom, the same.
+    height: Option<u32>,
+    /// A ThumbHash, which draws a blurred picture.
+    blur: Option<Bytes>,
+    /// Milliseconds that it plays.
+    duration: Option<u32>,
+    /// How loud it is in as many equal parts, each 0 to 255.
+    waveform: Option<Vec<u8>>,
+    /// A small picture of it.
+    thumbnail: Option<Picture>,
+}
+
+impl From<content::Media> for Media {
+    fn from(media: content::Media) -> Self {
+        let content::Media {
+            sides,
+            blur,
+            duration,
+            waveform,
+            thumbnail,
+        } = media;
+        Self {
+            width: sides.map(|(width, _)| width),
+            height: sides.map(|(_, height)| height),
+            blur: blur.map(Bytes),
+            duration,
+            waveform,
+            thumbnail: thumbnail
+                .map(|picture| Picture::new(picture.media_type(), picture.as_bytes())),
+        }
+    }
 }
 
 impl From<view::FileEntry> for File {
@@ -32,6 +74,7 @@ impl From<view::FileEntry> for File {
             caption,
             state,
             expires,
+            media,
         } = file;
         Self {
             name,
@@ -40,6 +83,7 @@ impl From<view::FileEntry> for File {
             caption,
             state: state.into(),
             expires: expires.map(Instant),
+            media: media.into(),
         }
     }
 }

@@ -383,6 +383,9 @@ params! {
         /// Its media type; `null` or left out: as its name ends.
         #[serde(default)]
         media_type: Option<String>,
+        /// Every byte of it is sent, also what a picture or film says of where and when it was taken; left out: it is not.
+        #[serde(default)]
+        as_it_is: bool,
     }
     /// An own file that is on its way.
     CancelFile {

@@ -139,6 +139,8 @@ impl OfAnswer for Certificate {
 pub struct Sending {
     /// For `cancel_file`.
     pub upload: Upload,
+    /// It is a picture or a film of a kind that is not known here, so it may say where and when it was taken.
+    pub says_more: bool,
 }
 
 /// A file that was put on this disk.

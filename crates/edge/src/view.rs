@@ -121,6 +121,15 @@ pub struct Picture {
     content: Bytes,
 }
 
+impl Picture {
+    pub(crate) fn new(media_type: &'static str, content: &[u8]) -> Self {
+        Self {
+            media_type,
+            content: Bytes(content.to_vec()),
+        }
+    }
+}
+
 impl From<content::Profile> for Profile {
     fn from(profile: content::Profile) -> Self {
         let content::Profile {
@@ -132,10 +141,7 @@ impl From<content::Profile> for Profile {
         Self {
             name: name.to_string(),
             about: about.as_str().to_owned(),
-            picture: picture.map(|picture| Picture {
-                media_type: picture.media_type(),
-                content: Bytes(picture.as_bytes().to_vec()),
-            }),
+            picture: picture.map(|picture| Picture::new(picture.media_type(), picture.as_bytes())),
         }
     }
 }

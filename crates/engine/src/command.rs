@@ -3,7 +3,7 @@
 //! A command that needs the server becomes an intent: it is durable when `apply` returns, survives restarts and lost
 //! races, and ends in an [`Event`](crate::Event) that says how it went.
 
-use keyfold_protocol::content::ContentId;
+use keyfold_protocol::content::{ContentId, Media};
 use keyfold_protocol::file::{FileKey, FileName};
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
@@ -361,6 +361,8 @@ pub struct OutgoingFile {
     pub media_type: String,
     /// Its name.
     pub name: Option<FileName>,
+    /// What can be seen of it before it is loaded.
+    pub media: Media,
 }
 
 /// What a command gives back at once.

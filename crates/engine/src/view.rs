@@ -1,7 +1,7 @@
 //! What reads return: plain data for screens and scripts.
 
-use keyfold_protocol::content::ContentId;
 pub use keyfold_protocol::content::{Block, BlockKind, Link, Look, Mark, Span};
+use keyfold_protocol::content::{ContentId, Media};
 use keyfold_protocol::state::{Name, Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::file::UploadToken;
@@ -268,6 +268,8 @@ pub struct FileEntry {
     pub state: FileState,
     /// Until when it can be had.
     pub expires: Option<Timestamp>,
+    /// What can be seen of it before it is loaded, as its sender says.
+    pub media: Media,
 }
 
 impl FileEntry {

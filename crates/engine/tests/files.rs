@@ -12,7 +12,7 @@ mod town;
 use keyfold_engine::limits::MAX_UPLOADS;
 use keyfold_engine::view::{FileEntry, FileState, Receipt, State, What};
 use keyfold_engine::{Answer, Command, Complaint, Event, OutgoingFile, UploadId};
-use keyfold_protocol::content::ContentId;
+use keyfold_protocol::content::{ContentId, Media};
 use keyfold_protocol::file::{FileKey, FileName, Layout};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::file::UploadToken;
@@ -31,6 +31,11 @@ fn file(number: u8) -> OutgoingFile {
         size: 1_000_000,
         media_type: "image/jpeg".to_owned(),
         name: Some(FileName::new("summit.jpg").unwrap()),
+        media: Media {
+            sides: Some((4_000, 3_000)),
+            blur: Some(vec![number; 24]),
+            ..Media::default()
+        },
     }
 }
 
@@ -117,9 +122,11 @@ fn a_file_is_said_when_it_is_at_the_server_and_what_is_said_meanwhile_goes_befor
     assert_eq!(pending[0].sealed_length, sealed);
     assert_eq!(engine.find_messages(talk, "last").unwrap().len(), 1);
 
+    assert!(entry(&town, ada, talk).media == file(1).media);
     let now = town.now();
     let id = uploaded(&mut town, ada, upload);
     town.settles();
+    assert!(entry(&town, bo, talk).media == file(1).media);
     let there = "summit.jpg there Received: what a day";
     assert_eq!(sees(&town, bo, talk), ["a picture comes soon", there]);
     for who in [ada, tablet] {

@@ -87,6 +87,22 @@ pub const CERTIFICATE_VALIDITY: Duration = Duration::from_hours(365 * 24);
 /// A file's name in UTF-8: what file systems take.
 pub const MAX_FILE_NAME: usize = 255;
 
+/// Pixels on a side of a picture or film, as its sender says: what JPEG and WebP can say, and more than any screen. What is shown of it is scaled, so a
+/// larger number would only tempt a reader to reserve room for it.
+pub const MAX_PIXELS_ON_A_SIDE: u32 = 65_535;
+
+/// The header of a `ThumbHash`, behind which its waves stand.
+pub const MIN_BLUR: usize = 5;
+
+/// The longest `ThumbHash`: 38 waves of half a byte behind a header of 6 bytes, of a square that can be seen through.
+pub const MAX_BLUR: usize = 25;
+
+/// How finely a sound is drawn: as many strokes as fit on a telephone's screen, twice over.
+pub const MAX_WAVEFORM: usize = 128;
+
+/// A small picture of a file: 320 pixels on the longer side as JPEG take 5 to 12 KB. It is in the message itself, so that something is seen at once.
+pub const MAX_THUMBNAIL: usize = 16 * 1024;
+
 /// A file's media type with parameters: RFC 6838 section 4.2 allows 127 bytes on each side of the slash.
 pub const MAX_MEDIA_TYPE: usize = 255;
 

@@ -4,11 +4,14 @@
 mod people;
 
 use keyfold_protocol::content::{
-    Attachment, Author, Body, Content, ContentError, FILE_URL, File, Kept, SEALED_IN_SEGMENTS,
-    Saying, Unverified, write,
+    Attachment, Author, Body, Content, ContentError, EXTENSION_MEDIA, FILE_URL, File, Kept, Media,
+    SEALED_IN_SEGMENTS, Saying, Thumbnail, Unverified, write,
 };
 use keyfold_protocol::file::{FileKey, FileName};
-use keyfold_protocol::limits::{MAX_FILE_NAME, MAX_MEDIA_TYPE};
+use keyfold_protocol::limits::{
+    MAX_BLUR, MAX_FILE_NAME, MAX_MEDIA_TYPE, MAX_PIXELS_ON_A_SIDE, MAX_THUMBNAIL, MAX_WAVEFORM,
+    MIN_BLUR,
+};
 use keyfold_wire::file::FileId;
 use keyfold_wire::ids::Timestamp;
 use keyfold_wire::limits::{MAX_FILE, MAX_TEXT};
@@ -35,6 +38,24 @@ fn attachment() -> Attachment {
         media_type: "image/jpeg".to_owned(),
         name: Some(FileName::new("summit.jpg").unwrap()),
         expires: Some(Timestamp(1_800_000_000_000)),
+        media: Media::default(),
+    }
+}
+
+fn thumbnail(length: usize) -> Vec<u8> {
+    let mut picture = vec![0; length];
+    picture[..3].copy_from_slice(&[0xff, 0xd8, 0xff]);
+    picture
+}
+
+/// All that can be said of what is in a file.
+fn seen() -> Media {
+    Media {
+        sides: Some((4_000, 3_000)),
+        blur: Some(vec![7; 24]),
+        duration: Some(63_500),
+        waveform: Some((0..64).collect()),
+        thumbnail: Some(Thumbnail::new(thumbnail(900)).unwrap()),
     }
 }
 
@@ -115,6 +136,210 @@ fn what_can_t_be_sent_is_not_written() {
     }
 }
 
+#[test]
+fn what_can_be_seen_of_a_file_comes_with_it() {
+    let (all, none) = (seen(), Media::default());
+    let sides = Media {
+        sides: Some((1, MAX_PIXELS_ON_A_SIDE)),
+        ..none.clone()
+    };
+    let small = Media {
+        thumbnail: all.thumbnail.clone(),
+        ..none.clone()
+    };
+    for media in [all, none, sides, small] {
+        for caption in ["", "what a day"] {
+            let mut written = attachment();
+            written.media = media.clone();
+            let content = reads(&writes(&written, caption).unwrap()).unwrap();
+            assert!(file(&content).attachment == written);
+            assert_eq!(file(&content).caption.is_some(), !caption.is_empty());
+            assert!(!content.needs_newer_version());
+            let printed = format!("{:?} {:?}", written.media, written.media.thumbnail);
+            assert!(!printed.contains('4'), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn what_can_be_seen_of_a_file_has_limits() {
+    let bends: [(&str, fn(&mut Media, bool)); 4] = [
+        ("pixels", |media, over| {
+            media.sides = Some((1, MAX_PIXELS_ON_A_SIDE + u32::from(over)));
+        }),
+        ("no pixels", |media, over| {
+            media.sides = Some((u32::from(!over), 1))
+        }),
+        ("a blur", |media, over| {
+            media.blur = Some(vec![1; MAX_BLUR + usize::from(over)])
+        }),
+        ("a waveform", |media, over| {
+            media.waveform = Some(vec![1; MAX_WAVEFORM + usize::from(over)]);
+        }),
+    ];
+    for (what, bend) in bends {
+        for over in [false, true] {
+            let mut one = attachment();
+            bend(&mut one.media, over);
+            assert_eq!(writes(&one, "").is_err(), over, "{what}");
+        }
+    }
+    for (least, fits) in [(MIN_BLUR, true), (MIN_BLUR - 1, false)] {
+        let mut one = attachment();
+        one.media.blur = Some(vec![1; least]);
+        assert_eq!(writes(&one, "").is_ok(), fits);
+    }
+    let mut silent = attachment();
+    silent.media.waveform = Some(Vec::new());
+    assert_eq!(writes(&silent, ""), Err(ContentError::File));
+    assert!(Thumbnail::new(thumbnail(MAX_THUMBNAIL)).is_ok());
+    assert!(Thumbnail::new(thumbnail(MAX_THUMBNAIL + 1)).is_err());
+    assert!(Thumbnail::new(b"<svg onload=x>".to_vec()).is_err());
+}
+
+/// A file of somebody else's with this value of the extension, and with this part behind it.
+fn with_media(value: &[u8], preview: Option<(&str, &[u8])>) -> Result<Content, ContentError> {
+    let mut e = Encoder::new(Vec::new());
+    e.array(7).unwrap().bytes(&[1; 16]).unwrap().null().unwrap();
+    e.bytes(&[]).unwrap().null().unwrap().null().unwrap();
+    e.map(2).unwrap().str(EXTENSION_MEDIA).unwrap();
+    e.writer_mut().extend_from_slice(value);
+    e.str("keyfold.counter").unwrap().u64(7).unwrap();
+    let part = Foreign::good().part();
+    match preview {
+        None => e.writer_mut().extend(part),
+        Some((media_type, picture)) => {
+            e.array(5)
+                .unwrap()
+                .u8(1)
+                .unwrap()
+                .str("")
+                .unwrap()
+                .u8(3)
+                .unwrap();
+            e.u8(2).unwrap().array(2).unwrap();
+            e.writer_mut().extend(part);
+            e.array(5)
+                .unwrap()
+                .u8(8)
+                .unwrap()
+                .str("")
+                .unwrap()
+                .u8(1)
+                .unwrap();
+            e.str(media_type).unwrap().bytes(picture).unwrap();
+        }
+    }
+    reads(&e.into_writer())
+}
+
+fn value(write: impl FnOnce(&mut Encoder<Vec<u8>>)) -> Vec<u8> {
+    let mut e = Encoder::new(Vec::new());
+    write(&mut e);
+    e.into_writer()
+}
+
+#[test]
+fn what_somebody_else_says_of_a_file_is_checked() {
+    let refused: [(&str, Vec<u8>); 7] = [
+        ("no map", vec![0x05]),
+        (
+            "one side",
+            value(|e| {
+                e.map(1)
+                    .unwrap()
+                    .u8(1)
+                    .unwrap()
+                    .array(1)
+                    .unwrap()
+                    .u8(9)
+                    .unwrap();
+            }),
+        ),
+        (
+            "a side of four billion",
+            value(|e| {
+                e.map(1)
+                    .unwrap()
+                    .u8(1)
+                    .unwrap()
+                    .array(2)
+                    .unwrap()
+                    .u32(u32::MAX)
+                    .unwrap()
+                    .u8(1)
+                    .unwrap();
+            }),
+        ),
+        (
+            "a blur of nothing",
+            value(|e| {
+                e.map(1).unwrap().u8(2).unwrap().bytes(&[]).unwrap();
+            }),
+        ),
+        (
+            "a waveform without end",
+            value(|e| {
+                e.map(1)
+                    .unwrap()
+                    .u8(4)
+                    .unwrap()
+                    .bytes(&[1; MAX_WAVEFORM + 1])
+                    .unwrap();
+            }),
+        ),
+        (
+            "keys out of order",
+            value(|e| {
+                e.map(2)
+                    .unwrap()
+                    .u8(3)
+                    .unwrap()
+                    .u8(1)
+                    .unwrap()
+                    .u8(2)
+                    .unwrap()
+                    .bytes(&[1; 24])
+                    .unwrap();
+            }),
+        ),
+        ("something behind it", vec![0xa0, 0xa0]),
+    ];
+    for (what, value) in refused {
+        assert!(with_media(&value, None).is_err(), "{what}");
+    }
+}
+
+#[test]
+fn what_a_later_version_says_of_a_file_is_passed_over() {
+    let later = value(|e| {
+        e.map(2)
+            .unwrap()
+            .u8(3)
+            .unwrap()
+            .u8(9)
+            .unwrap()
+            .u8(99)
+            .unwrap()
+            .str("later")
+            .unwrap();
+    });
+    let content = with_media(&later, None).unwrap();
+    assert_eq!(file(&content).attachment.media.duration, Some(9));
+    assert!(!content.needs_newer_version());
+}
+
+#[test]
+fn a_small_picture_of_a_form_that_nobody_knows_is_passed_over_and_a_large_one_refused() {
+    let none = [0xa0];
+    let content = with_media(&none, Some(("image/jpeg", &thumbnail(20)))).unwrap();
+    assert!(file(&content).attachment.media.thumbnail.is_some());
+    let content = with_media(&none, Some(("image/svg+xml", b"<svg onload=x>"))).unwrap();
+    assert!(file(&content).attachment.media.thumbnail.is_none());
+    let large = thumbnail(MAX_THUMBNAIL + 1);
+    assert!(with_media(&none, Some(("image/jpeg", &large))).is_err());
+}
+
 /// What is done to one.
 type Bend = fn(&mut Foreign);
 
@@ -157,6 +382,12 @@ impl Foreign {
         head.null().unwrap().bytes(&[]).unwrap().null().unwrap();
         e.null().unwrap().map(1).unwrap();
         e.str("keyfold.counter").unwrap().u8(7).unwrap();
+        e.writer_mut().extend(self.part());
+        reads(&e.into_writer())
+    }
+
+    fn part(&self) -> Vec<u8> {
+        let mut e = Encoder::new(Vec::new());
         e.array(15).unwrap().u8(self.disposition).unwrap();
         e.str("").unwrap().u8(2).unwrap();
         e.str(&self.media_type).unwrap().str(&self.url).unwrap();
@@ -166,7 +397,7 @@ impl Foreign {
         e.u8(self.hash_algorithm).unwrap();
         e.bytes(&self.hash).unwrap().str("").unwrap();
         e.str(&self.name).unwrap();
-        reads(&e.into_writer())
+        e.into_writer()
     }
 }
 

@@ -15,6 +15,7 @@ use super::conversation_online;
 use super::send::show;
 use crate::args::{Save, SendFile};
 use crate::failure::{Failure, Kind};
+use crate::output::Output;
 use crate::session::{Online, PATIENCE, Session, hopeless};
 
 /// The name of a file that came without one.
@@ -30,13 +31,14 @@ struct Saved {
 /// Sends a file.
 pub(super) async fn send(session: &Session, args: SendFile) -> Result<(), Failure> {
     let mut online = session.online()?;
-    let sent = send_online(&mut online, &args).await;
+    let sent = send_online(session.out, &mut online, &args).await;
     online.end().await;
     let (conversation, id) = sent?;
     show(session.out, conversation, id, "sent")
 }
 
 async fn send_online(
+    out: Output,
     online: &mut Online,
     args: &SendFile,
 ) -> Result<(ConversationId, ContentId), Failure> {
@@ -46,10 +48,17 @@ async fn send_online(
         path: &args.path,
         media_type: &media_type,
         caption: &args.caption,
+        as_it_is: args.as_is,
     };
-    let upload = online.client.send_file(conversation, sending).await;
-    let upload = upload.map_err(|failure| about(&args.path, failure))?;
-    Ok((conversation, said(online, upload).await?))
+    let begun = online.client.send_file(conversation, sending).await;
+    let begun = begun.map_err(|failure| about(&args.path, failure))?;
+    if begun.says_more {
+        out.warn(&format!(
+            "{} is a picture or film of a kind that is not known here, and is sent as it is: it may say where and when it was taken",
+            args.path.display()
+        ));
+    }
+    Ok((conversation, said(online, begun.upload).await?))
 }
 
 /// The media type of a file: what is said, else as its name ends.
@@ -167,7 +176,7 @@ fn about(path: &Path, failure: FileFailure) -> Failure {
 fn refusal(failure: &FileFailure) -> Failure {
     let kind = match failure {
         FileFailure::NoFile | FileFailure::Gone => Kind::NotFound,
-        FileFailure::NotAFile => Kind::Usage,
+        FileFailure::NotAFile | FileFailure::Damaged(_) => Kind::Usage,
         FileFailure::Unreached(why) => {
             return Failure::offline(
                 why,
@@ -176,5 +185,9 @@ fn refusal(failure: &FileFailure) -> Failure {
         }
         _ => Kind::Refused,
     };
-    Failure::new(kind, failure.to_string())
+    let words = match failure {
+        FileFailure::Damaged(_) => format!("{failure}; --as-is sends it all the same"),
+        failure => failure.to_string(),
+    };
+    Failure::new(kind, words)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keyfold_client::{Client, FileFailure, Progress, Sending, Transfer};
+use keyfold_client::{Begun, Client, FileFailure, Progress, Sending, Transfer};
 use keyfold_edge::Error;
 use keyfold_edge::error::Kind;
 use keyfold_edge::{file, params as p, result as r, scalar};
@@ -18,10 +18,14 @@ pub(super) async fn send(client: &Client, asked: p::SendFile) -> Result<r::Sendi
         path,
         media_type: &media_type(path, asked.media_type.as_deref()),
         caption: &asked.caption,
+        as_it_is: asked.as_it_is,
     };
-    let upload = client.send_file(asked.conversation.into(), sending).await;
-    let upload = scalar::Upload(upload.map_err(failed)?);
-    Ok(r::Sending { upload })
+    let begun = client.send_file(asked.conversation.into(), sending).await;
+    let Begun { upload, says_more } = begun.map_err(failed)?;
+    Ok(r::Sending {
+        upload: scalar::Upload(upload),
+        says_more,
+    })
 }
 
 /// Loads a file and puts it on the disk.
@@ -68,7 +72,10 @@ fn failed(failure: FileFailure) -> Error {
         FileFailure::Unreached(_) => Kind::NotReached,
         FileFailure::Refused(_) => Kind::FileRefused,
         FileFailure::Disk(error) if keyfold_client::profile::is_full(error) => Kind::DiskFull,
-        FileFailure::Disk(_) | FileFailure::NotAFile | FileFailure::Moving => Kind::Path,
+        FileFailure::Disk(_)
+        | FileFailure::NotAFile
+        | FileFailure::Moving
+        | FileFailure::Damaged(_) => Kind::Path,
         FileFailure::Client(_) => Kind::InternalError,
     };
     Error::new(kind, failure.to_string())

@@ -27,7 +27,7 @@ use crate::error::ClientError;
 use crate::socket::{Route, SocketEnd};
 use spool::Spool;
 
-pub use upload::Sending;
+pub use upload::{Begun, Sending};
 
 /// How far a file has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,9 @@ pub enum FileFailure {
     /// It changed while it was read.
     #[error("the file changed while it was read: try again when nothing writes to it")]
     Moving,
+    /// What it says beside what is seen of it can't be taken out.
+    #[error("{0}")]
+    Damaged(keyfold_media::Trouble),
     /// A read behind its end.
     #[error("the file ends before that")]
     Range,
@@ -85,6 +88,15 @@ pub enum FileFailure {
     /// The engine.
     #[error("{0}")]
     Client(#[from] ClientError),
+}
+
+impl From<keyfold_media::Trouble> for FileFailure {
+    fn from(trouble: keyfold_media::Trouble) -> Self {
+        match trouble {
+            keyfold_media::Trouble::Disk(error) => Self::Disk(error),
+            damaged @ keyfold_media::Trouble::Damaged => Self::Damaged(damaged),
+        }
+    }
 }
 
 impl From<FileError> for FileFailure {

@@ -44,14 +44,15 @@ impl Spool {
         self.incoming.join(id.to_string())
     }
 
-    /// Seals a file into a copy. It is durable when this returns.
+    /// Seals so many bytes into a copy. It is durable when this returns.
     pub(super) fn seal(
         &self,
-        source: &mut File,
+        source: &mut dyn Read,
+        length: u64,
         key: &FileKey,
         id: &FileId,
     ) -> Result<Sealed, FileFailure> {
-        let layout = Layout::new(source.metadata()?.len())?;
+        let layout = Layout::new(length)?;
         private(&self.outgoing)?;
         let path = self.outgoing(id);
         let mut copy = OpenOptions::new()
@@ -108,7 +109,7 @@ impl Spool {
 }
 
 fn seal_into(
-    source: &mut File,
+    source: &mut dyn Read,
     copy: &mut File,
     key: &FileKey,
     layout: Layout,

@@ -8,8 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use keyfold_engine::view::Upload;
 use keyfold_engine::{Answer, Command, OutgoingFile, UploadId};
-use keyfold_protocol::file::{FileKey, FileName};
-use keyfold_wire::file::UploadToken;
+use keyfold_media::{Sent, Stripped};
+use keyfold_protocol::content::Media;
+use keyfold_protocol::file::{FileKey, FileName, Layout};
+use keyfold_wire::file::{FileId, UploadToken};
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::FILE_PART;
 use rand::rngs::StdRng;
@@ -19,7 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, SeekFrom};
 use tokio::sync::{Notify, broadcast};
 
 use super::http::{Http, Not};
-use super::spool::Spool;
+use super::spool::{Sealed, Spool};
 use super::{Engine, FileFailure, Progress, Transfer};
 use crate::backoff::Backoff;
 use crate::client::{Client, Notice};
@@ -34,12 +36,24 @@ pub struct Sending<'a> {
     pub media_type: &'a str,
     /// What is said about it; may be empty.
     pub caption: &'a str,
+    /// Every byte of it is sent, with what it says of where and when it was taken.
+    pub as_it_is: bool,
+}
+
+/// A file that was begun to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Its name on this device.
+    pub upload: UploadId,
+    /// It is a picture or a film of a kind that is not known here, so it may say where and when it was taken.
+    pub says_more: bool,
 }
 
 impl Client {
     /// Seals a file and sends it. Durable when it returns: the file itself is not needed any more. The upload goes on in the background, in
     /// this process and the next ones; [`Event::Sent`](keyfold_engine::Event::Sent) tells of its end,
-    /// [`Event::UploadFailed`](keyfold_engine::Event::UploadFailed) of another one.
+    /// [`Event::UploadFailed`](keyfold_engine::Event::UploadFailed) of another one. A picture is turned as it was taken, and what a picture or film says beside what is seen goes, unless
+    /// it is to be sent as it is.
     ///
     /// # Errors
     /// [`FileFailure`]; then nothing is sent.
@@ -47,7 +61,7 @@ impl Client {
         &self,
         conversation: ConversationId,
         sending: Sending<'_>,
-    ) -> Result<UploadId, FileFailure> {
+    ) -> Result<Begun, FileFailure> {
         let mut rng =
             StdRng::try_from_os_rng().map_err(|error| ClientError::Random(error.to_string()))?;
         let key = FileKey::random(&mut rng);
@@ -57,14 +71,16 @@ impl Client {
         let (spool, id) = (self.files.spool.clone(), token.id());
         let copy = spool.outgoing(&id);
         let (path, sealed_under) = (sending.path.to_owned(), key.clone());
-        let sealed = tokio::task::spawn_blocking(move || {
-            let mut source = std::fs::File::open(&path)?;
-            if !source.metadata()?.is_file() {
-                return Err(FileFailure::NotAFile);
-            }
-            spool.seal(&mut source, &sealed_under, &id)
+        let media_type = sending.media_type.to_owned();
+        let how = if sending.as_it_is {
+            Sent::AsItIs
+        } else {
+            Sent::Clean
+        };
+        let ready = tokio::task::spawn_blocking(move || {
+            seal(&spool, &path, &media_type, how, &sealed_under, &id)
         });
-        let sealed = sealed.await.map_err(std::io::Error::other)??;
+        let (sealed, media, stripped) = ready.await.map_err(std::io::Error::other)??;
         let name = sending.path.file_name();
         let file = OutgoingFile {
             token,
@@ -73,6 +89,7 @@ impl Client {
             size: sealed.size,
             media_type: sending.media_type.to_owned(),
             name: name.map(|name| FileName::nearest(&name.to_string_lossy())),
+            media,
         };
         let command = Command::SendFile {
             conversation,
@@ -85,7 +102,14 @@ impl Client {
         }
         self.files.wake();
         match answer? {
-            Answer::Upload(upload) => Ok(upload),
+            Answer::Upload(upload) => Ok(Begun {
+                upload,
+                says_more: !sending.as_it_is
+                    && stripped == Stripped::Unknown
+                    && ["image/", "video/"]
+                        .iter()
+                        .any(|kind| sending.media_type.starts_with(kind)),
+            }),
             _ => Err(ClientError::Stopped.into()),
         }
     }
@@ -112,6 +136,32 @@ impl Client {
         });
         Ok(())
     }
+}
+
+/// Seals what is sent of a file.
+fn seal(
+    spool: &Spool,
+    path: &Path,
+    media_type: &str,
+    how: Sent,
+    key: &FileKey,
+    id: &FileId,
+) -> Result<(Sealed, Media, Stripped), FileFailure> {
+    let mut source = std::fs::File::open(path)?;
+    if !source.metadata()?.is_file() {
+        return Err(FileFailure::NotAFile);
+    }
+    let length = source.metadata()?.len();
+    // What can't be sent is not looked at.
+    Layout::new(length)?;
+    let looked = keyfold_media::look(source.try_clone()?, media_type, how)?;
+    let sent = looked.recipe.length();
+    let sealed = spool.seal(&mut looked.recipe.read(&mut source), sent, key, id)?;
+    if source.metadata()?.len() != length {
+        let _ = std::fs::remove_file(spool.outgoing(id));
+        return Err(FileFailure::Moving);
+    }
+    Ok((sealed, looked.media, looked.stripped))
 }
 
 /// Brings all files that wait to the server.

@@ -86,6 +86,7 @@ pub(super) fn shown(file: &Attachment, caption: Option<String>, state: FileState
         caption,
         state,
         expires: file.expires,
+        media: file.media.clone(),
     }
 }
 

@@ -45,6 +45,7 @@ impl Step<'_> {
             media_type: file.media_type.clone(),
             name: file.name.clone(),
             expires: None,
+            media: file.media.clone(),
         };
         let saying = Saying::File {
             file: &attachment,

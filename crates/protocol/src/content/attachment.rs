@@ -7,8 +7,8 @@ use keyfold_wire::file::FileId;
 use keyfold_wire::ids::Timestamp;
 use keyfold_wire::limits::MAX_FILE;
 
-use super::ContentError;
 use super::mimi::External;
+use super::{ContentError, Media};
 use crate::file::{FileKey, FileName, Layout};
 use crate::limits::MAX_MEDIA_TYPE;
 
@@ -39,6 +39,8 @@ pub struct Attachment {
     pub name: Option<FileName>,
     /// Until when it can be had, in whole seconds. `None`: its sender does not say.
     pub expires: Option<Timestamp>,
+    /// What can be seen of it before it is loaded, as its sender says.
+    pub media: Media,
 }
 
 impl Attachment {
@@ -47,6 +49,7 @@ impl Attachment {
     /// # Errors
     /// [`ContentError::File`].
     pub fn check(&self) -> Result<(), ContentError> {
+        self.media.check()?;
         let fits = Layout::new(self.size).is_ok() && is_media_type(&self.media_type);
         if fits {
             Ok(())
@@ -77,7 +80,7 @@ impl Attachment {
         }
     }
 
-    /// Reads a part. `None`: it lies elsewhere, or is sealed in a way of a later version.
+    /// Reads a part; what can be seen of it stands elsewhere. `None`: it lies elsewhere, or is sealed in a way of a later version.
     ///
     /// # Errors
     /// [`ContentError::File`] where it claims to be such a file and can't be one.
@@ -110,6 +113,7 @@ impl Attachment {
             media_type: part.media_type.clone(),
             name,
             expires: (part.expires != 0).then(|| Timestamp(u64::from(part.expires) * 1_000)),
+            media: Media::default(),
         };
         attachment.check()?;
         Ok(Some(attachment))

@@ -7,7 +7,8 @@ use super::expires::Expires;
 use super::mimi::{Disposition, Extension, Key, Mimi, Part, Semantics};
 use super::{
     Attachment, Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED,
-    EXTENSION_LEAVE, EXTENSION_PIN, MARKDOWN, PLAIN, PROFILE, Profile, check_reaction,
+    EXTENSION_LEAVE, EXTENSION_MEDIA, EXTENSION_PIN, MARKDOWN, PLAIN, PROFILE, Profile, Thumbnail,
+    check_reaction,
 };
 use crate::cbor;
 use crate::leave::LeaveProof;
@@ -200,6 +201,10 @@ pub fn write_expiring(
     extensions.extend(match saying {
         Saying::Forwarded(_) => Some(flag(EXTENSION_FORWARDED, true)),
         Saying::Pin { pinned, .. } => Some(flag(EXTENSION_PIN, pinned)),
+        Saying::File { file, .. } => file.media.encode().map(|value| Extension {
+            key: Key::text(EXTENSION_MEDIA),
+            value,
+        }),
         _ => None,
     });
     let expires = expires.filter(|_| saying.may_expire());
@@ -213,18 +218,20 @@ fn flag(name: &str, value: bool) -> Extension {
     }
 }
 
-/// The file alone, or behind its caption.
+/// The file behind its caption and before its thumbnail, where it has them.
 fn with_caption(file: &Attachment, caption: &str) -> Part {
     let part = Part::External {
         disposition: Disposition::ATTACHMENT,
         external: Box::new(file.to_external()),
     };
-    if caption.is_empty() {
+    let caption = (!caption.is_empty()).then(|| single(Disposition::RENDER, MARKDOWN, caption));
+    let thumbnail = file.media.thumbnail.as_ref().map(Thumbnail::to_part);
+    if caption.is_none() && thumbnail.is_none() {
         return part;
     }
     Part::Multi {
         semantics: Semantics::ProcessAll,
-        parts: vec![single(Disposition::RENDER, MARKDOWN, caption), part],
+        parts: caption.into_iter().chain([part]).chain(thumbnail).collect(),
     }
 }
 

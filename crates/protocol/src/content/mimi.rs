@@ -63,6 +63,7 @@ impl Disposition {
     pub(crate) const REACTION: Self = Self(2);
     pub(crate) const PROFILE: Self = Self(3);
     pub(crate) const ATTACHMENT: Self = Self(6);
+    pub(crate) const PREVIEW: Self = Self(8);
 
     /// Unspecified, render or inline; what is not registered counts as render.
     pub(crate) fn is_rendered(self) -> bool {

@@ -9,6 +9,7 @@ mod compose;
 mod expires;
 mod id;
 mod markup;
+mod media;
 mod mimi;
 mod profile;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use compose::{Composed, Saying, leaving, text, write, write_expiring};
 pub use expires::Expires;
 pub use id::{Author, ContentId};
 pub use markup::{Block, BlockKind, Link, Look, Mark, Span, mention, with_mentions};
+pub use media::{EXTENSION_MEDIA, Media, Thumbnail};
 use mimi::{Disposition, Key, Mimi, Part, Semantics};
 pub use profile::{PROFILE, Picture, Profile};
 
@@ -325,6 +327,7 @@ fn is_known(key: &Key) -> bool {
             EXTENSION_LEAVE,
             EXTENSION_FORWARDED,
             EXTENSION_PIN,
+            EXTENSION_MEDIA,
         ]
         .contains(&text.as_str()),
     }
@@ -379,7 +382,7 @@ fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentEr
 /// What a message says, leaving aside.
 fn said(mimi: &Mimi) -> Result<Body, ContentError> {
     let (text, emoji) = (shown(&mimi.part)?, reaction(&mimi.part)?);
-    let file = file(&mimi.part)?;
+    let file = file(mimi)?;
     if let Some(pinned) = flag(mimi, EXTENSION_PIN)? {
         return Ok(match (mimi.replaces, mimi.in_reply_to, &mimi.part) {
             (None, Some(of), Part::Null) => Body::Pin { of, pinned },
@@ -411,33 +414,54 @@ fn said(mimi: &Mimi) -> Result<Body, ContentError> {
     })
 }
 
-/// The file of a part that is one, alone or with a text.
-fn file(part: &Part) -> Result<Option<File>, ContentError> {
-    let (part, caption) = match part {
+/// The file of a message that is one: alone, behind a text, before a small picture of it.
+fn file(mimi: &Mimi) -> Result<Option<File>, ContentError> {
+    let parts = match &mimi.part {
         Part::Multi {
             semantics: Semantics::ProcessAll,
             parts,
-        } => match parts.as_slice() {
-            [text, part] => match shown(text)? {
-                Some(text) => (part, Some(text)),
-                None => return Ok(None),
-            },
-            _ => return Ok(None),
+        } => parts.as_slice(),
+        part => std::slice::from_ref(part),
+    };
+    let (caption, rest) = match parts {
+        [Part::External { .. }, ..] => (None, parts),
+        [text, rest @ ..] => match shown(text)? {
+            Some(text) => (Some(text), rest),
+            None => return Ok(None),
         },
-        part => (part, None),
+        [] => return Ok(None),
     };
-    let Part::External {
-        disposition,
-        external,
-    } = part
-    else {
-        return Ok(None);
+    let (disposition, external, thumbnail) = match rest {
+        [
+            Part::External {
+                disposition,
+                external,
+            },
+        ] => (*disposition, external, None),
+        [
+            Part::External {
+                disposition,
+                external,
+            },
+            Part::Single {
+                disposition: Disposition::PREVIEW,
+                content,
+                ..
+            },
+        ] => (*disposition, external, Thumbnail::of(content)?),
+        _ => return Ok(None),
     };
-    if !disposition.is_rendered() && *disposition != Disposition::ATTACHMENT {
+    if !disposition.is_rendered() && disposition != Disposition::ATTACHMENT {
         return Ok(None);
     }
-    let attachment = Attachment::of(external)?;
-    Ok(attachment.map(|attachment| File {
+    let Some(mut attachment) = Attachment::of(external)? else {
+        return Ok(None);
+    };
+    if let Some(value) = mimi.extension(&Key::text(EXTENSION_MEDIA)) {
+        attachment.media = Media::decode(value)?;
+    }
+    attachment.media.thumbnail = thumbnail;
+    Ok(Some(File {
         attachment,
         caption,
     }))
@@ -527,5 +551,6 @@ macro_rules! hide {
 }
 
 hide!(
-    Unverified, Content, Kept, Body, Text, File, Attachment, Reaction, Composed, Span, Link
+    Unverified, Content, Kept, Body, Text, File, Attachment, Media, Thumbnail, Reaction, Composed,
+    Span, Link
 );

@@ -4,8 +4,8 @@ mod expiring;
 mod foreign;
 
 use keyfold_protocol::content::{
-    self, Attachment, Author, Body, Composed, Content, ContentError, ContentId, Picture, Profile,
-    Saying, TextFormat, Unverified,
+    self, Attachment, Author, Body, Composed, Content, ContentError, ContentId, Media, Picture,
+    Profile, Saying, TextFormat, Thumbnail, Unverified,
 };
 use keyfold_protocol::file::{FileKey, FileName};
 use keyfold_protocol::leave::LeaveProof;
@@ -70,8 +70,20 @@ struct FileMessage {
     name: String,
     expires_ms: u64,
     caption: String,
+    media: Option<SeenOfIt>,
     encoded: Hex,
     id: Hex,
+}
+
+/// What can be seen of a file before it is loaded.
+#[derive(Clone, Serialize, Deserialize)]
+struct SeenOfIt {
+    width: u32,
+    height: u32,
+    blur: Hex,
+    duration_ms: u32,
+    waveform: Hex,
+    thumbnail: Option<Hex>,
 }
 
 /// A message that carries a profile.
@@ -180,7 +192,15 @@ impl Topic for Contents {
                 .map(|(counter, text)| self::text(counter, text))
                 .into(),
             amending: amending(),
-            files: ["", "what a day"].map(file_message).into(),
+            files: vec![
+                file_message("", None),
+                file_message("what a day", None),
+                file_message("", Some(seen_of_it(None))),
+                file_message(
+                    "what a day",
+                    Some(seen_of_it(Some(&[0xff, 0xd8, 0xff, 0xe0]))),
+                ),
+            ],
             profiles: vec![
                 profile_message("Ada", "", None),
                 profile_message(
@@ -337,7 +357,18 @@ fn text(counter: u64, text: &str) -> Text {
     }
 }
 
-fn file_message(caption: &str) -> FileMessage {
+fn seen_of_it(thumbnail: Option<&[u8]>) -> SeenOfIt {
+    SeenOfIt {
+        width: 4_000,
+        height: 3_000,
+        blur: [0xb1; 24].into(),
+        duration_ms: 63_500,
+        waveform: [0, 128, 255].into(),
+        thumbnail: thumbnail.map(Into::into),
+    }
+}
+
+fn file_message(caption: &str, media: Option<SeenOfIt>) -> FileMessage {
     let mut one = FileMessage {
         salt: SALT.into(),
         counter: 5,
@@ -350,6 +381,7 @@ fn file_message(caption: &str) -> FileMessage {
         name: "summit at six.jpg".to_owned(),
         expires_ms: 1_800_000_000_000,
         caption: caption.to_owned(),
+        media,
         encoded: Hex(Vec::new()),
         id: Hex(Vec::new()),
     };
@@ -391,6 +423,19 @@ impl ProfileMessage {
     }
 }
 
+impl SeenOfIt {
+    fn media(&self) -> Media {
+        let thumbnail = self.thumbnail.as_ref();
+        Media {
+            sides: Some((self.width, self.height)),
+            blur: Some(self.blur.to_vec()),
+            duration: Some(self.duration_ms),
+            waveform: Some(self.waveform.to_vec()),
+            thumbnail: thumbnail.map(|bytes| Thumbnail::new(bytes.to_vec()).unwrap()),
+        }
+    }
+}
+
 impl FileMessage {
     fn attachment(&self) -> Attachment {
         Attachment {
@@ -401,6 +446,7 @@ impl FileMessage {
             media_type: self.media_type.clone(),
             name: Some(FileName::new(&self.name).unwrap()),
             expires: Some(Timestamp(self.expires_ms)),
+            media: self.media.as_ref().map(SeenOfIt::media).unwrap_or_default(),
         }
     }
 

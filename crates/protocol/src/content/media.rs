@@ -1,0 +1,170 @@
+//! What can be seen of a picture, a film or a sound before it is loaded: made by its sender's shell, and no more than its sender's word.
+
+use minicbor::Decoder;
+
+use super::ContentError;
+use super::mimi::{Disposition, Part};
+use super::profile::media_type;
+use crate::cbor;
+use crate::limits::{
+    MAX_BLUR, MAX_EXTENSIONS, MAX_PIXELS_ON_A_SIDE, MAX_THUMBNAIL, MAX_WAVEFORM, MIN_BLUR,
+};
+
+/// The extension of a message with a file that says what can be seen of it.
+pub const EXTENSION_MEDIA: &str = "keyfold.media";
+
+const KEY_SIDES: u64 = 1;
+const KEY_BLUR: u64 = 2;
+const KEY_DURATION: u64 = 3;
+const KEY_WAVEFORM: u64 = 4;
+
+/// What can be seen of a file before it is loaded. Prints as `<secret>`.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Media {
+    /// Width and height in pixels, as it is shown: each 1 to `MAX_PIXELS_ON_A_SIDE`.
+    pub sides: Option<(u32, u32)>,
+    /// A `ThumbHash`: `MIN_BLUR` to `MAX_BLUR` bytes that draw a blurred picture.
+    pub blur: Option<Vec<u8>>,
+    /// How long it plays, in milliseconds.
+    pub duration: Option<u32>,
+    /// How loud it is in as many equal parts, each from 0 to 255: 1 to `MAX_WAVEFORM`.
+    pub waveform: Option<Vec<u8>>,
+    /// A small picture of it.
+    pub thumbnail: Option<Thumbnail>,
+}
+
+/// A small picture as JPEG, PNG or WebP, at most `MAX_THUMBNAIL` bytes. It has not been decoded: whoever does that bounds what it costs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Thumbnail(Vec<u8>);
+
+impl Thumbnail {
+    /// The picture, if it fits and looks like one.
+    ///
+    /// # Errors
+    /// [`ContentError::File`].
+    pub fn new(bytes: Vec<u8>) -> Result<Self, ContentError> {
+        if bytes.len() <= MAX_THUMBNAIL && media_type(&bytes).is_some() {
+            Ok(Self(bytes))
+        } else {
+            Err(ContentError::File)
+        }
+    }
+
+    /// The file that it is.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its media type.
+    pub fn media_type(&self) -> &'static str {
+        media_type(&self.0).unwrap_or("image/jpeg")
+    }
+
+    /// As a part of a message, beside the file.
+    pub(super) fn to_part(&self) -> Part {
+        Part::Single {
+            disposition: Disposition::PREVIEW,
+            media_type: self.media_type().to_owned(),
+            content: self.0.clone(),
+        }
+    }
+
+    /// Reads a part that is a preview. One of a form that is not read here is passed over.
+    pub(super) fn of(content: &[u8]) -> Result<Option<Self>, ContentError> {
+        if content.len() > MAX_THUMBNAIL {
+            return Err(ContentError::File);
+        }
+        Ok(Self::new(content.to_vec()).ok())
+    }
+}
+
+impl Media {
+    /// Whether it can be written.
+    ///
+    /// # Errors
+    /// [`ContentError::File`].
+    pub(super) fn check(&self) -> Result<(), ContentError> {
+        let side = 1..=MAX_PIXELS_ON_A_SIDE;
+        let fits = self
+            .sides
+            .is_none_or(|(width, height)| side.contains(&width) && side.contains(&height))
+            && self
+                .blur
+                .as_ref()
+                .is_none_or(|blur| (MIN_BLUR..=MAX_BLUR).contains(&blur.len()))
+            && self
+                .waveform
+                .as_ref()
+                .is_none_or(|wave| (1..=MAX_WAVEFORM).contains(&wave.len()));
+        if fits {
+            Ok(())
+        } else {
+            Err(ContentError::File)
+        }
+    }
+
+    /// The value of its extension. `None`: there is nothing to say in one.
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+        let fields = [
+            self.sides.is_some(),
+            self.blur.is_some(),
+            self.duration.is_some(),
+            self.waveform.is_some(),
+        ];
+        let count = fields.into_iter().filter(|there| *there).count();
+        if count == 0 {
+            return None;
+        }
+        Some(cbor::encode(|e| {
+            e.map(count as u64)?;
+            if let Some((width, height)) = self.sides {
+                e.u64(KEY_SIDES)?.array(2)?.u32(width)?.u32(height)?;
+            }
+            if let Some(blur) = &self.blur {
+                e.u64(KEY_BLUR)?.bytes(blur)?;
+            }
+            if let Some(duration) = self.duration {
+                e.u64(KEY_DURATION)?.u32(duration)?;
+            }
+            if let Some(waveform) = &self.waveform {
+                e.u64(KEY_WAVEFORM)?.bytes(waveform)?;
+            }
+            e.ok()
+        }))
+    }
+
+    /// Reads the value of its extension. Fields that this version does not know are passed over.
+    ///
+    /// # Errors
+    /// [`ContentError`].
+    pub(super) fn decode(encoded: &[u8]) -> Result<Self, ContentError> {
+        let mut d = Decoder::new(encoded);
+        let count = cbor::map(&mut d)?;
+        if count > MAX_EXTENSIONS as u64 {
+            return Err(ContentError::TooLarge);
+        }
+        let (mut media, mut before) = (Self::default(), None);
+        for _ in 0..count {
+            let key = d.u64()?;
+            if before.is_some_and(|before| before >= key) {
+                return Err(ContentError::Malformed);
+            }
+            before = Some(key);
+            match key {
+                KEY_SIDES => {
+                    if cbor::array(&mut d)? != 2 {
+                        return Err(ContentError::Malformed);
+                    }
+                    media.sides = Some((d.u32()?, d.u32()?));
+                }
+                KEY_BLUR => media.blur = Some(d.bytes()?.to_vec()),
+                KEY_DURATION => media.duration = Some(d.u32()?),
+                KEY_WAVEFORM => media.waveform = Some(d.bytes()?.to_vec()),
+                _ => drop(cbor::any(&mut d)?),
+            }
+        }
+        cbor::end(&d)?;
+        media.check()?;
+        Ok(media)
+    }
+}
