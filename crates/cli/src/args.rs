@@ -101,7 +101,9 @@ pub(crate) enum Command {
     Read(Read),
     /// Say what a group is about
     Describe(Describe),
-    /// Say who may add people to a group, say something in it, or change its name, description and timer
+    /// Give a group a picture, take it away, or write it into a file
+    Picture(GroupPicture),
+    /// Say who may add people to a group, say something in it, or change its name, description, picture and timer
     Allow(Allow),
     /// Let messages disappear after they were read, or stay
     Disappear(Disappear),
@@ -406,6 +408,21 @@ pub(crate) struct Describe {
     /// What it is about; empty: nothing any more; - reads it from standard input
     #[arg(allow_hyphen_values = true)]
     pub(crate) description: String,
+}
+
+#[derive(Args)]
+pub(crate) struct GroupPicture {
+    /// Id, unique beginning of an id, or name
+    pub(crate) conversation: String,
+    /// The picture; it is made small, and says nothing of where it was taken
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["none", "save"], conflicts_with_all = ["none", "save"])]
+    pub(crate) set: Option<PathBuf>,
+    /// None any more
+    #[arg(long, conflicts_with = "save")]
+    pub(crate) none: bool,
+    /// Write it into this new file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -266,7 +266,8 @@ impl From<&Entry> for EntryRecord {
                 record.deed = Some(self::deed(*deed));
                 record.policy = Some(self::policy(*policy));
             }
-            What::NeedsNewerVersion
+            What::Pictured(_)
+            | What::NeedsNewerVersion
             | What::Began
             | What::Left
             | What::RolesChanged
@@ -316,6 +317,7 @@ fn kind(what: &What) -> &'static str {
         What::Described(_) => "described",
         What::Timed(_) => "timer",
         What::Allowed(..) => "allowed",
+        What::Pictured(_) => "pictured",
     }
 }
 

@@ -83,6 +83,8 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
                 span::exactly(*seconds)
             )
         }
+        What::Pictured(true) => format!("{who} gave the group another picture"),
+        What::Pictured(false) => format!("{who} took the group's picture away"),
         What::Allowed(deed, policy) => {
             let whom = match policy {
                 Policy::Admins => "admins alone",
@@ -91,7 +93,7 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
             let what = match deed {
                 Deed::Add => "add people",
                 Deed::Post => "say something",
-                Deed::Edit => "change name, description and timer",
+                Deed::Edit => "change name, description, picture and timer",
             };
             format!("{who} lets {whom} {what}")
         }

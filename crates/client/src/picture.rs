@@ -1,11 +1,11 @@
-//! Pictures for profiles: made small from whatever a person has, and stripped of what it says beside the picture, such as where it was taken.
+//! Pictures for profiles and groups: made small from whatever a person has, and stripped of what it says beside the picture, such as where it was taken.
 
 use std::io::{BufRead, Seek};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
-use keyfold_protocol::limits::MAX_PICTURE;
+use keyfold_protocol::limits::{MAX_GROUP_PICTURE, MAX_PICTURE};
 
 use crate::limits::{MAX_PICTURE_MEMORY, MAX_PICTURE_SIDE, PROFILE_PICTURE_SIDE};
 
@@ -48,6 +48,18 @@ impl From<image::ImageError> for PictureFailure {
 /// # Errors
 /// [`PictureFailure`].
 pub fn for_profile(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailure> {
+    square(source, MAX_PICTURE)
+}
+
+/// The same of at most [`MAX_GROUP_PICTURE`] bytes.
+///
+/// # Errors
+/// [`PictureFailure`].
+pub fn for_group(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailure> {
+    square(source, MAX_GROUP_PICTURE)
+}
+
+fn square(source: impl BufRead + Seek, most: usize) -> Result<Vec<u8>, PictureFailure> {
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) =
         (Some(MAX_PICTURE_SIDE), Some(MAX_PICTURE_SIDE));
@@ -64,7 +76,7 @@ pub fn for_profile(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailur
         for quality in QUALITIES {
             let mut encoded = Vec::new();
             JpegEncoder::new_with_quality(&mut encoded, quality).encode_image(&small)?;
-            if encoded.len() <= MAX_PICTURE {
+            if encoded.len() <= most {
                 return Ok(encoded);
             }
         }

@@ -43,6 +43,10 @@ macro_rules! commands {
                         let picture = picture.map(Bytes);
                         Self::SetProfile(p::SetProfile { name, about, picture })
                     }
+                    Command::SetGroupPicture { conversation, picture } => {
+                        let (conversation, picture) = (conversation.into(), picture.map(Bytes));
+                        Self::SetGroupPicture(p::SetGroupPicture { conversation, picture })
+                    }
                     Command::SendFile { .. }
                     | Command::FileUploaded(_)
                     | Command::FileFailed(..)
@@ -123,6 +127,19 @@ impl From<p::SetProfile> for Command {
         Self::SetProfile {
             name,
             about,
+            picture: picture.map(Vec::from),
+        }
+    }
+}
+
+impl From<p::SetGroupPicture> for Command {
+    fn from(params: p::SetGroupPicture) -> Self {
+        let p::SetGroupPicture {
+            conversation,
+            picture,
+        } = params;
+        Self::SetGroupPicture {
+            conversation: conversation.into(),
             picture: picture.map(Vec::from),
         }
     }

@@ -116,6 +116,8 @@ kinds! {
     Profile = 48;
     /// Nothing is said to who is blocked.
     Blocked = 49;
+    /// The picture is too large for a group, or none.
+    GroupPicture = 80;
     /// Messages can't disappear after so short, or so long, a time.
     Timer = 27;
     /// Too many people are chosen.
@@ -272,6 +274,7 @@ impl From<Complaint> for Error {
             Complaint::NoSuchUpload => of(Kind::NoSuchUpload),
             // Its two limits are in the sentence.
             Complaint::Profile(..) => of(Kind::Profile),
+            Complaint::GroupPicture(_) => of(Kind::GroupPicture),
             Complaint::Blocked => of(Kind::Blocked),
             // Its two limits are in the sentence.
             Complaint::Timer(..) => of(Kind::Timer),

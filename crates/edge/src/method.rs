@@ -171,6 +171,8 @@ methods! {
         "mark" Mark => Taken;
         /// Shows this of oneself, in the place of what was shown before, to those whom one talks to.
         "set_profile" SetProfile => Taken;
+        /// Gives a group another picture, or none. The event `change_done` or `change_failed` tells how it went.
+        "set_group_picture" SetGroupPicture => Taken;
         /// Wants to hear nothing of somebody any more, on this device: neither what they say, nor of conversations that they begin. Nobody hears of it.
         "block" Block => Taken;
         /// Wants to hear of somebody again. What they have said meanwhile does not come.
@@ -225,6 +227,8 @@ methods! {
         "uploads" Uploads(Nothing) uploads;
         /// What somebody, maybe oneself, shows of themselves; `null`: nothing that has come here.
         "profile" Profile(Account) profile;
+        /// The picture of a group; `null`: it has none, or there is no such group here.
+        "group_picture" GroupPicture(Conversation) group_picture;
         /// Whom this person wants to hear nothing of.
         "blocked" Blocked(Nothing) blocked;
         /// What others may see of the person, on this device.

@@ -371,6 +371,14 @@ params! {
         /// Which.
         account: AccountId,
     }
+    /// A group's picture.
+    SetGroupPicture {
+        /// The group.
+        conversation: ConversationId,
+        /// JPEG, PNG or WebP, at most 16,384 bytes; `null` or left out: none any more.
+        #[serde(default)]
+        picture: Option<Bytes>,
+    }
     /// A file to be sent.
     SendFile {
         /// Where.

@@ -2,6 +2,7 @@
 
 use keyfold_engine::{Complaint, Engine, Fault};
 use keyfold_protocol::content::ContentId;
+use keyfold_protocol::picture::GroupPicture;
 use keyfold_wire::ids;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -174,6 +175,12 @@ pub(crate) fn uploads(_: &Nothing, engine: &Engine) -> Read<Vec<file::Uploading>
 
 pub(crate) fn profile(asked: &Account, engine: &Engine) -> Read<Option<view::Profile>> {
     Ok(Ok(engine.profile(&asked.account.0)?.map(Into::into)))
+}
+
+pub(crate) fn group_picture(asked: &Conversation, engine: &Engine) -> Read<Option<view::Picture>> {
+    let picture = engine.group_picture(asked.conversation.into())?;
+    let shown = |one: GroupPicture| view::Picture::new(one.media_type(), one.as_bytes());
+    Ok(Ok(picture.map(shown)))
 }
 
 pub(crate) fn blocked(_: &Nothing, engine: &Engine) -> Read<Vec<view::Contact>> {

@@ -637,6 +637,11 @@ pub enum What {
         /// It.
         file: File,
     },
+    /// The group's picture.
+    Pictured {
+        /// Whether it has one now; the read `group_picture` gives it.
+        shown: bool,
+    },
 }
 
 impl From<view::What> for What {
@@ -677,6 +682,7 @@ impl From<view::What> for What {
                 policy: policy.into(),
             },
             view::What::File(file) => Self::File { file: file.into() },
+            view::What::Pictured(shown) => Self::Pictured { shown },
         }
     }
 }

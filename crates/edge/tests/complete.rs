@@ -38,6 +38,7 @@ const READS: &[(&str, &str)] = &[
     ("starred", "starred"),
     ("uploads", "uploads"),
     ("profile", "profile"),
+    ("group_picture", "group_picture"),
     ("blocked", "blocked"),
     ("privacy", "privacy"),
     ("read_by", "read_by"),
@@ -205,6 +206,10 @@ fn about_rules() -> Vec<Command> {
         Command::Describe {
             conversation,
             description: "on Tuesdays".to_owned(),
+        },
+        Command::SetGroupPicture {
+            conversation,
+            picture: Some(vec![0xff, 0xd8, 0xff]),
         },
         allow(Deed::Add, Policy::Everyone),
         allow(Deed::Post, Policy::Admins),

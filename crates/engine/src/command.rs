@@ -292,6 +292,13 @@ pub enum Command {
         /// The message, as it was said first.
         message: ContentId,
     },
+    /// Give a group another picture.
+    SetGroupPicture {
+        /// The group.
+        conversation: ConversationId,
+        /// JPEG, PNG or WebP, at most [`keyfold_protocol::limits::MAX_GROUP_PICTURE`] bytes; `None`: none any more.
+        picture: Option<Vec<u8>>,
+    },
     /// What others may see of this person, and this person of others ([`crate::view::Privacy`]), on this device.
     SetPrivacy {
         /// Who may see when they were last active.
@@ -310,7 +317,7 @@ pub enum Deed {
     Add,
     /// Say something, and edit and pin. Mostly everyone may.
     Post,
-    /// Change name, description and timer. Mostly admins may.
+    /// Change name, description, picture and timer. Mostly admins may.
     Edit,
 }
 
@@ -491,6 +498,9 @@ pub enum Complaint {
         "what you say of yourself has at most {0} bytes, without control characters, and your picture is a JPEG, PNG or WebP of at most {1} bytes"
     )]
     Profile(usize, usize),
+    /// Too large, or none.
+    #[error("a group's picture is a JPEG, PNG or WebP of at most {0} bytes")]
+    GroupPicture(usize),
     /// Nothing is said to who is blocked.
     #[error("you have blocked them: unblock them first")]
     Blocked,

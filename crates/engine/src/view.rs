@@ -90,7 +90,7 @@ pub struct Conversation {
     pub may_add: Policy,
     /// Who may say something in a group.
     pub may_post: Policy,
-    /// Who may change a group's name, description and timer.
+    /// Who may change a group's name, description, picture and timer.
     pub may_edit: Policy,
     /// The last entry of the timeline.
     pub last: Option<Entry>,
@@ -251,6 +251,8 @@ pub enum What {
     Allowed(Deed, Policy),
     /// A file.
     File(FileEntry),
+    /// A new picture of the group, or none any more.
+    Pictured(bool),
 }
 
 /// A file on a timeline.

@@ -13,7 +13,7 @@ use keyfold_engine::outcome::Failure;
 use keyfold_engine::view::{State, What};
 use keyfold_engine::{Answer, Command, Complaint, Deed, Event};
 use keyfold_protocol::content::Saying;
-use keyfold_protocol::limits::MAX_DESCRIPTION;
+use keyfold_protocol::limits::{MAX_DESCRIPTION, MAX_GROUP_PICTURE};
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::ConversationId;
@@ -237,4 +237,89 @@ fn nobody_hears_a_member_who_speaks_where_admins_do() {
     });
     scene.says(Saying::Forwarded("buy more"));
     assert_eq!([ada, bo].map(|who| shown(&scene.town, who)), before);
+}
+
+fn picture(length: usize, of: u8) -> Vec<u8> {
+    let mut bytes = vec![of; length];
+    bytes[..3].copy_from_slice(&[0xff, 0xd8, 0xff]);
+    bytes
+}
+
+fn pictures(
+    town: &mut Town,
+    who: Who,
+    conversation: ConversationId,
+    picture: Option<Vec<u8>>,
+) -> Result<Answer, Complaint> {
+    let command = Command::SetGroupPicture {
+        conversation,
+        picture,
+    };
+    let answer = town.does(who, command);
+    town.settles();
+    answer
+}
+
+fn seen(town: &Town, who: Who, group: ConversationId) -> Option<Vec<u8>> {
+    let picture = town.people[who.0].engine.group_picture(group).unwrap();
+    picture.map(|picture| picture.as_bytes().to_vec())
+}
+
+#[test]
+fn a_group_has_a_picture_also_for_who_was_away_and_who_comes_later() {
+    let mut town = Town::on_disk(43);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let group = town.creates_group(ada, "climbing", &[bo]);
+    let tablet = town.links(bo, &Suite::ALL);
+    assert_eq!(seen(&town, bo, group), None);
+    town.goes_offline(tablet);
+    let rock = picture(MAX_GROUP_PICTURE, 1);
+    pictures(&mut town, ada, group, Some(rock.clone())).unwrap();
+    town.comes_back(tablet);
+    town.adds(ada, group, &[cy]);
+    town.settles();
+    town.people[ada.0].restarts();
+    for who in [ada, bo, tablet, cy] {
+        assert!(seen(&town, who, group).as_ref() == Some(&rock), "{who:?}");
+    }
+    pictures(&mut town, ada, group, None).unwrap();
+    for who in [ada, bo, tablet, cy] {
+        assert_eq!(seen(&town, who, group), None, "{who:?}");
+    }
+    let lines = [What::Pictured(true), What::Pictured(false)];
+    for who in [ada, bo, tablet] {
+        let timeline = town.timeline(who, group).into_iter();
+        let told = timeline
+            .map(|entry| entry.what)
+            .filter(|what| lines.contains(what));
+        assert!(told.eq(lines.clone()), "{who:?}");
+    }
+    town.agree(&[ada, bo, tablet, cy], group);
+}
+
+#[test]
+fn a_groups_picture_is_for_whom_its_rules_let_and_of_a_size() {
+    let mut town = Town::new(44);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let group = town.creates_group(ada, "climbing", &[bo]);
+    let talk = town.meets(ada, bo);
+    town.settles();
+    let small = || Some(picture(40, 2));
+    assert_eq!(
+        pictures(&mut town, bo, group, small()),
+        Err(Complaint::NotAllowed)
+    );
+    assert_eq!(
+        pictures(&mut town, ada, talk, small()),
+        Err(Complaint::GroupsOnly)
+    );
+    let refused = Err(Complaint::GroupPicture(MAX_GROUP_PICTURE));
+    let large = Some(picture(MAX_GROUP_PICTURE + 1, 2));
+    assert_eq!(pictures(&mut town, ada, group, large), refused);
+    let drawn = Some(b"<svg onload=x>".to_vec());
+    assert_eq!(pictures(&mut town, ada, group, drawn), refused);
+    assert_eq!(seen(&town, bo, group), None);
+    allows(&mut town, ada, group, Deed::Edit, Policy::Everyone);
+    pictures(&mut town, bo, group, small()).unwrap();
+    assert!(seen(&town, ada, group) == small());
 }

@@ -9,6 +9,7 @@
 //! - [`content`]: messages as MIMI content
 //! - [`signal`]: presence, typing and receipts
 //! - [`file`]: files, sealed in segments
+//! - [`picture`]: small pictures inside of these
 //! - [`envelope`], [`padding`], [`roster`], [`welcome`]: what is handed to the server, and checked on its way back
 
 pub mod content;
@@ -19,6 +20,7 @@ pub mod identity;
 pub mod leave;
 pub mod limits;
 pub mod padding;
+pub mod picture;
 pub mod roster;
 pub mod rules;
 pub mod signal;

@@ -25,6 +25,8 @@ pub const MAX_TIMER: u32 = 365 * 24 * 60 * 60;
 
 /// What somebody says of themselves in their profile, in bytes: a few lines. It goes to everybody whom they talk to.
 pub const MAX_ABOUT: usize = 512;
+/// A group's picture: 256 by 256 pixels as JPEG at a lower quality. It is in the group's state, so each change of that and each welcome carries it.
+pub const MAX_GROUP_PICTURE: usize = 16 * 1024;
 /// A profile's picture: 256 by 256 pixels as JPEG take 10 to 20 KB. It is in a message to every conversation.
 pub const MAX_PICTURE: usize = 32 * 1024;
 /// The highest version of a profile: what a device's database can hold. Milliseconds since the epoch come there in 292 million years.

@@ -8,6 +8,7 @@
 
 mod people;
 
+use keyfold_protocol::picture::GroupPicture;
 use keyfold_protocol::rules::{CommitFacts, Violation};
 use keyfold_protocol::state::{ConversationState, Description, Name, Policy};
 use people::town::*;
@@ -36,9 +37,10 @@ fn who_may_post_and_edit_is_for_admins_and_what_may_be_edited_for_whom_they_let(
         |state| state.post_policy = Policy::Admins,
         |state| state.edit_policy = Policy::Everyone,
     ];
-    let edits: [fn(&mut ConversationState); 3] = [
+    let edits: [fn(&mut ConversationState); 4] = [
         |state| state.name = Name::new("bouldering").unwrap(),
         |state| state.description = Description::new("at six").unwrap(),
+        |state| state.picture = Some(a_picture(4)),
         |state| state.timer = Some(60),
     ];
     let refused = Err(Violation::MayNotChangeSettings);
@@ -58,6 +60,12 @@ fn who_may_post_and_edit_is_for_admins_and_what_may_be_edited_for_whom_they_let(
     assert!(town.group.may_post(town.bo.account()));
 }
 
+fn a_picture(length: usize) -> GroupPicture {
+    let mut bytes = vec![0; length];
+    bytes[..3].copy_from_slice(&[0xff, 0xd8, 0xff]);
+    GroupPicture::new(bytes).unwrap()
+}
+
 #[test]
 fn two_people_change_their_timer_and_nothing_else() {
     let town = Town::new();
@@ -73,7 +81,8 @@ fn two_people_change_their_timer_and_nothing_else() {
     for by in [ADA, BO] {
         let timer = change(by, |state| state.timer = Some(60));
         assert_eq!(pair.judge(&timer), Ok(()));
-        let changes: [fn(&mut ConversationState); 3] = [
+        let changes: [fn(&mut ConversationState); 4] = [
+            |state| state.picture = Some(a_picture(4)),
             |state| state.description = Description::new("at six").unwrap(),
             |state| state.post_policy = Policy::Admins,
             |state| (state.timer, state.edit_policy) = (Some(60), Policy::Everyone),

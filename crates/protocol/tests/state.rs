@@ -10,9 +10,10 @@ mod people;
 
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::{
-    MAX_DESCRIPTION, MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME,
-    MAX_STATE, MAX_TIMER, MAX_UNKNOWN_ENTRIES,
+    MAX_DESCRIPTION, MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_GROUP_PICTURE, MAX_LEAVE_PROOFS,
+    MAX_MOVES, MAX_NAME, MAX_STATE, MAX_TIMER, MAX_UNKNOWN_ENTRIES,
 };
+use keyfold_protocol::picture::GroupPicture;
 use keyfold_protocol::state::{
     ConversationState, Description, Errand, Name, NameError, Origin, Place, Policy, Role,
     SameAccount, StateError,
@@ -90,10 +91,16 @@ fn a_state_reads_what_it_writes() {
 #[test]
 fn settings_are_read_as_they_are_written() {
     let plain = climbing().encode();
-    let changes: [fn(&mut ConversationState); 5] = [
+    let changes: [fn(&mut ConversationState); 6] = [
         |state| state.description = Description::new("Tuesdays.\nBring a rope.").unwrap(),
         |state| state.post_policy = Policy::Admins,
         |state| state.edit_policy = Policy::Everyone,
+        |state| {
+            let mut bytes = vec![0; MAX_GROUP_PICTURE];
+            bytes[..3].copy_from_slice(&[0xff, 0xd8, 0xff]);
+            assert!(GroupPicture::new([bytes.as_slice(), &[0]].concat()).is_err());
+            state.picture = Some(GroupPicture::new(bytes).unwrap());
+        },
         |state| state.timer = Some(1),
         |state| state.timer = Some(MAX_TIMER),
     ];
@@ -168,7 +175,7 @@ fn what_a_later_version_wrote_is_kept_byte_for_byte() {
 }
 
 /// The first key that this version does not know. One that it knows is judged by its value alone.
-const LATER: u8 = 16;
+const LATER: u8 = 17;
 
 /// Two more entries at the end.
 fn with_entries(state: &ConversationState, first: &[u8], second: &[u8]) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! `state.json`: what a conversation agrees on, in its one encoding.
 
 use keyfold_protocol::limits::MAX_TIMER;
+use keyfold_protocol::picture::GroupPicture;
 use keyfold_protocol::state::{
     ConversationState, Description, Errand, Kind, Name, Origin, Place, Policy, Role,
 };
@@ -33,6 +34,8 @@ struct Valid {
     who_may_edit: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    picture: Option<Hex>,
     /// Seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timer: Option<u32>,
@@ -135,6 +138,7 @@ fn states() -> [ConversationState; 10] {
     timed.timer = Some(7 * 24 * 60 * 60);
     let mut ruled = group.clone();
     ruled.description = Description::new("Tuesdays at six.\nBring a rope.").unwrap();
+    ruled.picture = Some(GroupPicture::new(vec![0xff, 0xd8, 0xff, 0xe0]).unwrap());
     ruled.post_policy = Policy::Admins;
     ruled.edit_policy = Policy::Everyone;
     ruled.timer = Some(MAX_TIMER);
@@ -198,6 +202,10 @@ fn valid(state: &ConversationState) -> Valid {
         who_may_post: (state.post_policy != Policy::Everyone).then(|| policy(state.post_policy)),
         who_may_edit: (state.edit_policy != Policy::Admins).then(|| policy(state.edit_policy)),
         description: state.description.as_str().to_owned(),
+        picture: state
+            .picture
+            .as_ref()
+            .map(|picture| picture.as_bytes().into()),
         timer: state.timer,
         moves: state.moves,
         moved_from: state
@@ -262,6 +270,11 @@ impl Valid {
         state.post_policy = self.who_may_post.as_deref().map_or(Policy::Everyone, who);
         state.edit_policy = self.who_may_edit.as_deref().map_or(Policy::Admins, who);
         state.description = Description::new(&self.description).unwrap();
+        let picture = self
+            .picture
+            .as_ref()
+            .map(|bytes| GroupPicture::new(bytes.to_vec()).unwrap());
+        state.picture = picture;
         state.timer = self.timer;
         for (account, role) in &self.roles {
             let role = match role.as_str() {
@@ -548,7 +561,7 @@ fn errands() -> Vec<Refused> {
 
 fn sizes() -> Vec<Refused> {
     let mut many = entries();
-    many.extend((16..81).map(|key| (uint(key), uint(0))));
+    many.extend((17..82).map(|key| (uint(key), uint(0))));
     let deep = [vec![0x81; 16], vec![0]].concat();
     vec![
         case(
@@ -584,17 +597,27 @@ fn sizes() -> Vec<Refused> {
             "malformed",
             and(uint(15), uint(0)),
         ),
+        case(
+            "a picture that is none",
+            "picture",
+            and(uint(16), bytes(b"<svg>")),
+        ),
+        case("a picture of 16,385 bytes", "picture", {
+            let mut picture = vec![0; 16_385];
+            picture[..3].copy_from_slice(&[0xff, 0xd8, 0xff]);
+            and(uint(16), bytes(&picture))
+        }),
         case("65 later entries", "too_large", map(&many)),
         // Key, head and value are 4,097 bytes.
         case(
             "a later entry of 4,097 bytes",
             "too_large",
-            and(uint(16), bytes(&[0; 4_093])),
+            and(uint(17), bytes(&[0; 4_093])),
         ),
         case(
             "a later entry nested more than 16 levels",
             "malformed",
-            and(uint(16), deep),
+            and(uint(17), deep),
         ),
         case("over 131,072 bytes", "too_large", vec![0; 131_073]),
     ]

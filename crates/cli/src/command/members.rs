@@ -1,13 +1,17 @@
-//! Conversations and who is in them: `new`, `add`, `remove`, `leave`, `rename`, `describe`, `allow`, `role`, `update`.
+//! Conversations and who is in them: `new`, `add`, `remove`, `leave`, `rename`, `describe`, `picture`, `allow`, `role`, `update`.
 
+use keyfold_client::picture;
 use keyfold_engine::view::Conversation as View;
 use keyfold_engine::{Answer, Command, Event};
 use keyfold_wire::handle::normal_form;
 use keyfold_wire::ids::ConversationId;
 use serde::Serialize;
 
+use super::person::{small, write_new};
 use super::send::standard_input_for;
-use crate::args::{Allow, ChangeRole, Conversation, Describe, Disappear, New, People, Rename};
+use crate::args::{
+    Allow, ChangeRole, Conversation, Describe, Disappear, GroupPicture, New, People, Rename,
+};
 use crate::command::conversation_online;
 use crate::failure::{Failure, Kind};
 use crate::record::ConversationRecord;
@@ -124,6 +128,38 @@ pub(super) async fn describe(session: &Session, args: Describe) -> Result<(), Fa
         }
     })
     .await
+}
+
+/// Gives a group another picture, or none, or writes it into a file.
+pub(super) async fn picture(session: &Session, args: GroupPicture) -> Result<(), Failure> {
+    if let Some(path) = &args.save {
+        let profile = session.open()?;
+        let id = super::conversation(&profile.engine, &args.conversation)?;
+        let picture = profile.engine.group_picture(id)?;
+        let picture = picture.ok_or_else(|| Failure::new(Kind::NotFound, "that has no picture"))?;
+        write_new(path, picture.as_bytes())?;
+        let saved = Saved {
+            path: path.display().to_string(),
+        };
+        return session.out.show(&saved, |_| saved.path.clone());
+    }
+    let picture = args
+        .set
+        .as_deref()
+        .map(|path| small(path, picture::for_group))
+        .transpose()?;
+    change(session, &args.conversation, |conversation| {
+        Command::SetGroupPicture {
+            conversation,
+            picture,
+        }
+    })
+    .await
+}
+
+#[derive(Serialize)]
+struct Saved {
+    path: String,
 }
 
 /// Says who may do something in a group.

@@ -48,6 +48,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Leave(args) => members::leave(&session, args).await,
         Command::Rename(args) => members::rename(&session, args).await,
         Command::Describe(args) => members::describe(&session, args).await,
+        Command::Picture(args) => members::picture(&session, args).await,
         Command::Allow(args) => members::allow(&session, args).await,
         Command::Disappear(args) => members::disappear(&session, args).await,
         Command::Role(args) => members::role(&session, args).await,

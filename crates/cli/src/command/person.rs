@@ -39,7 +39,11 @@ pub(super) async fn me(session: &Session, args: MeArgs) -> Result<(), Failure> {
         let me = profile.engine.me()?.ok_or_else(nobody)?;
         return show(session, &profile.engine, &me.handle);
     }
-    let picture = args.picture.as_deref().map(small).transpose()?;
+    let picture = args
+        .picture
+        .as_deref()
+        .map(|path| small(path, picture::for_profile))
+        .transpose()?;
     let mut online = session.online()?;
     let set = async {
         let before = online
@@ -134,15 +138,18 @@ fn words(shown: &PersonRecord) -> String {
 }
 
 /// A picture from this disk, made small.
-fn small(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn small(
+    path: &Path,
+    made: fn(BufReader<File>) -> Result<Vec<u8>, picture::PictureFailure>,
+) -> Result<Vec<u8>, Failure> {
     let about = |error: &dyn std::fmt::Display| {
         Failure::new(Kind::Usage, format!("{}: {error}", path.display()))
     };
     let file = File::open(path).map_err(|error| about(&error))?;
-    picture::for_profile(BufReader::new(file)).map_err(|error| about(&error))
+    made(BufReader::new(file)).map_err(|error| about(&error))
 }
 
-fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
+pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
     let written = File::options()
         .write(true)
         .create_new(true)

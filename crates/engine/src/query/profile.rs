@@ -1,9 +1,10 @@
 //! What people show of themselves.
 
 use keyfold_protocol::content::Profile;
-use keyfold_wire::ids::AccountId;
+use keyfold_protocol::picture::GroupPicture;
+use keyfold_wire::ids::{AccountId, ConversationId};
 
-use crate::table::{blocked, contact, profile};
+use crate::table::{agreed, blocked, contact, profile};
 use crate::view::Contact;
 use crate::{Engine, Fault};
 
@@ -19,6 +20,21 @@ impl Engine {
         }
         people.sort_by(|one, other| one.handle.cmp(&other.handle));
         Ok(people)
+    }
+
+    /// The picture of a group. `None`: it has none, or there is no such group here.
+    ///
+    /// # Errors
+    /// [`Fault`] when the database fails.
+    pub fn group_picture(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<Option<GroupPicture>, Fault> {
+        let Some(row) = self.shown_row(&conversation)? else {
+            return Ok(None);
+        };
+        let picture = agreed::picture(&self.database, row.row)?;
+        Ok(picture.and_then(|bytes| GroupPicture::new(bytes).ok()))
     }
 
     /// What somebody, maybe oneself, shows of themselves. `None`: nothing that has come here.

@@ -1,6 +1,8 @@
 //! Commands: checked against what is here, then written down as intents.
 
 use keyfold_protocol::content::Saying;
+use keyfold_protocol::limits::MAX_GROUP_PICTURE;
+use keyfold_protocol::picture::GroupPicture;
 use keyfold_protocol::rules::GroupView;
 use keyfold_protocol::state::{Description, Name, Role};
 use keyfold_protocol::suite::Suite;
@@ -100,7 +102,8 @@ impl Step<'_> {
         | Command::SetTimer { conversation, .. }
         | Command::SendFleeting { conversation, .. }
         | Command::Typing { conversation, .. }
-        | Command::AskReadBy { conversation, .. }) = &command
+        | Command::AskReadBy { conversation, .. }
+        | Command::SetGroupPicture { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -213,6 +216,19 @@ impl Step<'_> {
                     return Ok(Err(Complaint::NotAllowed));
                 }
                 self.wish(loaded, &Wish::Describe(description))?;
+                Ok(Ok(Answer::Taken))
+            }
+            Command::SetGroupPicture { picture, .. } => {
+                if picture
+                    .clone()
+                    .is_some_and(|one| GroupPicture::new(one).is_err())
+                {
+                    return Ok(Err(Complaint::GroupPicture(MAX_GROUP_PICTURE)));
+                }
+                if view.is_some_and(|view| !view.may_edit(me)) {
+                    return Ok(Err(Complaint::NotAllowed));
+                }
+                self.wish(loaded, &Wish::Picture(picture))?;
                 Ok(Ok(Answer::Taken))
             }
             Command::Allow { deed, policy, .. } => {

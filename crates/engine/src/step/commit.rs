@@ -2,8 +2,9 @@
 
 use keyfold_protocol::group::{Change, CheckedKeyPackage, NextEpoch, Staged, Update};
 use keyfold_protocol::leave::LeaveProof;
+use keyfold_protocol::picture::GroupPicture;
 use keyfold_protocol::rules::{GroupView, LeafIndex};
-use keyfold_protocol::state::{Description, Name, Role};
+use keyfold_protocol::state::{ConversationState, Description, Name, Role};
 use keyfold_protocol::{envelope, welcome};
 use keyfold_wire::ids::{AccountId, DeviceId, MessageId, Serial};
 use keyfold_wire::v1;
@@ -166,22 +167,11 @@ impl Step<'_> {
                 plan_remove(view, |leaf| leaf.device().as_bytes() == device)
             }
             Wish::RemoveLeavers => self.plan_leavers(loaded, view)?,
-            Wish::Rename(name) => plan_state(view, |state| {
-                if let Ok(name) = Name::new(name) {
-                    state.name = name;
-                }
-            }),
-            Wish::Describe(text) => plan_state(view, |state| {
-                if let Ok(description) = Description::new(text) {
-                    state.description = description;
-                }
-            }),
-            Wish::Allow(deed, policy) => plan_state(view, |state| match deed {
-                Deed::Add => state.add_policy = *policy,
-                Deed::Post => state.post_policy = *policy,
-                Deed::Edit => state.edit_policy = *policy,
-            }),
-            Wish::Timer(timer) => plan_state(view, |state| state.timer = *timer),
+            Wish::Rename(_)
+            | Wish::Describe(_)
+            | Wish::Picture(_)
+            | Wish::Allow(..)
+            | Wish::Timer(_) => plan_state(view, |state| settle(state, &intent.wish)),
             Wish::Role(account, role) => {
                 let account = AccountId::new(*account);
                 if !view.accounts().contains(&account) {
@@ -379,10 +369,33 @@ fn naming_owner(view: &GroupView, mut change: Change) -> Change {
     change
 }
 
-fn plan_state(
-    view: &GroupView,
-    change: impl FnOnce(&mut keyfold_protocol::state::ConversationState),
-) -> Planned {
+/// What is agreed on from now on; what can't be was refused when it was asked for.
+fn settle(state: &mut ConversationState, wish: &Wish) {
+    match wish {
+        Wish::Rename(name) => {
+            if let Ok(name) = Name::new(name) {
+                state.name = name;
+            }
+        }
+        Wish::Describe(text) => {
+            if let Ok(description) = Description::new(text) {
+                state.description = description;
+            }
+        }
+        Wish::Picture(picture) => {
+            if let Ok(picture) = picture.clone().map(GroupPicture::new).transpose() {
+                state.picture = picture;
+            }
+        }
+        Wish::Allow(Deed::Add, policy) => state.add_policy = *policy,
+        Wish::Allow(Deed::Post, policy) => state.post_policy = *policy,
+        Wish::Allow(Deed::Edit, policy) => state.edit_policy = *policy,
+        Wish::Timer(timer) => state.timer = *timer,
+        _ => {}
+    }
+}
+
+fn plan_state(view: &GroupView, change: impl FnOnce(&mut ConversationState)) -> Planned {
     let mut state = view.state.clone();
     change(&mut state);
     if state == view.state {

@@ -262,6 +262,7 @@ impl Step<'_> {
         self.newcomers_are_told(loaded, &members)?;
         member::replace(self.tx, loaded.row.row, &members)?;
         agreed::put(self.tx, loaded.row.row, &Agreed::of(&view.state))?;
+        agreed::put_picture(self.tx, loaded.row.row, view.state.picture.as_ref())?;
         self.meet(view)
     }
 
@@ -454,6 +455,9 @@ fn settings_changed(before: &ConversationState, after: &ConversationState) -> Ve
     let mut notices = Vec::new();
     if before.description != after.description {
         notices.push(Notice::Described(after.description.as_str().to_owned()));
+    }
+    if before.picture != after.picture {
+        notices.push(Notice::Pictured(after.picture.is_some()));
     }
     if before.timer != after.timer {
         notices.push(Notice::Timed(after.timer));

@@ -43,6 +43,8 @@ pub(crate) enum Notice {
     Timed(Option<u32>),
     /// Other people may do something.
     Allowed(Deed, Policy),
+    /// A new picture, or none any more.
+    Pictured(bool),
 }
 
 impl Notice {
@@ -77,6 +79,7 @@ impl Notice {
             Self::Described(text) => What::Described(text),
             Self::Timed(seconds) => What::Timed(seconds),
             Self::Allowed(deed, policy) => What::Allowed(deed, policy),
+            Self::Pictured(shown) => What::Pictured(shown),
         })
     }
 }

@@ -66,4 +66,12 @@ pub(super) const STEPS: &[Step] = &[
     Step::of(&[table::SCHEMA_10]),
     // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
+    // 12: elsewhere
+    Step::of(&[]),
+    // 13: elsewhere
+    Step::of(&[]),
+    // 14: elsewhere
+    Step::of(&[]),
+    // 15: pictures of groups.
+    Step::of(&[table::SCHEMA_15]),
 ];

@@ -1,5 +1,6 @@
 //! What members of a conversation have agreed on beside its name and roles: a mirror of the group's state for reading.
 
+use keyfold_protocol::picture::GroupPicture;
 use keyfold_protocol::state::{ConversationState, Policy};
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -58,6 +59,36 @@ pub(crate) fn get(tx: &Connection, conversation: Row) -> Result<Agreed, Fault> {
         })
         .optional()?;
     Ok(found.unwrap_or_default())
+}
+
+/// The picture of a group.
+pub(crate) fn picture(tx: &Connection, conversation: Row) -> Result<Option<Vec<u8>>, Fault> {
+    let found = tx
+        .prepare_cached("SELECT picture FROM group_picture WHERE conversation = ?1")?
+        .query_row([conversation.0], |row| row.get(0))
+        .optional()?;
+    Ok(found)
+}
+
+/// Writes it, where it is another than before.
+pub(crate) fn put_picture(
+    tx: &Connection,
+    conversation: Row,
+    shown: Option<&GroupPicture>,
+) -> Result<(), Fault> {
+    let shown = shown.map(GroupPicture::as_bytes);
+    if picture(tx, conversation)?.as_deref() == shown {
+        return Ok(());
+    }
+    match shown {
+        Some(bytes) => tx
+            .prepare_cached("INSERT OR REPLACE INTO group_picture VALUES (?1, ?2)")?
+            .execute((conversation.0, bytes))?,
+        None => tx
+            .prepare_cached("DELETE FROM group_picture WHERE conversation = ?1")?
+            .execute([conversation.0])?,
+    };
+    Ok(())
 }
 
 /// Writes it, where it is another than before.

@@ -77,6 +77,8 @@ pub(crate) enum Wish {
     Allow(Deed, Policy),
     /// Messages disappear after so many seconds; `None`: they stay.
     Timer(Option<u32>),
+    /// Another picture; `None`: none any more.
+    Picture(Option<Vec<u8>>),
 }
 
 impl Wish {
@@ -92,6 +94,7 @@ impl Wish {
                 | Self::Describe(_)
                 | Self::Allow(..)
                 | Self::Timer(_)
+                | Self::Picture(_)
         )
     }
 

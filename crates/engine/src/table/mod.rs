@@ -63,6 +63,9 @@ pub(crate) const SCHEMA_10: &str = include_str!("schema_10.sql");
 /// Brings them to schema version 11.
 pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");
 
+/// Brings them to schema version 15.
+pub(crate) const SCHEMA_15: &str = include_str!("schema_15.sql");
+
 use keyfold_wire::ids::Timestamp;
 
 use crate::Fault;

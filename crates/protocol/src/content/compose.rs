@@ -7,8 +7,8 @@ use super::expires::Expires;
 use super::mimi::{Disposition, Extension, Key, Mimi, Part, Semantics};
 use super::{
     Attachment, Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED,
-    EXTENSION_LEAVE, EXTENSION_MEDIA, EXTENSION_PIN, MARKDOWN, PLAIN, PROFILE, Profile, Thumbnail,
-    check_reaction,
+    EXTENSION_LEAVE, EXTENSION_MEDIA, EXTENSION_PIN, MARKDOWN, PLAIN, PROFILE, Profile,
+    check_reaction, media,
 };
 use crate::cbor;
 use crate::leave::LeaveProof;
@@ -225,7 +225,7 @@ fn with_caption(file: &Attachment, caption: &str) -> Part {
         external: Box::new(file.to_external()),
     };
     let caption = (!caption.is_empty()).then(|| single(Disposition::RENDER, MARKDOWN, caption));
-    let thumbnail = file.media.thumbnail.as_ref().map(Thumbnail::to_part);
+    let thumbnail = file.media.thumbnail.as_ref().map(media::to_part);
     if caption.is_none() && thumbnail.is_none() {
         return part;
     }

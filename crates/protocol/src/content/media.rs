@@ -4,11 +4,11 @@ use minicbor::Decoder;
 
 use super::ContentError;
 use super::mimi::{Disposition, Part};
-use super::profile::media_type;
 use crate::cbor;
 use crate::limits::{
     MAX_BLUR, MAX_EXTENSIONS, MAX_PIXELS_ON_A_SIDE, MAX_THUMBNAIL, MAX_WAVEFORM, MIN_BLUR,
 };
+use crate::picture::Thumbnail;
 
 /// The extension of a message with a file that says what can be seen of it.
 pub const EXTENSION_MEDIA: &str = "keyfold.media";
@@ -33,49 +33,21 @@ pub struct Media {
     pub thumbnail: Option<Thumbnail>,
 }
 
-/// A small picture as JPEG, PNG or WebP, at most `MAX_THUMBNAIL` bytes. It has not been decoded: whoever does that bounds what it costs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Thumbnail(Vec<u8>);
-
-impl Thumbnail {
-    /// The picture, if it fits and looks like one.
-    ///
-    /// # Errors
-    /// [`ContentError::File`].
-    pub fn new(bytes: Vec<u8>) -> Result<Self, ContentError> {
-        if bytes.len() <= MAX_THUMBNAIL && media_type(&bytes).is_some() {
-            Ok(Self(bytes))
-        } else {
-            Err(ContentError::File)
-        }
+/// A small picture as a part of a message, beside the file.
+pub(super) fn to_part(thumbnail: &Thumbnail) -> Part {
+    Part::Single {
+        disposition: Disposition::PREVIEW,
+        media_type: thumbnail.media_type().to_owned(),
+        content: thumbnail.as_bytes().to_vec(),
     }
+}
 
-    /// The file that it is.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+/// Reads a part that is a preview. One of a form that is not read here is passed over.
+pub(super) fn of_part(content: &[u8]) -> Result<Option<Thumbnail>, ContentError> {
+    if content.len() > MAX_THUMBNAIL {
+        return Err(ContentError::File);
     }
-
-    /// Its media type.
-    pub fn media_type(&self) -> &'static str {
-        media_type(&self.0).unwrap_or("image/jpeg")
-    }
-
-    /// As a part of a message, beside the file.
-    pub(super) fn to_part(&self) -> Part {
-        Part::Single {
-            disposition: Disposition::PREVIEW,
-            media_type: self.media_type().to_owned(),
-            content: self.0.clone(),
-        }
-    }
-
-    /// Reads a part that is a preview. One of a form that is not read here is passed over.
-    pub(super) fn of(content: &[u8]) -> Result<Option<Self>, ContentError> {
-        if content.len() > MAX_THUMBNAIL {
-            return Err(ContentError::File);
-        }
-        Ok(Self::new(content.to_vec()).ok())
-    }
+    Ok(Thumbnail::new(content.to_vec()).ok())
 }
 
 impl Media {

@@ -19,14 +19,15 @@ use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
 use minicbor::Decoder;
 
+pub use crate::picture::{Picture, Thumbnail};
 pub use attachment::{Attachment, FILE_URL, SEALED_IN_SEGMENTS, UNKNOWN_FILE};
 pub use compose::{Composed, Saying, leaving, text, write, write_expiring};
 pub use expires::Expires;
 pub use id::{Author, ContentId};
 pub use markup::{Block, BlockKind, Link, Look, Mark, Span, mention, with_mentions};
-pub use media::{EXTENSION_MEDIA, Media, Thumbnail};
+pub use media::{EXTENSION_MEDIA, Media};
 use mimi::{Disposition, Key, Mimi, Part, Semantics};
-pub use profile::{PROFILE, Picture, Profile};
+pub use profile::{PROFILE, Profile};
 
 use crate::cbor::{self, Malformed};
 use crate::leave::LeaveProof;
@@ -448,7 +449,7 @@ fn file(mimi: &Mimi) -> Result<Option<File>, ContentError> {
                 content,
                 ..
             },
-        ] => (*disposition, external, Thumbnail::of(content)?),
+        ] => (*disposition, external, media::of_part(content)?),
         _ => return Ok(None),
     };
     if !disposition.is_rendered() && disposition != Disposition::ATTACHMENT {
@@ -551,6 +552,5 @@ macro_rules! hide {
 }
 
 hide!(
-    Unverified, Content, Kept, Body, Text, File, Attachment, Media, Thumbnail, Reaction, Composed,
-    Span, Link
+    Unverified, Content, Kept, Body, Text, File, Attachment, Media, Reaction, Composed, Span, Link
 );

@@ -7,7 +7,8 @@ use minicbor::Decoder;
 
 use super::ContentError;
 use crate::cbor::{self, Malformed};
-use crate::limits::{MAX_ABOUT, MAX_EXTENSIONS, MAX_PICTURE, MAX_PROFILE_VERSION};
+use crate::limits::{MAX_ABOUT, MAX_EXTENSIONS, MAX_PROFILE_VERSION};
+use crate::picture::Picture;
 use crate::state::{Description, Name};
 
 /// The media type of a profile.
@@ -29,58 +30,6 @@ pub struct Profile {
     pub about: Description,
     /// What its owner looks like.
     pub picture: Option<Picture>,
-}
-
-/// A picture in one of the forms that every screen shows, at most `MAX_PICTURE` bytes. It has not been decoded: whoever does that bounds what it costs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Picture(Vec<u8>);
-
-impl Picture {
-    /// The picture, if it fits and looks like one.
-    ///
-    /// # Errors
-    /// [`ContentError::Profile`].
-    pub fn new(bytes: Vec<u8>) -> Result<Self, ContentError> {
-        if bytes.len() <= MAX_PICTURE && media_type(&bytes).is_some() {
-            Ok(Self(bytes))
-        } else {
-            Err(ContentError::Profile)
-        }
-    }
-
-    /// The file that it is.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Its media type.
-    pub fn media_type(&self) -> &'static str {
-        media_type(&self.0).unwrap_or("image/jpeg")
-    }
-}
-
-/// JPEG, PNG and WebP, told by how they begin.
-pub(super) fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => Some("image/webp"),
-        _ => None,
-    }
 }
 
 impl Profile {
@@ -145,7 +94,10 @@ impl Profile {
                     let about = Description::new(d.str()?);
                     profile.about = about.map_err(|_| ContentError::Profile)?;
                 }
-                KEY_PICTURE => profile.picture = Some(Picture::new(d.bytes()?.to_vec())?),
+                KEY_PICTURE => {
+                    let picture = Picture::new(d.bytes()?.to_vec());
+                    profile.picture = Some(picture.map_err(|_| ContentError::Profile)?);
+                }
                 _ => drop(cbor::any(&mut d)?),
             }
         }

@@ -401,7 +401,7 @@ fn a_profile_is_read_as_it_was_written_within_its_limits() {
     assert!(Profile::decode(&empty.encode()) == Ok(empty));
 
     picture.push(7);
-    assert!(Picture::new(picture) == Err(ContentError::Profile));
+    assert!(Picture::new(picture).is_err());
     for (kind, begins) in [
         ("image/png", b"\x89PNG\r\n\x1a\n".as_slice()),
         ("image/webp", b"RIFF\0\0\0\0WEBP"),

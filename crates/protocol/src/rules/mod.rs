@@ -114,7 +114,7 @@ impl GroupView {
             || self.authority(account) >= Role::Admin
     }
 
-    /// Whether an account may change name, description and timer; in a direct conversation the timer is all that changes.
+    /// Whether an account may change name, description, picture and timer; in a direct conversation the timer is all that changes.
     pub fn may_edit(&self, account: AccountId) -> bool {
         matches!(self.state.kind, Kind::Direct(_))
             || self.state.edit_policy == Policy::Everyone

@@ -100,7 +100,7 @@ fn check_state(group: &GroupView) -> Result<(), Violation> {
     }
     let state = &group.state;
     let mostly = state.post_policy == Policy::Everyone && state.edit_policy == Policy::Admins;
-    if direct && !(mostly && state.description.is_empty()) {
+    if direct && !(mostly && state.description.is_empty() && state.picture.is_none()) {
         return Err(Violation::Immutable("settings"));
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The conversation state in CBOR: one encoding for each state (RFC 8949 section 4.2.1), unknown entries kept byte for byte.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
@@ -15,6 +16,7 @@ use crate::cbor::{self, Malformed};
 use crate::limits::{
     MAX_EPOCH, MAX_EXTENSION_VALUE, MAX_MOVES, MAX_NAMED, MAX_STATE, MAX_TIMER, MAX_UNKNOWN_ENTRIES,
 };
+use crate::picture::{GroupPicture, NotAPicture};
 
 const VERSION: u8 = 1;
 
@@ -34,6 +36,7 @@ const KEY_TIMER: u64 = 12;
 const KEY_DESCRIPTION: u64 = 13;
 const KEY_POST_POLICY: u64 = 14;
 const KEY_EDIT_POLICY: u64 = 15;
+const KEY_PICTURE: u64 = 16;
 
 const KIND_DIRECT: u8 = 0;
 const KIND_GROUP: u8 = 1;
@@ -62,6 +65,9 @@ pub enum StateError {
     /// Of a later version, or with a role or policy that this one does not know.
     #[error("the conversation needs a newer version of Keyfold: update it")]
     NewerVersion,
+    /// The picture is too large, or none.
+    #[error(transparent)]
+    Picture(#[from] NotAPicture),
     /// The name is not acceptable.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -122,6 +128,9 @@ impl ConversationState {
             let description = self.description.as_str();
             entries.push(entry(KEY_DESCRIPTION, |e| e.str(description)?.ok()));
         }
+        if let Some(picture) = &self.picture {
+            entries.push(entry(KEY_PICTURE, |e| e.bytes(picture.as_bytes())?.ok()));
+        }
         for (key, policy, mostly) in [
             (KEY_POST_POLICY, self.post_policy, Policy::Everyone),
             (KEY_EDIT_POLICY, self.edit_policy, Policy::Admins),
@@ -139,26 +148,9 @@ impl ConversationState {
             }));
         }
         if let Some(errand) = &self.errand {
-            let made: Vec<u8>;
-            let (number, bytes) = match errand {
-                Errand::LetMeIn(key_package) => (ERRAND_LET_ME_IN, key_package.as_slice()),
-                Errand::NotAMember => (ERRAND_NOT_A_MEMBER, [].as_slice()),
-                Errand::NotFollowed(place) => {
-                    made = encoded_place(place).to_vec();
-                    (ERRAND_NOT_FOLLOWED, made.as_slice())
-                }
-                Errand::AskThese(accounts) => {
-                    let ids = accounts.iter().flat_map(|account| *account.as_bytes());
-                    made = ids.collect();
-                    (ERRAND_ASK_THESE, made.as_slice())
-                }
-                Errand::StandsAt(place, key_package) => {
-                    made = [encoded_place(place).as_slice(), key_package].concat();
-                    (ERRAND_STANDS_AT, made.as_slice())
-                }
-            };
+            let (number, bytes) = written(errand);
             entries.push(entry(KEY_ERRAND, |e| {
-                e.array(2)?.u8(number)?.bytes(bytes)?.ok()
+                e.array(2)?.u8(number)?.bytes(&bytes)?.ok()
             }));
         }
         entries
@@ -186,6 +178,23 @@ impl ConversationState {
     }
 }
 
+/// An errand's number, and what it carries.
+fn written(errand: &Errand) -> (u8, Cow<'_, [u8]>) {
+    match errand {
+        Errand::LetMeIn(key_package) => (ERRAND_LET_ME_IN, key_package.into()),
+        Errand::NotAMember => (ERRAND_NOT_A_MEMBER, Cow::default()),
+        Errand::NotFollowed(place) => (ERRAND_NOT_FOLLOWED, encoded_place(place).to_vec().into()),
+        Errand::AskThese(accounts) => {
+            let ids = accounts.iter().flat_map(|account| *account.as_bytes());
+            (ERRAND_ASK_THESE, ids.collect())
+        }
+        Errand::StandsAt(place, key_package) => {
+            let both = [encoded_place(place).as_slice(), key_package].concat();
+            (ERRAND_STANDS_AT, both.into())
+        }
+    }
+}
+
 #[derive(Default)]
 struct Fields {
     version: Option<u8>,
@@ -204,6 +213,7 @@ struct Fields {
     description: Description,
     post_policy: Option<Policy>,
     edit_policy: Option<Policy>,
+    picture: Option<GroupPicture>,
     unknown: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -227,6 +237,7 @@ impl Fields {
             Some(KEY_DESCRIPTION) => self.description = Description::new(d.str()?)?,
             Some(KEY_POST_POLICY) => self.post_policy = Some(Policy::from_number(d.u8()?)?),
             Some(KEY_EDIT_POLICY) => self.edit_policy = Some(Policy::from_number(d.u8()?)?),
+            Some(KEY_PICTURE) => self.picture = Some(GroupPicture::new(d.bytes()?.to_vec())?),
             _ => self.keep(key, cbor::any(d)?)?,
         }
         Ok(())
@@ -271,6 +282,7 @@ impl Fields {
             name: self.name.ok_or(StateError::Malformed)?,
             handle: ConversationHandle::new(self.handle.ok_or(StateError::Malformed)?),
             description: self.description,
+            picture: self.picture,
             add_policy: self.add_policy.ok_or(StateError::Malformed)?,
             post_policy: self.post_policy.unwrap_or(Policy::Everyone),
             edit_policy: self.edit_policy.unwrap_or(Policy::Admins),

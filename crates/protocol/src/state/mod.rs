@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use serde::{Deserialize, Serialize};
 
+use crate::picture::GroupPicture;
+
 pub use codec::StateError;
 pub use name::{Description, Name, NameError};
 
@@ -114,11 +116,13 @@ pub struct ConversationState {
     pub handle: ConversationHandle,
     /// What it is about; empty in a direct conversation.
     pub description: Description,
+    /// What stands for it; none in a direct conversation.
+    pub picture: Option<GroupPicture>,
     /// Who may add people: mostly admins. Without effect in a direct conversation, as the next two.
     pub add_policy: Policy,
     /// Who may say something: mostly everyone.
     pub post_policy: Policy,
-    /// Who may change name, description and timer: mostly admins.
+    /// Who may change name, description, picture and timer: mostly admins.
     pub edit_policy: Policy,
     /// How many seconds after it was read a message is to be gone: 1 to [`MAX_TIMER`](crate::limits::MAX_TIMER). `None`: never.
     pub timer: Option<u32>,
@@ -221,6 +225,7 @@ impl ConversationState {
             name,
             handle,
             description: Description::default(),
+            picture: None,
             add_policy: Policy::Admins,
             post_policy: Policy::Everyone,
             edit_policy: Policy::Admins,
