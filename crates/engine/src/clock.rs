@@ -20,6 +20,8 @@ pub(crate) struct Clock {
     pub(crate) offset: Option<i64>,
     /// The device's clock was set back, and says nothing: the server's next word counts by itself.
     pub(crate) lost: bool,
+    /// How far the server's last greeting was ahead of what is counted: its clock may have been put right, so that is not for it alone to say.
+    pub(crate) credit: i64,
 }
 
 /// An instant of the server's clock.
@@ -44,6 +46,7 @@ impl Clock {
             own_lead: 0,
             offset: None,
             lost: false,
+            credit: 0,
         }
     }
 
@@ -75,7 +78,7 @@ impl Clock {
         let lead = at.saturating_sub(offset).saturating_sub(self.passed);
         let now = matches!(told, Told::Now(_));
         let counts = if now && std::mem::take(&mut self.lost) {
-            lead.max(0)
+            lead.saturating_sub(self.credit).max(0)
         } else {
             self.own_lead.min(lead).max(0)
         };
@@ -84,6 +87,7 @@ impl Clock {
         if now {
             // What is left of it is what the server knows nothing of.
             self.own_lead = 0;
+            self.credit = lead.saturating_sub(counts).max(0);
             if lead < -in_millis(CLOCK_SLACK) {
                 // It was set back, or was ahead before.
                 self.offset = Some(offset.saturating_add(lead));
@@ -193,6 +197,22 @@ mod tests {
         clock.show(START.after(MONTH));
         clock.tell(Told::Now(START.after(MONTH)));
         assert_eq!(passed(&clock), MONTH);
+    }
+
+    #[test]
+    fn a_server_whose_clock_was_put_right_has_no_credit_with_a_device_that_is_set_back() {
+        let mut clock = Clock::new(START);
+        clock.tell(Told::Now(START.before(MONTH)));
+        clock.tell(Told::Now(START));
+        assert_eq!(passed(&clock), Duration::ZERO);
+        clock.show(START.before(CLOCK_SLACK * 2));
+        let later = Duration::from_secs(10);
+        clock.tell(Told::Now(START.after(later)));
+        assert_eq!(
+            passed(&clock),
+            later,
+            "what has passed since it last said so"
+        );
     }
 
     #[test]

@@ -230,6 +230,39 @@ fn messages_are_delivered_then_read() {
 }
 
 #[test]
+fn what_was_deleted_here_still_says_how_far_they_have_come() {
+    let mut town = Town::on_disk(40);
+    let (ada, bo, talk) = pair(&mut town);
+    town.says(ada, talk, "one");
+    town.says(ada, talk, "two");
+    town.settles();
+    town.has_read(bo, talk);
+    assert!(
+        town.receipts(ada, talk)
+            .iter()
+            .all(|one| *one == Receipt::Read)
+    );
+    // What Bo's receipt names goes here.
+    let two = town.last_message(ada, talk);
+    let hide = |message| Command::Hide {
+        conversation: talk,
+        messages: vec![message],
+    };
+    town.does(ada, hide(two)).unwrap();
+    town.people[ada.0].restarts();
+    town.settles();
+    assert_eq!(town.receipts(ada, talk).last(), Some(&Receipt::Read));
+    // And one that it will name, before it does.
+    town.says(ada, talk, "three");
+    town.says(ada, talk, "four");
+    town.settles();
+    let four = town.last_message(ada, talk);
+    town.does(ada, hide(four)).unwrap();
+    town.has_read(bo, talk);
+    assert_eq!(town.receipts(ada, talk).last(), Some(&Receipt::Read));
+}
+
+#[test]
 fn what_is_read_on_one_device_is_read_on_the_others() {
     let mut town = Town::new(5);
     let (ada, bo, talk) = pair(&mut town);

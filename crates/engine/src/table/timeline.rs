@@ -8,7 +8,7 @@ use keyfold_wire::ids::{AccountId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow};
 
 use super::conversation::Row;
-use super::{from_sql, id, instant};
+use super::{from_sql, hidden, id, instant};
 use crate::Fault;
 
 /// Where positions of what waits to be sent begin.
@@ -321,7 +321,7 @@ pub(crate) fn find(
     rows.next()?.map(read).transpose()
 }
 
-/// Where the message with this id stands, if it has its place.
+/// Where the message with this id stands, if it has its place, or stood before it was deleted here.
 pub(crate) fn place_of(
     tx: &Connection,
     shown_in: Row,
@@ -338,7 +338,10 @@ pub(crate) fn place_of(
             |row| row.get(0).map(Place),
         )
         .optional()?;
-    Ok(place)
+    match place {
+        None => hidden::place_of(tx, shown_in, id),
+        place => Ok(place),
+    }
 }
 
 /// The last message of somebody else after a position, up to and with another.
