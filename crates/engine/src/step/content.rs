@@ -106,11 +106,12 @@ impl Step<'_> {
         if let (Aim::At { target, .. }, Body::Edit { .. }) = (aim, &content.body) {
             self.unindex_message(loaded.row.shown_in, &target)?;
         }
+        let kept = self.kept_of(content, mine, at)?;
         let place = self.append(
             loaded,
             Some(sender.account()),
             Kind::of(&content.body),
-            content.encoded().to_vec(),
+            kept.body,
             at,
             |entry| {
                 entry.content_id = Some(content.id);
@@ -118,6 +119,7 @@ impl Step<'_> {
                 entry.stage = if mine { Stage::Sent } else { Stage::Received };
                 entry.aims(aim);
                 entry.ends(term);
+                entry.once_until = kept.until;
             },
         )?;
         self.amends(loaded, &content.id, aim)?;
@@ -235,6 +237,7 @@ impl Step<'_> {
             starred: false,
             lasts: None,
             goes_at: None,
+            once_until: None,
         };
         finish(&mut entry);
         timeline::insert(self.tx, &entry)?;

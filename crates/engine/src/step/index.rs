@@ -142,6 +142,9 @@ fn words_of(tx: &Connection, entry: &EntryRow) -> Result<Option<String>, Fault> 
     let said = match entry.says().map(|kept| kept.body) {
         Some(Body::Text(text)) => text.text,
         Some(Body::File(file)) => words_of_file(&file),
+        Some(Body::Poll(poll)) => poll.words(),
+        Some(Body::Location(location)) => location.label.to_string(),
+        Some(Body::Card(card)) => format!("{}\n{}", card.handle, card.name),
         _ => return Ok(None),
     };
     let (None, Some(id)) = (entry.target, &entry.content_id) else {

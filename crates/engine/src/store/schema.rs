@@ -66,4 +66,13 @@ pub(super) const STEPS: &[Step] = &[
     Step::of(&[table::SCHEMA_10]),
     // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
+    // 12: elsewhere
+    Step::of(&[]),
+    // 13: elsewhere
+    Step::of(&[]),
+    // 14: polls and files that are opened once, which until then were kept as what needs a newer version.
+    Step {
+        sql: &[table::SCHEMA_14],
+        finish: table::once::find_all,
+    },
 ];

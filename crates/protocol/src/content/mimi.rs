@@ -62,6 +62,7 @@ impl Disposition {
     pub(crate) const RENDER: Self = Self(1);
     pub(crate) const REACTION: Self = Self(2);
     pub(crate) const PROFILE: Self = Self(3);
+    pub(crate) const PREVIEW: Self = Self(5);
     pub(crate) const ATTACHMENT: Self = Self(6);
 
     /// Unspecified, render or inline; what is not registered counts as render.

@@ -3,11 +3,9 @@
 //!
 //! A name here is what its owner says, and no proof of anything: handles tell people apart.
 
-use minicbor::Decoder;
-
-use super::ContentError;
-use crate::cbor::{self, Malformed};
-use crate::limits::{MAX_ABOUT, MAX_EXTENSIONS, MAX_PICTURE, MAX_PROFILE_VERSION};
+use super::{ContentError, fields};
+use crate::cbor;
+use crate::limits::{MAX_ABOUT, MAX_PICTURE, MAX_PROFILE_VERSION};
 use crate::state::{Description, Name};
 
 /// The media type of a profile.
@@ -124,18 +122,8 @@ impl Profile {
     /// # Errors
     /// [`ContentError`].
     pub fn decode(encoded: &[u8]) -> Result<Self, ContentError> {
-        let mut d = Decoder::new(encoded);
-        let count = cbor::map(&mut d)?;
-        if count > MAX_EXTENSIONS as u64 {
-            return Err(ContentError::TooLarge);
-        }
-        let (mut profile, mut version, mut before) = (Self::default(), None, None);
-        for _ in 0..count {
-            let key = d.u64()?;
-            if before.is_some_and(|before| before >= key) {
-                return Err(ContentError::Malformed);
-            }
-            before = Some(key);
+        let (mut profile, mut version) = (Self::default(), None);
+        fields::read(encoded, |key, d| {
             match key {
                 KEY_VERSION => version = Some(d.u64()?),
                 KEY_NAME => {
@@ -146,11 +134,11 @@ impl Profile {
                     profile.about = about.map_err(|_| ContentError::Profile)?;
                 }
                 KEY_PICTURE => profile.picture = Some(Picture::new(d.bytes()?.to_vec())?),
-                _ => drop(cbor::any(&mut d)?),
+                _ => return Ok(false),
             }
-        }
-        cbor::end(&d)?;
-        profile.version = version.ok_or(Malformed)?;
+            Ok(true)
+        })?;
+        profile.version = version.ok_or(ContentError::Malformed)?;
         profile.check()?;
         Ok(profile)
     }

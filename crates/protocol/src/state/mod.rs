@@ -12,6 +12,7 @@ use keyfold_wire::ids::{AccountId, ConversationHandle, ConversationId, Epoch};
 use serde::{Deserialize, Serialize};
 
 pub use codec::StateError;
+pub(crate) use name::is_forbidden;
 pub use name::{Description, Name, NameError};
 
 /// The MLS extension type of the state, for private use (RFC 9420 section 17.3).
