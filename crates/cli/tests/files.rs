@@ -441,6 +441,7 @@ async fn an_upload_tells_how_far_it_is_and_one_that_is_cancelled_goes_from_both_
         path: &path,
         media_type: "video/mp4",
         caption: "",
+        opens: keyfold_engine::command::Opens::Always,
     };
     let upload = client.send_file(conversation, sending).await.unwrap();
     let five = (TAKEN * PART) as u64;

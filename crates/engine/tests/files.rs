@@ -9,6 +9,7 @@
 
 mod town;
 
+use keyfold_engine::command::Opens;
 use keyfold_engine::limits::MAX_UPLOADS;
 use keyfold_engine::view::{FileEntry, FileState, Receipt, State, What};
 use keyfold_engine::{Answer, Command, Complaint, Event, OutgoingFile, UploadId};
@@ -31,6 +32,7 @@ fn file(number: u8) -> OutgoingFile {
         size: 1_000_000,
         media_type: "image/jpeg".to_owned(),
         name: Some(FileName::new("summit.jpg").unwrap()),
+        opens: Opens::Always,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use keyfold_engine::command::Opens;
 use keyfold_engine::view::Upload;
 use keyfold_engine::{Answer, Command, OutgoingFile, UploadId};
 use keyfold_protocol::file::{FileKey, FileName};
@@ -34,6 +35,8 @@ pub struct Sending<'a> {
     pub media_type: &'a str,
     /// What is said about it; may be empty.
     pub caption: &'a str,
+    /// How often it may be opened.
+    pub opens: Opens,
 }
 
 impl Client {
@@ -73,6 +76,7 @@ impl Client {
             size: sealed.size,
             media_type: sending.media_type.to_owned(),
             name: name.map(|name| FileName::nearest(&name.to_string_lossy())),
+            opens: sending.opens,
         };
         let command = Command::SendFile {
             conversation,
