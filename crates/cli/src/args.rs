@@ -16,7 +16,7 @@ use crate::span;
 pub(crate) use keep::{
     Disappear, Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
 };
-pub(crate) use kinds::{CardArgs, LocationArgs, PollArgs, VoteArgs, VotersArgs};
+pub(crate) use kinds::{CardArgs, LocationArgs, PollArgs, Previews, VoteArgs, VotersArgs};
 pub(crate) use signal::{Audience, Privacy, ReadBy, Switch};
 
 /// Talk from a terminal or a script, end to end encrypted.
@@ -173,6 +173,8 @@ pub(crate) enum Command {
     Card(CardArgs),
     /// Begin a conversation with whom a contact card names
     Meet(At),
+    /// Show or change whether `send` looks at what your links lead to; the pages learn that you wrote of them
+    Previews(Previews),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
 }

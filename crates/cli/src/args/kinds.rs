@@ -3,7 +3,7 @@
 use clap::Args;
 use keyfold_protocol::content::Location;
 
-use super::Message;
+use super::{Message, Switch};
 
 #[derive(Args)]
 pub(crate) struct PollArgs {
@@ -72,6 +72,13 @@ pub(crate) struct CardArgs {
     pub(crate) conversation: String,
     /// Whose card
     pub(crate) handle: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Previews {
+    /// Whether this device looks at pages that you link to, and sends what they are called; without it: show whether it does
+    #[arg(value_enum)]
+    pub(crate) switch: Option<Switch>,
 }
 
 fn degrees(written: &str) -> Result<i32, String> {

@@ -1,4 +1,4 @@
-//! Polls, places and contact cards: `poll`, `vote`, `end-poll`, `voters`, `location`, `card`, `meet`.
+//! Polls, places, contact cards and previews: `poll`, `vote`, `end-poll`, `voters`, `location`, `card`, `meet`, `previews`.
 
 use keyfold_client::profile::Profile;
 use keyfold_engine::limits::MAX_VOTERS;
@@ -12,7 +12,9 @@ use serde::Serialize;
 use super::amend::{Shown, carry_out, choose, meant};
 use super::send::{new_message, not_taken, settled, show};
 use super::{conversation, conversation_online};
-use crate::args::{At, CardArgs, LocationArgs, Message, PollArgs, VoteArgs, VotersArgs};
+use crate::args::{
+    At, CardArgs, LocationArgs, Message, PollArgs, Previews, Switch, VoteArgs, VotersArgs,
+};
 use crate::clean;
 use crate::failure::{Failure, Kind};
 use crate::session::{Online, Session};
@@ -255,4 +257,29 @@ async fn meet_online(online: &mut Online, at: &Message) -> Result<ConversationId
     };
     super::members::ready(online, met).await?;
     Ok(met)
+}
+
+/// Whether links are looked at.
+#[derive(Serialize)]
+struct Looks {
+    previews: bool,
+}
+
+/// Shows whether this device looks at what links lead to, after changing it where that is asked for.
+pub(super) fn previews(session: &Session, args: &Previews) -> Result<(), Failure> {
+    let mut profile = session.open()?;
+    if let Some(switch) = args.switch {
+        profile.set_previews(matches!(switch, Switch::On))?;
+    }
+    let looks = Looks {
+        previews: profile.previews(),
+    };
+    session.out.show(&looks, |_| {
+        let says = if looks.previews {
+            "`send` looks at what your links lead to; the pages learn of your network"
+        } else {
+            "nothing looks at what your links lead to"
+        };
+        says.to_owned()
+    })
 }

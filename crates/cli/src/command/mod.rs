@@ -76,6 +76,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 /// What stays on this device and needs no connection.
 fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Previews(args) => kinds::previews(session, &args),
         Command::Voters(args) => kinds::voters(session, &args),
         Command::Privacy(args) => signal::privacy(session, &args),
         Command::Search(args) => search::search(session, &args),

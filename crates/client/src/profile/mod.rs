@@ -252,6 +252,28 @@ impl Profile {
         Ok(())
     }
 
+    /// Whether this device looks at what its person's links lead to. Mostly it does not: the page learns that somebody wrote of it.
+    pub fn previews(&self) -> bool {
+        self.folder.has(PREVIEWS)
+    }
+
+    /// It does from now on, or not any more.
+    ///
+    /// # Errors
+    /// [`ProfileError::Full`], [`ProfileError::Disk`].
+    pub fn set_previews(&mut self, on: bool) -> Result<(), ProfileError> {
+        if on {
+            return self.folder.write(PREVIEWS, b"on\n");
+        }
+        let path = self.folder.file(PREVIEWS);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ProfileError::disk(path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -277,6 +299,9 @@ fn unopened(path: PathBuf, fault: Fault) -> ProfileError {
         fault => ProfileError::Database { path, fault },
     }
 }
+
+/// The file that is there while previews are on.
+const PREVIEWS: &str = "previews";
 
 /// The name of the database in the folder.
 pub const DATABASE: &str = "database";
