@@ -82,7 +82,7 @@ kinds! {
     Reaction = 18;
     /// Too much is waiting to be sent.
     TooMuchWaiting = 19;
-    /// Only texts can be forwarded.
+    /// Only texts, places and contact cards can be forwarded.
     NoText = 20;
     /// A message is forwarded to no conversation, or to too many at once.
     Forward = 21;

@@ -157,7 +157,7 @@ methods! {
         "describe" Describe => Taken;
         /// Says who may do something in a group. The event `change_done` or `change_failed` tells how it went.
         "allow" Allow => Taken;
-        /// Says a text again in other conversations: in all of them, or, where it can't be said in one, in none.
+        /// Says a text, a place or a contact card again in other conversations: in all of them, or, where it can't be said in one, in none.
         "forward" Forward => SaidAll;
         /// Deletes messages on this device alone.
         "hide" Hide => Taken;

@@ -204,7 +204,7 @@ params! {
         /// Who.
         policy: Policy,
     }
-    /// A text to be said again elsewhere.
+    /// A text, a place or a contact card to be said again elsewhere.
     Forward {
         /// Where it was said.
         conversation: ConversationId,

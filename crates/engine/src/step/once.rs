@@ -54,7 +54,7 @@ impl Step<'_> {
         })
     }
 
-    /// An own one is at the server and has its place: nothing of it is kept.
+    /// An own one is at the server and has its place, or will never be said: nothing of it is kept.
     pub(super) fn strip_own(&mut self, place: Place, entry: &EntryRow) -> Result<(), Fault> {
         if entry.is_once() {
             once::strip(self.tx, place, &without_key(&entry.body)?)?;

@@ -389,6 +389,7 @@ impl Step<'_> {
             profile::untell(self.tx, loaded.row.row)?;
         } else {
             timeline::mark(self.tx, entry.place, Stage::Failed)?;
+            self.strip_own(entry.place, entry)?;
         }
         if let Some(target) = &entry.target {
             self.tell_amended(loaded, target)?;

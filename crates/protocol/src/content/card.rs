@@ -79,3 +79,30 @@ impl Card {
         Ok(card)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_stands_as_the_directory_writes_it() {
+        let longest = "h".repeat(MAX_HANDLE);
+        for (handle, fits) in [
+            ("bo", true),
+            (longest.as_str(), true),
+            (&format!("{longest}h"), false),
+            ("Bo", false),
+            (" bo", false),
+            ("", false),
+            ("b\u{202e}o", false),
+        ] {
+            let card = Card {
+                account: AccountId::new([1; 32]),
+                handle: handle.to_owned(),
+                name: Name::default(),
+            };
+            assert_eq!(Card::decode(&card.encode()).is_ok(), fits, "{handle:?}");
+        }
+        assert!(Card::decode(b"\xa1\x02\x62bo").is_err(), "whose?");
+    }
+}

@@ -138,3 +138,64 @@ fn written(parts: i32) -> String {
     let behind = format!("{behind:0DIGITS$}");
     format!("{sign}{whole}.{}", behind.trim_end_matches('0'))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn degrees_are_read_and_written_to_the_last_digit() {
+        for (text, parts) in [
+            ("52.5162746", Some(525_162_746)),
+            ("-0.0000001", Some(-1)),
+            ("0", Some(0)),
+            ("-180", Some(-MAX_LONGITUDE)),
+            ("214.7483647", Some(i32::MAX)),
+            ("214.7483648", None),
+            ("1.00000000", None),
+            ("1.", None),
+            (".5", None),
+            ("", None),
+            ("-", None),
+            ("+1", None),
+            ("1e3", None),
+            ("1,5", None),
+            ("0001", None),
+        ] {
+            assert_eq!(Location::degrees(text), parts, "{text}");
+            if let Some(parts) = parts {
+                assert_eq!(written(parts), text);
+            }
+        }
+        assert_eq!(written(i32::MIN), "-214.7483648");
+        assert_eq!(written(10_000_000), "1");
+        assert_eq!(written(-15_000_000), "-1.5");
+    }
+
+    #[test]
+    fn a_place_that_is_not_on_earth_is_not_read() {
+        let place = |latitude, longitude, accuracy| {
+            let place = Location {
+                latitude,
+                longitude,
+                accuracy,
+                label: Name::default(),
+            };
+            Location::decode(&place.encode())
+        };
+        assert!(place(MAX_LATITUDE, -MAX_LONGITUDE, Some(MAX_ACCURACY)).is_ok());
+        for bad in [
+            place(MAX_LATITUDE + 1, 0, None),
+            place(i32::MIN, 0, None),
+            place(0, MAX_LONGITUDE + 1, None),
+            place(0, 0, Some(0)),
+            place(0, 0, Some(MAX_ACCURACY + 1)),
+        ] {
+            assert!(bad == Err(ContentError::Location));
+        }
+        assert!(Location::decode(b"\xa1\x01\x00").is_err(), "half a place");
+        assert!(Location::decode(b"\xa2\x01\x1b\xff\xff\xff\xff\xff\xff\xff\xff\x02\x00").is_err());
+    }
+}

@@ -196,3 +196,70 @@ pub(super) fn decode_end(encoded: &[u8]) -> Result<(), ContentError> {
 pub(super) fn is_line(text: &str, most: usize) -> bool {
     text.len() <= most && !text.trim().is_empty() && !text.chars().any(is_forbidden)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn poll(options: usize) -> Poll {
+        Poll {
+            question: "q".repeat(MAX_QUESTION),
+            options: (0..options)
+                .map(|one| format!("{one:o>MAX_OPTION$}"))
+                .collect(),
+            choice: Choice::Several,
+        }
+    }
+
+    #[test]
+    fn a_poll_is_read_within_its_limits() {
+        for (count, fits) in [
+            (MIN_OPTIONS - 1, false),
+            (MIN_OPTIONS, true),
+            (MAX_OPTIONS, true),
+            (MAX_OPTIONS + 1, false),
+        ] {
+            let encoded = poll(count).encode();
+            assert_eq!(Poll::decode(&encoded).is_ok(), fits, "{count}");
+        }
+        let bends: [fn(&mut Poll); 6] = [
+            |poll| poll.question.push('q'),
+            |poll| poll.question.clear(),
+            |poll| poll.question = "a\u{202e}b".to_owned(),
+            |poll| poll.options[0].push('o'),
+            |poll| poll.options[0] = poll.options[1].clone(),
+            |poll| poll.options[1] = "a\nb".to_owned(),
+        ];
+        for bend in bends {
+            let mut bad = poll(3);
+            bend(&mut bad);
+            assert!(Poll::decode(&bad.encode()) == Err(ContentError::Poll));
+        }
+        let single = Poll {
+            choice: Choice::Single,
+            ..poll(2)
+        };
+        assert!(Poll::decode(&single.encode()) == Ok(single));
+    }
+
+    #[test]
+    fn choices_stand_in_order_each_once() {
+        for (choices, fits) in [
+            (&[][..], true),
+            (&[0, 1, 11], true),
+            (&[12], false),
+            (&[1, 0], false),
+            (&[1, 1], false),
+        ] {
+            let read = decode_choices(&encode_choices(choices));
+            assert_eq!(read.is_ok_and(|read| read == choices), fits, "{choices:?}");
+        }
+        assert!(decode_choices(&encode_end()).is_err(), "no choices at all");
+        // What a later version adds is passed over.
+        assert_eq!(decode_choices(b"\xa2\x01\x81\x00\x09\xf5").unwrap(), [0]);
+        assert_eq!(decode_end(b"\xa1\x09\xf5"), Ok(()));
+        assert!(decode_end(b"\xa0\x00").is_err(), "more behind");
+    }
+}
