@@ -153,7 +153,6 @@ impl<'a> Saying<'a> {
                 Self::File { caption, .. } if caption.len() > MAX_TEXT => {
                     Err(ContentError::TextTooLong)
                 }
-                Self::File { file, .. } => file.check(),
                 Self::Profile(profile) => profile.check(),
                 Self::Previewed { text, preview } => check_preview(text, preview),
                 Self::Poll(poll) => poll.check(),
@@ -161,7 +160,7 @@ impl<'a> Saying<'a> {
                 Self::Location(location) => location.check(),
                 Self::Card(card) => card.check(),
                 Self::Once(file) if !may_be_once(&file.media_type) => Err(ContentError::File),
-                Self::Once(file) => file.check(),
+                Self::File { file, .. } | Self::Once(file) => file.check(),
                 Self::Text { .. }
                 | Self::Edit { .. }
                 | Self::Forwarded(_)
