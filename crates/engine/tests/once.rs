@@ -164,7 +164,7 @@ fn nobody_opens_it_too_late_and_a_clock_alone_makes_nothing_late() {
     town.settles();
     let id = sends(&mut town, ada, talk);
     town.settles();
-    town.passes(ONCE_KEPT - DAY);
+    town.passes(ONCE_KEPT.checked_sub(DAY).unwrap());
     assert_eq!(state(&town, bo, talk, id), OnceState::Unopened);
     town.passes(DAY + Duration::from_mins(2));
     town.settles();

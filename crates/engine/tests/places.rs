@@ -124,9 +124,10 @@ fn a_place_is_on_earth() {
         (place(0, 0, Some(MAX_ACCURACY + 1)), false),
     ] {
         let answer = says(&mut town, ada, talk, one);
-        match fits {
-            true => assert!(answer.is_ok()),
-            false => assert_eq!(answer, Err(Complaint::Location(MAX_ACCURACY))),
+        if fits {
+            assert!(answer.is_ok());
+        } else {
+            assert_eq!(answer, Err(Complaint::Location(MAX_ACCURACY)));
         }
     }
     for (label, fits) in [
@@ -293,12 +294,14 @@ fn a_preview_is_shown_with_its_text_until_that_is_edited() {
     assert_eq!(last(&town, bo, talk).preview, None);
 }
 
+type Bend = fn(&mut LinkPreview);
+
 #[test]
 fn a_preview_keeps_its_limits_and_is_of_a_link_in_the_text() {
     let mut town = Town::new(5);
     let [ada, bo] = town.people(["ada", "bo"]);
     let talk = town.meets(ada, bo);
-    let bend: [(&str, fn(&mut LinkPreview)); 9] = [
+    let bends: [(&str, Bend); 9] = [
         ("another link", |one| one.url.push('s')),
         ("a picture too large", |one| {
             one.picture.as_mut().unwrap().push(7);
@@ -312,10 +315,10 @@ fn a_preview_keeps_its_limits_and_is_of_a_link_in_the_text() {
         }),
         ("a script", |one| one.url = "javascript:alert(1)".to_owned()),
         ("a mailbox", |one| {
-            one.url = "mailto:bo@example.org".to_owned()
+            one.url = "mailto:bo@example.org".to_owned();
         }),
     ];
-    for (what, bend) in bend {
+    for (what, bend) in bends {
         let mut bad = preview();
         bend(&mut bad);
         let text = format!("{TEXT} mailto:bo@example.org");

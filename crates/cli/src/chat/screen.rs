@@ -197,7 +197,7 @@ fn entry_rows(
             .into_iter()
             .map(|row| Line::from(row).dim().centered())
             .collect();
-    };
+    }
     let name_style = if entry.mine {
         Style::new().fg(ACCENT)
     } else {

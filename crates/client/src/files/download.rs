@@ -53,22 +53,20 @@ impl Client {
         conversation: ConversationId,
         message: ContentId,
     ) -> Result<(Attachment, Opens), FileFailure> {
-        let found = self
-            .read(move |engine| {
-                if let Some(file) = engine.attachment(conversation, &message)? {
-                    return Ok(Ok((file, Opens::Always)));
-                }
-                if let Some(file) = engine.once(conversation, &message)? {
-                    return Ok(Ok((file, Opens::Once)));
-                }
-                let entry = engine.message(conversation, &message)?;
-                Ok(Err(match entry.map(|entry| entry.what) {
-                    Some(What::Once(_)) => FileFailure::Opened,
-                    _ => FileFailure::NoFile,
-                }))
-            })
-            .await?;
-        found
+        self.read(move |engine| {
+            if let Some(file) = engine.attachment(conversation, &message)? {
+                return Ok(Ok((file, Opens::Always)));
+            }
+            if let Some(file) = engine.once(conversation, &message)? {
+                return Ok(Ok((file, Opens::Once)));
+            }
+            let entry = engine.message(conversation, &message)?;
+            Ok(Err(match entry.map(|entry| entry.what) {
+                Some(What::Once(_)) => FileFailure::Opened,
+                _ => FileFailure::NoFile,
+            }))
+        })
+        .await?
     }
 
     /// Loads the file of a message and puts it at `path`, where nothing may be yet. What has come before is not loaded again. Waits for the
