@@ -266,16 +266,9 @@ impl From<&Entry> for EntryRecord {
                 record.text.clone_from(&file.caption);
                 record.file = Some(file.into());
             }
-            What::Poll(poll) => {
-                record.text = Some(poll.question.clone());
-                record.poll = Some(poll.into());
+            What::Poll(_) | What::Location(_) | What::Card(_) | What::Once(_) => {
+                record.holds(&entry.what);
             }
-            What::Location(location) => {
-                record.text = Some(location.label.clone()).filter(|label| !label.is_empty());
-                record.location = Some(location.into());
-            }
-            What::Card(card) => record.card = Some(card.into()),
-            What::Once(once) => record.once = Some(once.into()),
             What::Added(people) | What::Removed(people) => record.people = handles(people),
             What::Gap(missing) => record.missing = Some(*missing),
             What::TakenBack { by, .. } => record.people = handles(by.as_slice()),
@@ -293,6 +286,25 @@ impl From<&Entry> for EntryRecord {
             | What::Moved => {}
         }
         record
+    }
+}
+
+impl EntryRecord {
+    /// Takes what is neither text nor file.
+    fn holds(&mut self, what: &What) {
+        match what {
+            What::Poll(poll) => {
+                self.text = Some(poll.question.clone());
+                self.poll = Some(poll.into());
+            }
+            What::Location(location) => {
+                self.text = Some(location.label.clone()).filter(|label| !label.is_empty());
+                self.location = Some(location.into());
+            }
+            What::Card(card) => self.card = Some(card.into()),
+            What::Once(once) => self.once = Some(once.into()),
+            _ => {}
+        }
     }
 }
 

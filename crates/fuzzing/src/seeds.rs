@@ -173,43 +173,12 @@ fn agreed() -> Vec<Seed> {
         about: Description::new("on the mountain").unwrap(),
         picture: Some(Picture::new(vec![0xff, 0xd8, 0xff, 0xe0]).unwrap()),
     };
-    let poll = Poll {
-        question: "Where?".to_owned(),
-        options: vec!["the wall".to_owned(), "the rock".to_owned()],
-        choice: Choice::Several,
-    };
-    let place = Location {
-        latitude: 525_162_746,
-        longitude: -133_777_041,
-        accuracy: Some(20),
-        label: Name::new("the gate").unwrap(),
-    };
-    let card = Card {
-        account: ada.account.account(),
-        handle: "ada".to_owned(),
-        name: Name::new("Ada").unwrap(),
-    };
-    let once = Attachment {
-        id: FileId::new([0xf1; 32]),
-        key: FileKey::new([0x4b; 32], [0x6e; 7]),
-        hash: [0x68; 32],
-        size: 300_000,
-        media_type: "image/jpeg".to_owned(),
-        name: None,
-        expires: None,
-    };
-    let preview = Preview {
-        url: "https://example.org".to_owned(),
-        title: Name::new("The rock").unwrap(),
-        description: Description::new("all of it").unwrap(),
-        picture: Some(Picture::new(vec![0xff, 0xd8, 0xff, 0xe0]).unwrap()),
-    };
     let mut about = |saying| {
         content::write(&author, 5, saying, &mut rng)
             .unwrap()
             .encoded
     };
-    vec![
+    let mut seeds = vec![
         seed("state", "group", group.encode()),
         seed("state", "direct", direct.unwrap().encode()),
         seed("leave_proofs", "one", LeaveProof::encode_list(&[proof])),
@@ -238,6 +207,51 @@ fn agreed() -> Vec<Seed> {
             }),
         ),
         seed("content", "profile", about(Saying::Profile(&profile))),
+        seed("content", "pin", about(Saying::Pin { of, pinned: true })),
+        seed("content", "forwarded", about(Saying::Forwarded("six"))),
+        seed("content", "text", text.encoded),
+        seed("content", "leaving", leaving.encoded),
+        seed("content", "expiring", expiring.encoded),
+    ];
+    seeds.extend(own_kinds(&author, of, &mut rng));
+    seeds
+}
+
+/// Messages of Keyfold's own media types.
+fn own_kinds(author: &Author, of: ContentId, rng: &mut StdRng) -> Vec<Seed> {
+    let poll = Poll {
+        question: "Where?".to_owned(),
+        options: vec!["the wall".to_owned(), "the rock".to_owned()],
+        choice: Choice::Several,
+    };
+    let place = Location {
+        latitude: 525_162_746,
+        longitude: -133_777_041,
+        accuracy: Some(20),
+        label: Name::new("the gate").unwrap(),
+    };
+    let card = Card {
+        account: author.account,
+        handle: "ada".to_owned(),
+        name: Name::new("Ada").unwrap(),
+    };
+    let once = Attachment {
+        id: FileId::new([0xf1; 32]),
+        key: FileKey::new([0x4b; 32], [0x6e; 7]),
+        hash: [0x68; 32],
+        size: 300_000,
+        media_type: "image/jpeg".to_owned(),
+        name: None,
+        expires: None,
+    };
+    let preview = Preview {
+        url: "https://example.org".to_owned(),
+        title: Name::new("The rock").unwrap(),
+        description: Description::new("all of it").unwrap(),
+        picture: Some(Picture::new(vec![0xff, 0xd8, 0xff, 0xe0]).unwrap()),
+    };
+    let mut about = |saying| content::write(author, 5, saying, rng).unwrap().encoded;
+    vec![
         seed("content", "poll", about(Saying::Poll(&poll))),
         seed(
             "content",
@@ -259,11 +273,6 @@ fn agreed() -> Vec<Seed> {
                 preview: &preview,
             }),
         ),
-        seed("content", "pin", about(Saying::Pin { of, pinned: true })),
-        seed("content", "forwarded", about(Saying::Forwarded("six"))),
-        seed("content", "text", text.encoded),
-        seed("content", "leaving", leaving.encoded),
-        seed("content", "expiring", expiring.encoded),
     ]
 }
 

@@ -268,8 +268,10 @@ struct Looks {
 /// Shows whether this device looks at what links lead to, after changing it where that is asked for.
 pub(super) fn previews(session: &Session, args: &Previews) -> Result<(), Failure> {
     let mut profile = session.open()?;
-    if let Some(switch) = args.switch {
-        profile.set_previews(matches!(switch, Switch::On))?;
+    match args.switch {
+        Some(Switch::On) => profile.switch_previews_on()?,
+        Some(Switch::Off) => profile.switch_previews_off()?,
+        None => {}
     }
     let looks = Looks {
         previews: profile.previews(),

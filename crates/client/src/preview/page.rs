@@ -1,6 +1,6 @@
 //! What a page says of itself: its title, a few words and a picture, by the Open Graph protocol (ogp.me) or plain HTML.
 
-use html5gum::{StartTag, Token, Tokenizer};
+use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 use keyfold_protocol::limits::{MAX_NAME, MAX_PREVIEW_WORDS};
 use keyfold_protocol::state::Name;
 
@@ -17,7 +17,10 @@ pub(super) struct Page {
 pub(super) fn read(html: &[u8]) -> Page {
     let (mut page, mut title, mut in_title) = (Page::default(), String::new(), false);
     let mut plain = None;
-    for token in Tokenizer::new(html) {
+    // What stands in a script is no tag.
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    for token in Tokenizer::new_with_emitter(html, emitter) {
         let Ok(token) = token;
         match token {
             Token::StartTag(tag) if *tag.name == b"title" => in_title = title.is_empty(),

@@ -257,14 +257,19 @@ impl Profile {
         self.folder.has(PREVIEWS)
     }
 
-    /// It does from now on, or not any more.
+    /// It does from now on.
     ///
     /// # Errors
     /// [`ProfileError::Full`], [`ProfileError::Disk`].
-    pub fn set_previews(&mut self, on: bool) -> Result<(), ProfileError> {
-        if on {
-            return self.folder.write(PREVIEWS, b"on\n");
-        }
+    pub fn switch_previews_on(&mut self) -> Result<(), ProfileError> {
+        self.folder.write(PREVIEWS, b"on\n")
+    }
+
+    /// It does not any more.
+    ///
+    /// # Errors
+    /// [`ProfileError::Disk`].
+    pub fn switch_previews_off(&mut self) -> Result<(), ProfileError> {
         let path = self.folder.file(PREVIEWS);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

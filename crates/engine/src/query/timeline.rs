@@ -197,11 +197,6 @@ impl Engine {
         let reply_to = reply_to.map(|id| self.quote(shown_in, &id)).transpose()?;
         let edited = matches!(what, What::Text(_)) && fate.edited.is_some();
         let pinned = fate.pinned;
-        let uploading = match &what {
-            What::File(file) if matches!(file.state, FileState::Failed(..)) => State::Failed,
-            What::Once(once) if matches!(once.state, OnceState::Failed(..)) => State::Failed,
-            _ => State::Waiting,
-        };
         let reactions = self.reactions(fate)?;
         Ok(Entry {
             position: row.place.position(),
@@ -209,14 +204,8 @@ impl Engine {
             from,
             mine: row.mine || (row.sender.is_some() && row.sender == me),
             at: row.at,
+            state: state(row.stage, &what),
             what,
-            state: match row.stage {
-                Stage::Waiting | Stage::Encrypted => State::Waiting,
-                Stage::Uploading => uploading,
-                Stage::Sent => State::Sent,
-                Stage::Received => State::Received,
-                Stage::Failed => State::Failed,
-            },
             reply_to,
             edited,
             reactions,
@@ -259,5 +248,21 @@ impl Engine {
         let at = row.goes_at.map(|goes_at| self.shown_at(goes_at));
         let lasts = row.lasts;
         (lasts.is_some() || at.is_some()).then_some(Expiry { lasts, at })
+    }
+}
+
+/// How far an entry has come that shows this.
+const fn state(stage: Stage, what: &What) -> State {
+    match (stage, what) {
+        (Stage::Uploading, What::File(file)) if matches!(file.state, FileState::Failed(..)) => {
+            State::Failed
+        }
+        (Stage::Uploading, What::Once(once)) if matches!(once.state, OnceState::Failed(..)) => {
+            State::Failed
+        }
+        (Stage::Waiting | Stage::Encrypted | Stage::Uploading, _) => State::Waiting,
+        (Stage::Sent, _) => State::Sent,
+        (Stage::Received, _) => State::Received,
+        (Stage::Failed, _) => State::Failed,
     }
 }

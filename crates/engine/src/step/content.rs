@@ -118,19 +118,17 @@ impl Step<'_> {
                 entry.mine = mine;
                 entry.stage = if mine { Stage::Sent } else { Stage::Received };
                 entry.aims(aim);
-                entry.ends(term);
-                entry.once_until = kept.until;
+                entry.ends(term, kept.until);
             },
         )?;
         self.amends(loaded, &content.id, aim)?;
         self.reindex()?;
         self.index_soon();
-        if aim != Aim::Itself {
-            return Ok(Fate::Applied);
+        if aim == Aim::Itself {
+            self.count_unread(loaded, mine, place)?;
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::Arrived(shown, content.id));
         }
-        self.count_unread(loaded, mine, place)?;
-        let shown = self.shown_id(loaded)?;
-        self.tell(Event::Arrived(shown, content.id));
         Ok(Fate::Applied)
     }
 

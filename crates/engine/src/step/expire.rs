@@ -30,9 +30,10 @@ pub(super) struct Term {
 }
 
 impl EntryRow {
-    /// Notes how long it lasts.
-    pub(super) const fn ends(&mut self, term: Term) {
+    /// Notes how long it lasts, and until when the key of what is opened once is kept.
+    pub(super) const fn ends(&mut self, term: Term, once_until: Option<i64>) {
         (self.lasts, self.goes_at) = (term.lasts, term.goes_at);
+        self.once_until = once_until;
     }
 }
 

@@ -246,6 +246,13 @@ impl Says {
                 handle,
                 name: Name::new(&name).unwrap(),
             }),
+            other => other.carry(),
+        }
+    }
+
+    /// Those that bring something along.
+    fn carry(self) -> Made {
+        match self {
             Self::Once {
                 file,
                 key,
@@ -279,6 +286,7 @@ impl Says {
                 };
                 Made::Previewed(text, preview)
             }
+            _ => panic!("it brings nothing along"),
         }
     }
 }
