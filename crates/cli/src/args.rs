@@ -1,6 +1,7 @@
 //! The command line: what can be said, as types.
 
 mod keep;
+mod kinds;
 mod signal;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::span;
 pub(crate) use keep::{
     Disappear, Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
 };
+pub(crate) use kinds::{CardArgs, LocationArgs, PollArgs, Previews, VoteArgs, VotersArgs};
 pub(crate) use signal::{Audience, Privacy, ReadBy, Switch};
 
 /// Talk from a terminal or a script, end to end encrypted.
@@ -159,6 +161,22 @@ pub(crate) enum Command {
     Clear(Conversation),
     /// Delete a conversation on this device only; a group must be left first
     Delete(Conversation),
+    /// Ask a question with options
+    Poll(PollArgs),
+    /// Choose something of a poll, in the place of what you chose before
+    Vote(VoteArgs),
+    /// End a poll of your own; admins of a group anybody's
+    EndPoll(At),
+    /// Show who has chosen what of a poll
+    Voters(VotersArgs),
+    /// Say where something is
+    Location(LocationArgs),
+    /// Send a contact card: say who somebody is
+    Card(CardArgs),
+    /// Begin a conversation with whom a contact card names
+    Meet(At),
+    /// Show or change whether `send` looks at what your links lead to; the pages learn that you wrote of them
+    Previews(Previews),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
 }
@@ -214,6 +232,9 @@ pub(crate) struct SendFile {
     /// Send every byte of it, also what a picture or film says of where and when it was taken
     #[arg(long)]
     pub(crate) as_is: bool,
+    /// It is opened once on each device that gets it: a picture, a video or a recording
+    #[arg(long, conflicts_with = "caption")]
+    pub(crate) once: bool,
 }
 
 #[derive(Args)]

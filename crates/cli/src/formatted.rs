@@ -2,7 +2,7 @@
 
 use keyfold_engine::view::{Block, BlockKind, Entry, Link, Look, Mark, Span, What};
 
-use crate::{clean, words};
+use crate::{clean, kinds, words};
 
 /// A piece of a line, of one style.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +28,7 @@ pub(crate) enum Role {
     Aside,
 }
 
-/// The lines of a text, or of a file with what is said about it; empty where the entry is neither.
+/// The lines of what somebody says; empty where nobody says it.
 pub(crate) fn lines(entry: &Entry) -> Vec<Vec<Piece>> {
     let mut lines = Vec::new();
     if let What::File(file) = &entry.what {
@@ -36,14 +36,10 @@ pub(crate) fn lines(entry: &Entry) -> Vec<Vec<Piece>> {
         // What is on its way has no blocks yet.
         let caption = file.caption.iter().filter(|_| entry.blocks.is_empty());
         let typed = caption.flat_map(|caption| clean::lines(caption));
-        lines.extend(typed.map(|line| {
-            vec![Piece {
-                text: line,
-                look: Look::default(),
-                role: Role::Words,
-            }]
-        }));
+        lines.extend(typed.map(|line| vec![words_piece(line)]));
     }
+    let said = kinds::lines(&entry.what).into_iter().flatten();
+    lines.extend(said.map(|line| vec![words_piece(line)]));
     let mut before: Option<&Block> = None;
     for block in &entry.blocks {
         if before.is_some_and(|before| stands_apart(before, block)) {
@@ -52,7 +48,17 @@ pub(crate) fn lines(entry: &Entry) -> Vec<Vec<Piece>> {
         lines.extend(block_lines(block));
         before = Some(block);
     }
+    let preview = kinds::preview(entry).into_iter();
+    lines.extend(preview.map(|line| vec![aside(&line)]));
     lines
+}
+
+fn words_piece(text: String) -> Piece {
+    Piece {
+        text,
+        look: Look::default(),
+        role: Role::Words,
+    }
 }
 
 /// Two paragraphs; items of a list stand together.
@@ -185,6 +191,7 @@ mod tests {
         let text = Text {
             text: text.to_owned(),
             format: TextFormat::Markdown,
+            preview: None,
         };
         let entry = crate::chat::tests::formatted(text.blocks());
         lines(&entry).iter().map(|line| words(line)).collect()

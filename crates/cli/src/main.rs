@@ -9,6 +9,7 @@ mod clean;
 mod command;
 mod failure;
 mod formatted;
+mod kinds;
 mod output;
 mod qr;
 mod record;

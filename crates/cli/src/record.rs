@@ -1,5 +1,7 @@
 //! What commands print, as records. Field names are stable: `docs/cli.md`.
 
+mod kinds;
+
 use keyfold_engine::Deed;
 use keyfold_engine::view::{
     Contact, Conversation, Entry, FileEntry, FileState, Member, Mute, Quote, Reacted, Receipt,
@@ -9,6 +11,7 @@ use keyfold_protocol::state::Policy;
 use serde::Serialize;
 
 use crate::when;
+use kinds::{CardRecord, LocationRecord, OnceRecord, PollRecord, PreviewRecord};
 
 /// One conversation of `list`.
 #[derive(Serialize)]
@@ -93,6 +96,16 @@ pub(crate) struct EntryRecord {
     pub(crate) disappears_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receipt: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) poll: Option<PollRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<LocationRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) card: Option<CardRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) once: Option<OnceRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) preview: Option<PreviewRecord>,
 }
 
 /// The file of an entry.
@@ -243,6 +256,11 @@ impl From<&Entry> for EntryRecord {
             lasts: entry.expiry.and_then(|expiry| expiry.lasts),
             disappears_at: entry.expiry.and_then(|expiry| expiry.at).map(when::rfc3339),
             receipt: receipt(entry.receipt),
+            poll: None,
+            location: None,
+            card: None,
+            once: None,
+            preview: entry.preview.as_deref().map(PreviewRecord::from),
         };
         match &entry.what {
             What::Text(text)
@@ -256,6 +274,9 @@ impl From<&Entry> for EntryRecord {
             What::File(file) => {
                 record.text.clone_from(&file.caption);
                 record.file = Some(file.into());
+            }
+            What::Poll(_) | What::Location(_) | What::Card(_) | What::Once(_) => {
+                record.holds(&entry.what);
             }
             What::Added(people) | What::Removed(people) => record.people = handles(people),
             What::Gap(missing) => record.missing = Some(*missing),
@@ -275,6 +296,25 @@ impl From<&Entry> for EntryRecord {
             | What::Moved => {}
         }
         record
+    }
+}
+
+impl EntryRecord {
+    /// Takes what is neither text nor file.
+    fn holds(&mut self, what: &What) {
+        match what {
+            What::Poll(poll) => {
+                self.text = Some(poll.question.clone());
+                self.poll = Some(poll.into());
+            }
+            What::Location(location) => {
+                self.text = Some(location.label.clone()).filter(|label| !label.is_empty());
+                self.location = Some(location.into());
+            }
+            What::Card(card) => self.card = Some(card.into()),
+            What::Once(once) => self.once = Some(once.into()),
+            _ => {}
+        }
     }
 }
 
@@ -314,6 +354,10 @@ fn kind(what: &What) -> &'static str {
         What::Returned(_) => "returned",
         What::MayBeMissing(_) => "may_be_missing",
         What::File(_) => "file",
+        What::Poll(_) => "poll",
+        What::Location(_) => "location",
+        What::Card(_) => "card",
+        What::Once(_) => "once",
         What::Described(_) => "described",
         What::Timed(_) => "timer",
         What::Allowed(..) => "allowed",

@@ -12,7 +12,7 @@ use keyfold_wire::ids::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::output::Paint;
-use crate::{clean, formatted, span, when};
+use crate::{clean, formatted, kinds, span, when};
 
 /// The widest that a name may be before it is cut.
 const NAME_WIDTH: usize = 16;
@@ -44,14 +44,19 @@ pub(crate) fn speaker(entry: &Entry) -> String {
     }
 }
 
-/// An entry that nobody says, as a sentence; `None` for texts and files.
+/// An entry that nobody says, as a sentence; `None` for what somebody does.
 pub(crate) fn happening(entry: &Entry) -> Option<String> {
     let who = match speaker(entry) {
         nobody if nobody.is_empty() => "somebody".to_owned(),
         who => who,
     };
     Some(match &entry.what {
-        What::Text(_) | What::File(_) => return None,
+        What::Text(_)
+        | What::File(_)
+        | What::Poll(_)
+        | What::Location(_)
+        | What::Card(_)
+        | What::Once(_) => return None,
         What::TakenBack { by, mine } => taken_back(entry, &who, by.as_ref(), *mine),
         What::NeedsNewerVersion => format!("{who} sent something that needs a newer version"),
         What::Gap(1) => format!("one message of {who} is missing"),
@@ -100,10 +105,13 @@ pub(crate) fn happening(entry: &Entry) -> Option<String> {
     })
 }
 
-/// What somebody says: a text, or a file with what is said about it. `None` for everything else.
+/// What somebody says: a text, maybe with what its link leads to, a file with what is said about it, or something in lines. `None` for everything else.
 pub(crate) fn said(entry: &Entry) -> Option<String> {
     match &entry.what {
-        What::Text(text) => Some(text.clone()),
+        What::Text(text) => {
+            let lines = std::iter::once(text.clone()).chain(kinds::preview(entry));
+            Some(lines.collect::<Vec<_>>().join("\n"))
+        }
         What::File(file) => {
             let line = file_line(file);
             Some(match &file.caption {
@@ -111,7 +119,7 @@ pub(crate) fn said(entry: &Entry) -> Option<String> {
                 None => line,
             })
         }
-        _ => None,
+        what => kinds::lines(what).map(|lines| lines.join("\n")),
     }
 }
 
@@ -444,7 +452,10 @@ fn last(conversation: &Conversation, reader: &Reader) -> String {
     let words = match &said.what {
         What::Text(text) => format!("{}: {}", speaker(said), clean::line(text)),
         What::File(file) => format!("{}: {}", speaker(said), file_line(file)),
-        _ => happening(said).unwrap_or_default(),
+        what => match kinds::lines(what).and_then(|lines| lines.into_iter().next()) {
+            Some(line) => format!("{}: {line}", speaker(said)),
+            None => happening(said).unwrap_or_default(),
+        },
     };
     let words = if words.width() > 48 {
         column(&words, 48)

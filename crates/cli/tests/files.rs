@@ -442,6 +442,7 @@ async fn an_upload_tells_how_far_it_is_and_one_that_is_cancelled_goes_from_both_
         media_type: "video/mp4",
         caption: "",
         as_it_is: true,
+        opens: keyfold_engine::command::Opens::Always,
     };
     let begun = client.send_file(conversation, sending).await.unwrap();
     let (upload, false) = (begun.upload, begun.says_more) else {

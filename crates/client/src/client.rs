@@ -162,6 +162,11 @@ impl Client {
         })
     }
 
+    /// A way to the engine that does not keep the client running.
+    pub(crate) fn calls(&self) -> mpsc::WeakSender<Call> {
+        self.calls.downgrade()
+    }
+
     /// Carries out a command and returns its answer, durable by then.
     ///
     /// # Errors

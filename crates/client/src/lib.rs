@@ -15,6 +15,7 @@ mod error;
 mod files;
 pub mod limits;
 pub mod picture;
+pub mod preview;
 pub mod profile;
 mod socket;
 mod tls;

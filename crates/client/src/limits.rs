@@ -48,6 +48,21 @@ pub const EVENT_BACKLOG: usize = 4_096;
 /// Calls of the program that wait for the engine.
 pub const WAITING_CALLS: usize = 64;
 
+/// For a preview, from the name of its page to the last byte of its picture: who has sent a text waits for no page longer.
+pub const PREVIEW_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Of a page so much is read: what it says of itself stands at its beginning.
+pub const MAX_PAGE: usize = 512 * 1024;
+
+/// Of the picture of a page so much is read; of one that is larger there is none.
+pub const MAX_PREVIEW_SOURCE: usize = 4 * 1024 * 1024;
+
+/// How often a page may move on: to `https`, to `www.`, and to its place.
+pub const MAX_PREVIEW_MOVES: usize = 3;
+
+/// The longer side of a preview's picture in pixels: what fits beside a text.
+pub const PREVIEW_PICTURE_SIDE: u32 = 320;
+
 /// Memory for deriving a key from a passphrase, in KiB: 64 MiB, the second recommended option of RFC 9106 section 4.
 /// It makes a guessing machine expensive and still fits a small board.
 pub const ARGON2_MEMORY_KIB: u32 = 64 * 1024;

@@ -1,13 +1,16 @@
-//! Pictures for profiles and groups: made small from whatever a person has, and stripped of what it says beside the picture, such as where it was taken.
+//! Pictures for profiles, groups and previews: made small from whatever a person has, and stripped of what it says beside the picture, such as where it was taken.
 
 use std::io::{BufRead, Seek};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
-use keyfold_protocol::limits::{MAX_GROUP_PICTURE, MAX_PICTURE};
+use keyfold_protocol::limits::{MAX_GROUP_PICTURE, MAX_PICTURE, MAX_PREVIEW_PICTURE};
 
-use crate::limits::{MAX_PICTURE_MEMORY, MAX_PICTURE_SIDE, PROFILE_PICTURE_SIDE};
+use crate::limits::{
+    MAX_PICTURE_MEMORY, MAX_PICTURE_SIDE, PREVIEW_PICTURE_SIDE, PROFILE_PICTURE_SIDE,
+};
 
 /// How much of a picture is kept, the best first; the first that fits is taken.
 const QUALITIES: [u8; 4] = [85, 70, 50, 30];
@@ -60,6 +63,53 @@ pub fn for_group(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailure>
 }
 
 fn square(source: impl BufRead + Seek, most: usize) -> Result<Vec<u8>, PictureFailure> {
+    let (picture, turned) = decoded(source)?;
+    let mut picture = middle(&picture);
+    picture.apply_orientation(turned);
+    for side in [PROFILE_PICTURE_SIDE, PROFILE_PICTURE_SIDE / 2] {
+        let small = on_white(&picture.resize_exact(side, side, FilterType::CatmullRom));
+        if let Some(encoded) = fitting(&small, most)? {
+            return Ok(encoded);
+        }
+    }
+    Err(PictureFailure::None)
+}
+
+/// A picture as a JPEG in its own form, its longer side at most 320 pixels, turned as it was taken, with nothing beside the pixels: at most
+/// [`MAX_PREVIEW_PICTURE`] bytes.
+///
+/// # Errors
+/// [`PictureFailure`].
+pub fn for_preview(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailure> {
+    let (picture, turned) = decoded(source)?;
+    let mut side = PREVIEW_PICTURE_SIDE;
+    let mut small = picture.thumbnail(side, side);
+    drop(picture);
+    small.apply_orientation(turned);
+    while side > 0 {
+        if let Some(encoded) = fitting(&on_white(&small), MAX_PREVIEW_PICTURE)? {
+            return Ok(encoded);
+        }
+        side /= 2;
+        small = small.thumbnail(side, side);
+    }
+    Err(PictureFailure::None)
+}
+
+/// The best that fits.
+fn fitting(picture: &RgbImage, most: usize) -> Result<Option<Vec<u8>>, PictureFailure> {
+    for quality in QUALITIES {
+        let mut encoded = Vec::new();
+        JpegEncoder::new_with_quality(&mut encoded, quality).encode_image(picture)?;
+        if encoded.len() <= most {
+            return Ok(Some(encoded));
+        }
+    }
+    Ok(None)
+}
+
+/// A picture, and how it was taken. How large it is is read before anything is decoded.
+fn decoded(source: impl BufRead + Seek) -> Result<(DynamicImage, Orientation), PictureFailure> {
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) =
         (Some(MAX_PICTURE_SIDE), Some(MAX_PICTURE_SIDE));
@@ -69,19 +119,7 @@ fn square(source: impl BufRead + Seek, most: usize) -> Result<Vec<u8>, PictureFa
     let mut decoder = reader.into_decoder()?;
     limits.reserve(decoder.total_bytes())?;
     let turned = decoder.orientation()?;
-    let mut picture = middle(&DynamicImage::from_decoder(decoder)?);
-    picture.apply_orientation(turned);
-    for side in [PROFILE_PICTURE_SIDE, PROFILE_PICTURE_SIDE / 2] {
-        let small = on_white(&picture.resize_exact(side, side, FilterType::CatmullRom));
-        for quality in QUALITIES {
-            let mut encoded = Vec::new();
-            JpegEncoder::new_with_quality(&mut encoded, quality).encode_image(&small)?;
-            if encoded.len() <= most {
-                return Ok(encoded);
-            }
-        }
-    }
-    Err(PictureFailure::None)
+    Ok((DynamicImage::from_decoder(decoder)?, turned))
 }
 
 /// The largest square in the middle: what is cut off costs nothing from there on.

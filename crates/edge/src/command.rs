@@ -94,6 +94,14 @@ commands! {
     Typing { conversation, typing }
     AskReadBy { conversation, message }
     SetPrivacy { presence, receipts, typing }
+    SendPreviewed { conversation, text, preview }
+    SendPoll { conversation, question, choice; options }
+    Vote { conversation, message; choices }
+    EndPoll { conversation, message }
+    SendLocation { conversation, place }
+    SendContact { conversation, handle }
+    UseCard { conversation, message }
+    OpenOnce { conversation, message }
 }
 
 impl From<p::RecoveryKeyKept> for Command {
@@ -141,6 +149,92 @@ impl From<p::SetGroupPicture> for Command {
         Self::SetGroupPicture {
             conversation: conversation.into(),
             picture: picture.map(Vec::from),
+        }
+    }
+}
+
+impl From<p::Choice> for view::Choice {
+    fn from(choice: p::Choice) -> Self {
+        match choice {
+            p::Choice::Single => Self::Single,
+            p::Choice::Several => Self::Several,
+        }
+    }
+}
+
+impl From<view::Choice> for p::Choice {
+    fn from(choice: view::Choice) -> Self {
+        match choice {
+            view::Choice::Single => Self::Single,
+            view::Choice::Several => Self::Several,
+        }
+    }
+}
+
+impl From<p::Place> for engine::Place {
+    fn from(place: p::Place) -> Self {
+        let p::Place {
+            latitude,
+            longitude,
+            accuracy,
+            label,
+        } = place;
+        Self {
+            latitude,
+            longitude,
+            accuracy,
+            label,
+        }
+    }
+}
+
+impl From<engine::Place> for p::Place {
+    fn from(place: engine::Place) -> Self {
+        let engine::Place {
+            latitude,
+            longitude,
+            accuracy,
+            label,
+        } = place;
+        Self {
+            latitude,
+            longitude,
+            accuracy,
+            label,
+        }
+    }
+}
+
+impl From<p::LinkPreview> for Box<engine::LinkPreview> {
+    fn from(preview: p::LinkPreview) -> Self {
+        let p::LinkPreview {
+            url,
+            title,
+            description,
+            picture,
+        } = preview;
+        Self::new(engine::LinkPreview {
+            url,
+            title,
+            description,
+            picture: picture.map(Vec::from),
+        })
+    }
+}
+
+impl From<Box<engine::LinkPreview>> for p::LinkPreview {
+    fn from(preview: Box<engine::LinkPreview>) -> Self {
+        let engine::LinkPreview {
+            url,
+            title,
+            description,
+            picture,
+        } = *preview;
+        Self {
+            url,
+            title,
+            description,
+            picture: picture.map(Bytes),
         }
     }
 }

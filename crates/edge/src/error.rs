@@ -82,7 +82,7 @@ kinds! {
     Reaction = 18;
     /// Too much is waiting to be sent.
     TooMuchWaiting = 19;
-    /// Only texts can be forwarded.
+    /// Only texts, places and contact cards can be forwarded.
     NoText = 20;
     /// A message is forwarded to no conversation, or to too many at once.
     Forward = 21;
@@ -126,6 +126,26 @@ kinds! {
     ReadByPeople = 31;
     /// Receipts are switched off.
     ReceiptsOff = 32;
+    /// The poll has too few, too many or equal options, or words that can't be.
+    Poll = 70;
+    /// It is no poll.
+    NoPoll = 71;
+    /// The poll is over.
+    PollOver = 72;
+    /// An option is not there, or too many are chosen.
+    Vote = 73;
+    /// There is no such place.
+    Location = 74;
+    /// The handle was not looked up, so that nobody knows whose it is.
+    NotLookedUp = 75;
+    /// It is no contact card of somebody else.
+    NoCard = 76;
+    /// The directory says that the card's handle is somebody else's.
+    CardWrong = 77;
+    /// It is opened once: it was, or it can't be kept.
+    OpenedOnce = 78;
+    /// It can't be the preview of a link in the text.
+    Preview = 79;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -281,6 +301,18 @@ impl From<Complaint> for Error {
             Complaint::Chosen(limit) => of(Kind::Chosen).limited(limit),
             Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
             Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
+            // Its two limits are in the sentence.
+            Complaint::Poll(..) => of(Kind::Poll),
+            Complaint::NoPoll => of(Kind::NoPoll),
+            Complaint::PollOver => of(Kind::PollOver),
+            Complaint::Vote(limit) => of(Kind::Vote).limited(limit),
+            // Its limits are in the sentence.
+            Complaint::Location(_) => of(Kind::Location),
+            Complaint::NotLookedUp(handle) => of(Kind::NotLookedUp).about(handle),
+            Complaint::NoCard | Complaint::OwnCard => of(Kind::NoCard),
+            Complaint::CardWrong(handle) => of(Kind::CardWrong).about(handle),
+            Complaint::OpenedAlready | Complaint::OnlyOnce => of(Kind::OpenedOnce),
+            Complaint::Preview => of(Kind::Preview),
         }
     }
 }

@@ -157,7 +157,7 @@ methods! {
         "describe" Describe => Taken;
         /// Says who may do something in a group. The event `change_done` or `change_failed` tells how it went.
         "allow" Allow => Taken;
-        /// Says a text again in other conversations: in all of them, or, where it can't be said in one, in none.
+        /// Says a text, a place or a contact card again in other conversations: in all of them, or, where it can't be said in one, in none.
         "forward" Forward => SaidAll;
         /// Deletes messages on this device alone.
         "hide" Hide => Taken;
@@ -189,6 +189,23 @@ methods! {
         "ask_read_by" AskReadBy => Taken;
         /// Says what others may see of the person, on this device. Who hides something does not see it of others.
         "set_privacy" SetPrivacy => Taken;
+        /// Says a text with what one of its links leads to, which readers show and do not fetch.
+        "send_previewed" SendPreviewed => Said;
+        /// Asks a question with options.
+        "send_poll" SendPoll => Said;
+        /// Chooses something of a poll, in the place of what was chosen before.
+        "vote" Vote => Amendment;
+        /// Ends a poll: one's own; in a group, admins anybody's.
+        "end_poll" EndPoll => Amendment;
+        /// Says where something is.
+        "send_location" SendLocation => Said;
+        /// Says who somebody is.
+        "send_contact" SendContact => Said;
+        /// Begins a conversation with whom a contact card names, or gives the one that there is. `null`: the directory is asked first; the event `found` or
+        /// `not_found` tells, then this is asked again.
+        "use_card" UseCard => Used;
+        /// Erases the key of a file that is opened once: it was, elsewhere. `save_file` does that by itself.
+        "open_once" OpenOnce => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -235,6 +252,8 @@ methods! {
         "privacy" Privacy(Nothing) privacy;
         /// Which members of a group a message has come to, as far as they have told.
         "read_by" ReadBy(Message) read_by;
+        /// Who has chosen an option of a poll, by their accounts.
+        "voters" Voters(Voters) voters;
     }
     shell {
         /// How the device stands towards its server now.

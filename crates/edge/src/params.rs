@@ -204,7 +204,7 @@ params! {
         /// Who.
         policy: Policy,
     }
-    /// A text to be said again elsewhere.
+    /// A text, a place or a contact card to be said again elsewhere.
     Forward {
         /// Where it was said.
         conversation: ConversationId,
@@ -394,6 +394,9 @@ params! {
         /// Every byte of it is sent, also what a picture or film says of where and when it was taken; left out: it is not.
         #[serde(default)]
         as_it_is: bool,
+        /// `true`: it is opened once on each device of whoever gets it. A picture, a video or a recording, without a caption.
+        #[serde(default)]
+        once: bool,
     }
     /// An own file that is on its way.
     CancelFile {
@@ -437,12 +440,135 @@ params! {
         /// Whether others are told that the person is typing.
         typing: bool,
     }
+    /// A text with what one of its links leads to.
+    SendPreviewed {
+        /// Where.
+        conversation: ConversationId,
+        /// The text, of at most 65,536 bytes in UTF-8.
+        text: String,
+        /// What a link of it leads to.
+        preview: LinkPreview,
+    }
+    /// A question with options.
+    SendPoll {
+        /// Where.
+        conversation: ConversationId,
+        /// The question: a line of at most 512 bytes in UTF-8.
+        question: String,
+        /// 2 to 12 different lines of at most 128 bytes in UTF-8.
+        options: Vec<String>,
+        /// How many of them one may choose.
+        #[serde(default)]
+        choice: Choice,
+    }
+    /// What is chosen of a poll.
+    Vote {
+        /// Where.
+        conversation: ConversationId,
+        /// The poll.
+        message: MessageId,
+        /// The options, by their numbers from 0 on; none: nothing any more.
+        choices: Vec<u8>,
+    }
+    /// A poll that is over.
+    EndPoll {
+        /// Where.
+        conversation: ConversationId,
+        /// The poll.
+        message: MessageId,
+    }
+    /// Who has chosen an option of a poll.
+    Voters {
+        /// Where.
+        conversation: ConversationId,
+        /// The poll.
+        message: MessageId,
+        /// The option, by its number from 0 on.
+        option: u8,
+        /// The last account of the page before; `null` or left out: the first page.
+        #[serde(default)]
+        after: Option<AccountId>,
+        /// How many at most.
+        #[serde(default)]
+        limit: HitLimit,
+    }
+    /// Where something is.
+    SendLocation {
+        /// To whom.
+        conversation: ConversationId,
+        /// Where it is.
+        place: Place,
+    }
+    /// Who somebody is.
+    SendContact {
+        /// To whom.
+        conversation: ConversationId,
+        /// Their handle, which was looked up before, or one's own.
+        handle: String,
+    }
+    /// A contact card.
+    UseCard {
+        /// Where it was sent.
+        conversation: ConversationId,
+        /// The message.
+        message: MessageId,
+    }
+    /// A file that is opened once.
+    OpenOnce {
+        /// Where it was sent.
+        conversation: ConversationId,
+        /// The message.
+        message: MessageId,
+    }
     /// How long to wait.
     Settle {
         /// How long at most, in milliseconds.
         #[serde(default)]
         patience: Patience,
     }
+}
+
+/// How many options of a poll one may choose.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// One.
+    #[default]
+    Single,
+    /// As many as there are.
+    Several,
+}
+
+/// A point on Earth (WGS 84).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Ten-millionths of a degree to the north: -900,000,000 to 900,000,000.
+    pub latitude: i32,
+    /// Ten-millionths of a degree to the east: -1,800,000,000 to 1,800,000,000.
+    pub longitude: i32,
+    /// Within how many metres it is right: 1 to 20,037,508; `null` or left out: that is not said.
+    #[serde(default)]
+    pub accuracy: Option<u32>,
+    /// What it is called, at most 256 bytes in UTF-8; empty or left out: nothing.
+    #[serde(default)]
+    pub label: String,
+}
+
+/// What a link leads to, as whoever says so has seen it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkPreview {
+    /// Where it leads: a link of the text, `http` or `https`.
+    pub url: String,
+    /// What the page is called, at most 256 bytes in UTF-8.
+    pub title: String,
+    /// What it says of itself, at most 512 bytes in UTF-8; empty or left out: nothing.
+    #[serde(default)]
+    pub description: String,
+    /// A JPEG, PNG or WebP of at most 24,576 bytes; `null` or left out: none.
+    #[serde(default)]
+    pub picture: Option<Bytes>,
 }
 
 /// Whether messages are starred.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::params::{
     Account, Conversation, Find, FindMessages, List, Message, Nothing, Person, Pinned, Search,
-    StarredMessages, Timeline, TimelineLast,
+    StarredMessages, Timeline, TimelineLast, Voters,
 };
 use crate::scalar::{ConversationId, Count, MessageId};
 use crate::view;
@@ -185,4 +185,11 @@ pub(crate) fn group_picture(asked: &Conversation, engine: &Engine) -> Read<Optio
 
 pub(crate) fn blocked(_: &Nothing, engine: &Engine) -> Read<Vec<view::Contact>> {
     Ok(Ok(engine.blocked()?.into_iter().map(Into::into).collect()))
+}
+
+pub(crate) fn voters(asked: &Voters, engine: &Engine) -> Read<Vec<view::Contact>> {
+    let (id, message) = (asked.conversation.0, &asked.message.0);
+    let after = asked.after.map(|account| account.0);
+    let voters = engine.voters(id, message, asked.option, after, asked.limit.0.into())?;
+    Ok(Ok(voters.into_iter().map(Into::into).collect()))
 }

@@ -42,6 +42,24 @@ impl OfAnswer for Begun {
     }
 }
 
+/// A conversation, or nothing yet.
+#[derive(Serialize, JsonSchema)]
+pub struct Used {
+    /// Its id; `null`: the directory is asked first.
+    conversation: Option<ConversationId>,
+}
+
+impl OfAnswer for Used {
+    fn of(answer: Answer) -> Option<Self> {
+        let conversation = match answer {
+            Answer::Conversation(id) => Some(ConversationId(id)),
+            Answer::Taken => None,
+            _ => return None,
+        };
+        Some(Self { conversation })
+    }
+}
+
 /// A message, durable here, on its way; the event `sent` tells that the server has it.
 #[derive(Serialize, JsonSchema)]
 pub struct Said {

@@ -1,5 +1,6 @@
 //! What reads give: people, conversations, timelines. Each is made from the engine's view of the same name, field by field.
 
+mod kinds;
 mod signal;
 mod text;
 
@@ -16,6 +17,7 @@ use crate::scalar::{
     Role, Suite,
 };
 
+pub use kinds::{Card, CardCheck, Location, Once, OnceState, Poll, PollOption, Preview};
 pub use signal::{Privacy, ReadBy, Receipt};
 pub use text::{Block, BlockKind, Destination, Marker, Part, Snippet, Span};
 
@@ -428,6 +430,8 @@ pub struct Entry {
     expiry: Option<Expiry>,
     /// One to one: how far an own message has come.
     receipt: Receipt,
+    /// What a link of its text leads to, as its sender has seen it; `null`: that is not said.
+    preview: Option<Preview>,
 }
 
 /// That a message disappears.
@@ -471,6 +475,7 @@ impl From<view::Entry> for Entry {
             starred,
             expiry,
             receipt,
+            preview,
         } = entry;
         Self {
             position,
@@ -491,6 +496,7 @@ impl From<view::Entry> for Entry {
             starred,
             expiry: expiry.map(Expiry::from),
             receipt: receipt.into(),
+            preview: preview.map(|preview| (*preview).into()),
         }
     }
 }
@@ -642,6 +648,26 @@ pub enum What {
         /// Whether it has one now; the read `group_picture` gives it.
         shown: bool,
     },
+    /// A question with options.
+    Poll {
+        /// It.
+        poll: Poll,
+    },
+    /// A place.
+    Location {
+        /// It.
+        location: Location,
+    },
+    /// Somebody's account.
+    Card {
+        /// It.
+        card: Card,
+    },
+    /// A file that is opened once.
+    Once {
+        /// It.
+        once: Once,
+    },
 }
 
 impl From<view::What> for What {
@@ -683,6 +709,12 @@ impl From<view::What> for What {
             },
             view::What::File(file) => Self::File { file: file.into() },
             view::What::Pictured(shown) => Self::Pictured { shown },
+            view::What::Poll(poll) => Self::Poll { poll: poll.into() },
+            view::What::Location(location) => Self::Location {
+                location: location.into(),
+            },
+            view::What::Card(card) => Self::Card { card: card.into() },
+            view::What::Once(once) => Self::Once { once: once.into() },
         }
     }
 }

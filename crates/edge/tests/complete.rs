@@ -10,9 +10,9 @@
 use std::collections::BTreeSet;
 
 use keyfold_edge::{Line, Method, Work, message};
-use keyfold_engine::command::{Mark, Starred};
-use keyfold_engine::view::{Audience, Mute};
-use keyfold_engine::{Command, Deed};
+use keyfold_engine::command::{LinkPreview, Mark, Starred};
+use keyfold_engine::view::{Audience, Choice, Mute};
+use keyfold_engine::{Command, Deed, Place};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
@@ -42,10 +42,11 @@ const READS: &[(&str, &str)] = &[
     ("blocked", "blocked"),
     ("privacy", "privacy"),
     ("read_by", "read_by"),
+    ("voters", "voters"),
 ];
 
-/// Holds a file's key, which does not cross.
-const FOR_SHELLS: &str = "attachment";
+/// Hold a file's key, which does not cross.
+const FOR_SHELLS: [&str; 2] = ["attachment", "once"];
 
 /// One of each command, with every field filled in.
 fn commands() -> Vec<Command> {
@@ -55,7 +56,65 @@ fn commands() -> Vec<Command> {
     all.extend(about_rules());
     all.extend(about_order());
     all.extend(about_signals());
+    all.extend(about_kinds());
     all
+}
+
+fn about_kinds() -> Vec<Command> {
+    let conversation = ConversationId::new([7; 16]);
+    let message = ContentId::from_bytes([1; 32]).unwrap();
+    let preview = LinkPreview {
+        url: "https://example.org".to_owned(),
+        title: "The rock".to_owned(),
+        description: "all of it".to_owned(),
+        picture: Some(vec![0xff, 0xd8, 0xff]),
+    };
+    let place = Place {
+        latitude: 525_162_746,
+        longitude: -133_777_041,
+        accuracy: Some(20),
+        label: "the gate".to_owned(),
+    };
+    let poll = |choice| Command::SendPoll {
+        conversation,
+        question: "Where?".to_owned(),
+        options: vec!["the wall".to_owned(), "the rock".to_owned()],
+        choice,
+    };
+    vec![
+        Command::SendPreviewed {
+            conversation,
+            text: "https://example.org".to_owned(),
+            preview: Box::new(preview),
+        },
+        poll(Choice::Single),
+        poll(Choice::Several),
+        Command::Vote {
+            conversation,
+            message,
+            choices: vec![0, 11],
+        },
+        Command::EndPoll {
+            conversation,
+            message,
+        },
+        Command::SendLocation {
+            conversation,
+            place,
+        },
+        Command::SendContact {
+            conversation,
+            handle: "bo".to_owned(),
+        },
+        Command::UseCard {
+            conversation,
+            message,
+        },
+        Command::OpenOnce {
+            conversation,
+            message,
+        },
+    ]
 }
 
 fn about_devices() -> Vec<Command> {
@@ -305,7 +364,7 @@ fn every_read_of_the_engine_has_a_method() {
         reads.extend(lines.map(|rest| rest.split(['(', '<']).next().unwrap().to_owned()));
     }
     let known = READS.iter().map(|(read, _)| *read);
-    let known: BTreeSet<_> = known.chain([FOR_SHELLS]).map(str::to_owned).collect();
+    let known: BTreeSet<_> = known.chain(FOR_SHELLS).map(str::to_owned).collect();
     assert_eq!(
         reads, known,
         "a read of the engine has no method, or is gone"

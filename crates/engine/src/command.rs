@@ -3,7 +3,7 @@
 //! A command that needs the server becomes an intent: it is durable when `apply` returns, survives restarts and lost
 //! races, and ends in an [`Event`](crate::Event) that says how it went.
 
-use keyfold_protocol::content::{ContentId, Media};
+use keyfold_protocol::content::{Choice, ContentId, Media};
 use keyfold_protocol::file::{FileKey, FileName};
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
@@ -308,6 +308,99 @@ pub enum Command {
         /// Whether others are told that they are typing.
         typing: bool,
     },
+    /// Say a text with what one of its links leads to, as the shell has seen it.
+    SendPreviewed {
+        /// Where.
+        conversation: ConversationId,
+        /// At most [`keyfold_wire::limits::MAX_TEXT`] bytes.
+        text: String,
+        /// What the link leads to.
+        preview: Box<LinkPreview>,
+    },
+    /// Ask a question with options.
+    SendPoll {
+        /// Where.
+        conversation: ConversationId,
+        /// A line of at most [`keyfold_protocol::limits::MAX_QUESTION`] bytes.
+        question: String,
+        /// [`keyfold_protocol::limits::MIN_OPTIONS`] to [`keyfold_protocol::limits::MAX_OPTIONS`] different lines of at most
+        /// [`keyfold_protocol::limits::MAX_OPTION`] bytes.
+        options: Vec<String>,
+        /// How many of them one may choose.
+        choice: Choice,
+    },
+    /// Choose something of a poll, in the place of what was chosen before.
+    Vote {
+        /// Where.
+        conversation: ConversationId,
+        /// The poll.
+        message: ContentId,
+        /// The options, by their numbers from 0 on; none: nothing any more.
+        choices: Vec<u8>,
+    },
+    /// End a poll: one's own; in a group, admins anybody's.
+    EndPoll {
+        /// Where.
+        conversation: ConversationId,
+        /// The poll.
+        message: ContentId,
+    },
+    /// Say where something is.
+    SendLocation {
+        /// To whom.
+        conversation: ConversationId,
+        /// Where it is.
+        place: Place,
+    },
+    /// Say who somebody is. The directory must have told this device of them ([`Command::LookUp`]), or they are oneself.
+    SendContact {
+        /// To whom.
+        conversation: ConversationId,
+        /// Their handle.
+        handle: String,
+    },
+    /// Talk to whom a contact card names: answered with the conversation, or, where the directory is asked first, with [`Answer::Taken`];
+    /// [`Event::Found`](crate::Event::Found) or [`Event::NotFound`](crate::Event::NotFound) tells then, and this can be asked again.
+    UseCard {
+        /// Where the card was sent.
+        conversation: ConversationId,
+        /// The card.
+        message: ContentId,
+    },
+    /// A file that is opened once ([`Engine::once`](crate::Engine::once)) is about to be shown: its key is erased here. Whoever shows it does so after
+    /// this is durable.
+    OpenOnce {
+        /// Where.
+        conversation: ConversationId,
+        /// The message.
+        message: ContentId,
+    },
+}
+
+/// A point on Earth (WGS 84), as somebody says it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Ten-millionths of a degree to the north.
+    pub latitude: i32,
+    /// Ten-millionths of a degree to the east.
+    pub longitude: i32,
+    /// Within how many metres it is right, from 1 on; `None`: that is not said.
+    pub accuracy: Option<u32>,
+    /// What it is called, at most [`keyfold_protocol::limits::MAX_NAME`] bytes; may be empty.
+    pub label: String,
+}
+
+/// What a link leads to, as a shell has seen it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct LinkPreview {
+    /// Where it leads: a link of the text, `http` or `https`.
+    pub url: String,
+    /// What the page is called, at most [`keyfold_protocol::limits::MAX_NAME`] bytes.
+    pub title: String,
+    /// What it says of itself, at most [`keyfold_protocol::limits::MAX_PREVIEW_WORDS`] bytes; may be empty.
+    pub description: String,
+    /// A JPEG, PNG or WebP of at most [`keyfold_protocol::limits::MAX_PREVIEW_PICTURE`] bytes.
+    pub picture: Option<Vec<u8>>,
 }
 
 /// What a group's rules say who may.
@@ -370,6 +463,18 @@ pub struct OutgoingFile {
     pub name: Option<FileName>,
     /// What can be seen of it before it is loaded.
     pub media: Media,
+    /// How often it may be opened.
+    pub opens: Opens,
+}
+
+/// How often a file may be opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Opens {
+    /// As often as somebody likes.
+    #[default]
+    Always,
+    /// Once on each device of whoever gets it: a picture, a video or a recording, without words.
+    Once,
 }
 
 /// What a command gives back at once.
@@ -454,7 +559,7 @@ pub enum Complaint {
     #[error("a reaction is one emoji, of at most {0} bytes")]
     Reaction(usize),
     /// Nothing that can be said again.
-    #[error("only texts can be forwarded")]
+    #[error("only texts, places and contact cards can be forwarded")]
     NoText,
     /// To nobody, or to too many at once.
     #[error("a message is forwarded to between 1 and {0} conversations at once")]
@@ -516,4 +621,44 @@ pub enum Complaint {
     /// Who does not tell does not ask.
     #[error("receipts are switched off: switch them on to see those of others")]
     ReceiptsOff,
+    /// Too few, too many or equal options, or words that are empty, too long or with control characters.
+    #[error(
+        "a poll is a question and {0} to {1} different options, each a line that is not too long"
+    )]
+    Poll(usize, usize),
+    /// It is something else.
+    #[error("that is no poll")]
+    NoPoll,
+    /// Nobody votes any more.
+    #[error("that poll is over")]
+    PollOver,
+    /// An option that is not there, or too many.
+    #[error("choose one of the {0} options, or several where the poll lets you")]
+    Vote(usize),
+    /// Not on Earth, or with an accuracy that can't be.
+    #[error(
+        "there is no such place: latitudes go from -90 to 90 degrees, longitudes from -180 to 180, and the accuracy from 1 to {0} metres"
+    )]
+    Location(u32),
+    /// The directory has not told of them.
+    #[error("who {0:?} is has not been looked up yet: do that first")]
+    NotLookedUp(String),
+    /// It is something else.
+    #[error("that is no contact card")]
+    NoCard,
+    /// The card names oneself.
+    #[error("that is your own contact card")]
+    OwnCard,
+    /// Account and handle do not belong together.
+    #[error("that contact card is wrong: the directory says that {0:?} is somebody else")]
+    CardWrong(String),
+    /// It was opened here, or nobody did in time, or one has sent it oneself.
+    #[error("that was to be opened once, and can't be any more")]
+    OpenedAlready,
+    /// It is to be opened once.
+    #[error("that is to be opened once, and can't be kept")]
+    OnlyOnce,
+    /// The link is not in the text, or what is said of it can't be.
+    #[error("that can't be the preview of a link in the text")]
+    Preview,
 }

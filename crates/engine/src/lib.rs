@@ -20,10 +20,11 @@ mod signals;
 mod step;
 pub mod store;
 mod table;
+mod tally;
 pub mod view;
 mod words;
 
-pub use command::{Answer, Command, Complaint, Deed, OutgoingFile, UploadId};
+pub use command::{Answer, Command, Complaint, Deed, OutgoingFile, Place, UploadId};
 pub use engine::Engine;
 pub use fault::Fault;
 pub use input::{Input, Reply};

@@ -337,5 +337,11 @@ pub const READ_BY_AGAIN: Duration = Duration::from_secs(10);
 /// Answers are heeded for so long after the asking.
 pub const READ_BY_HEEDED: Duration = Duration::from_mins(1);
 
+/// Voters of one page: a screenful several times over.
+pub const MAX_VOTERS: usize = 100;
+
+/// How long a file that is opened once waits for that: whoever is on holiday comes back, and then its key is erased.
+pub const ONCE_KEPT: Duration = Duration::from_hours(14 * 24);
+
 /// People chosen to see when this person was last active.
 pub const MAX_CHOSEN: usize = 256;

@@ -1,6 +1,6 @@
 //! What reads return: plain data for screens and scripts.
 
-pub use keyfold_protocol::content::{Block, BlockKind, Link, Look, Mark, Span};
+pub use keyfold_protocol::content::{Block, BlockKind, Choice, Link, Look, Mark, Preview, Span};
 use keyfold_protocol::content::{ContentId, Media};
 use keyfold_protocol::state::{Name, Policy, Role};
 use keyfold_protocol::suite::Suite;
@@ -155,6 +155,8 @@ pub struct Entry {
     pub expiry: Option<Expiry>,
     /// One to one: how far an own message has come at the other person's devices.
     pub receipt: Receipt,
+    /// What a link of its text leads to, as its sender has seen it. It is shown as it is, and nothing is fetched.
+    pub preview: Option<Box<Preview>>,
 }
 
 /// That a message disappears.
@@ -253,6 +255,129 @@ pub enum What {
     File(FileEntry),
     /// A new picture of the group, or none any more.
     Pictured(bool),
+    /// A question with options.
+    Poll(PollEntry),
+    /// A place.
+    Location(LocationEntry),
+    /// Somebody's account.
+    Card(CardEntry),
+    /// A file that is opened once.
+    Once(OnceEntry),
+}
+
+/// A poll on a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollEntry {
+    /// The question.
+    pub question: String,
+    /// How many options one may choose.
+    pub choice: Choice,
+    /// What one may choose.
+    pub options: Vec<PollOption>,
+    /// How many people have chosen something.
+    pub voters: usize,
+    /// Nobody votes any more.
+    pub ended: bool,
+    /// Who has ended it, where they are known here.
+    pub ended_by: Option<Contact>,
+}
+
+impl PollEntry {
+    /// What it is found by: its question and its options.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let options = self.options.iter().map(|option| option.text.as_str());
+        let lines: Vec<&str> = std::iter::once(self.question.as_str())
+            .chain(options)
+            .collect();
+        lines.join("\n")
+    }
+}
+
+/// An option of a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollOption {
+    /// What it says.
+    pub text: String,
+    /// How many people have chosen it; [`Engine::voters`](crate::Engine::voters) says who.
+    pub votes: usize,
+    /// This person has.
+    pub mine: bool,
+}
+
+/// A place on a timeline. Nothing is fetched to show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocationEntry {
+    /// Ten-millionths of a degree to the north.
+    pub latitude: i32,
+    /// Ten-millionths of a degree to the east.
+    pub longitude: i32,
+    /// Within how many metres it is right.
+    pub accuracy: Option<u32>,
+    /// What its sender calls it; may be empty.
+    pub label: String,
+    /// Its `geo:` URI (RFC 5870).
+    pub uri: String,
+}
+
+/// A contact card on a timeline: what its sender says of somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardEntry {
+    /// The account.
+    pub account: AccountId,
+    /// Its handle.
+    pub handle: String,
+    /// What they are called, as the sender knows it; may be empty.
+    pub name: String,
+    /// Whether the directory says the same.
+    pub check: CardCheck,
+}
+
+impl CardEntry {
+    /// What it is found by: handle and name.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{}\n{}", self.handle, self.name)
+    }
+}
+
+/// Whether account and handle of a contact card belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardCheck {
+    /// The directory was not asked yet; [`Command::UseCard`](crate::Command::UseCard) does.
+    NotYet,
+    /// It says so.
+    Right,
+    /// It says that the handle is somebody else's.
+    Wrong,
+}
+
+/// A file that is opened once, on a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnceEntry {
+    /// Its media type, as its sender says: a picture, a video or a recording.
+    pub media_type: String,
+    /// Bytes of its content.
+    pub size: u64,
+    /// How far it has come.
+    pub state: OnceState,
+}
+
+/// How far a file that is opened once has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnceState {
+    /// An own one, on its way to the server.
+    Uploading(UploadId),
+    /// An own one that can't be sent; the words say why.
+    Failed(UploadId, String),
+    /// An own one: nobody opens it here.
+    Sent,
+    /// An own one that can't be sent any more, though its file is at the server.
+    Unsent,
+    /// It can be opened here.
+    Unopened,
+    /// It was opened here, or not in time.
+    Over,
 }
 
 /// A file on a timeline.

@@ -12,7 +12,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::limits::MAX_SEARCH_WORDS;
 
 /// The number of these rules, to be raised whenever a text gives other words than before: the index is made anew then.
-pub(crate) const RULES: u8 = 1;
+pub(crate) const RULES: u8 = 2;
 
 /// A text without the accounts that its mentions lead to: the name that is written there is what people look for. Not by the names that accounts go
 /// by here, which may be others by the time that the words are taken out of the index.

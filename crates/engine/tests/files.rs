@@ -9,6 +9,7 @@
 
 mod town;
 
+use keyfold_engine::command::Opens;
 use keyfold_engine::limits::MAX_UPLOADS;
 use keyfold_engine::view::{FileEntry, FileState, Receipt, State, What};
 use keyfold_engine::{Answer, Command, Complaint, Event, OutgoingFile, UploadId};
@@ -36,6 +37,7 @@ fn file(number: u8) -> OutgoingFile {
             blur: Some(vec![number; 24]),
             ..Media::default()
         },
+        opens: Opens::Always,
     }
 }
 

@@ -1,14 +1,17 @@
 //! What members read of each other: a conversation's state, its name, leave proofs, messages.
 
-use keyfold_protocol::content::{self, Body, Expires, Kept, Picture, Profile, Unverified};
+use keyfold_protocol::content::{
+    self, Body, Content, Expires, Kept, Location, Picture, Profile, Unverified,
+};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::limits::{
-    MAX_ABOUT, MAX_LEAVE_PROOFS, MAX_MOVES, MAX_NAME, MAX_PICTURE, MAX_REACTION, MAX_STATE,
-    MAX_TIMER, MIN_TIMER,
+    MAX_ABOUT, MAX_LATITUDE, MAX_LEAVE_PROOFS, MAX_LINK, MAX_LONGITUDE, MAX_MOVES, MAX_NAME,
+    MAX_OPTION, MAX_OPTIONS, MAX_PICTURE, MAX_PREVIEW_PICTURE, MAX_QUESTION, MAX_REACTION,
+    MAX_STATE, MAX_TIMER, MIN_OPTIONS, MIN_TIMER,
 };
 use keyfold_protocol::state::{ConversationState, Name, Role};
 use keyfold_wire::ids::{AccountId, ConversationId, Epoch};
-use keyfold_wire::limits::{MAX_FILE, MAX_TEXT};
+use keyfold_wire::limits::{MAX_FILE, MAX_HANDLE, MAX_TEXT};
 
 use crate::papers::Papers;
 
@@ -69,6 +72,15 @@ pub fn content(data: &[u8]) {
     match &verified.body {
         Body::Text(text) => {
             assert!(text.text.len() <= MAX_TEXT);
+            if let Some(preview) = &text.preview {
+                assert!(preview.is_of(text) && preview.url.len() <= MAX_LINK);
+                let picture = preview
+                    .picture
+                    .as_ref()
+                    .map_or(0, |one| one.as_bytes().len());
+                assert!(picture <= MAX_PREVIEW_PICTURE);
+                assert!(!preview.url.contains(['\u{202e}', '\n']));
+            }
             let spans = text.blocks().into_iter().flat_map(|block| block.spans);
             assert!(spans.into_iter().all(|span| !span.text.is_empty()));
             assert_eq!(text.as_typed(|_| None), text.text);
@@ -79,7 +91,10 @@ pub fn content(data: &[u8]) {
             assert!((1..=MAX_REACTION).contains(&reaction.emoji.len()));
             assert!(!reaction.emoji.chars().any(char::is_control));
         }
-        Body::Deletion(_) | Body::Pin { .. } => {}
+        Body::Deletion(_) | Body::Pin { .. } | Body::PollEnd(_) => {}
+        Body::Poll(_) | Body::Vote(_) | Body::Location(_) | Body::Card(_) | Body::Once(_) => {
+            own_kind(&verified);
+        }
         Body::File(file) => {
             assert!(file.attachment.size <= MAX_FILE);
             let name = file.attachment.name.as_ref();
@@ -101,6 +116,43 @@ pub fn content(data: &[u8]) {
             assert!(verified.needs_newer_version());
             assert!(matches!(shown, Ok(None)), "it is not shown as a text later");
         }
+    }
+}
+
+/// What is of a media type of Keyfold's own, and shown as it is.
+fn own_kind(verified: &Content) {
+    let is_line = |text: &str, most| {
+        assert!((1..=most).contains(&text.len()));
+        assert!(!text.contains(['\u{202e}', '\u{2028}']) && !text.chars().any(char::is_control));
+    };
+    match &verified.body {
+        Body::Poll(poll) => {
+            is_line(&poll.question, MAX_QUESTION);
+            assert!((MIN_OPTIONS..=MAX_OPTIONS).contains(&poll.options.len()));
+            poll.options
+                .iter()
+                .for_each(|option| is_line(option, MAX_OPTION));
+        }
+        Body::Vote(vote) => assert!(vote.choices.is_sorted_by(|one, next| one < next)),
+        Body::Location(location) => {
+            assert!(location.latitude.unsigned_abs() <= MAX_LATITUDE.unsigned_abs());
+            assert!(location.longitude.unsigned_abs() <= MAX_LONGITUDE.unsigned_abs());
+            let uri = location.uri();
+            let point = uri["geo:".len()..].split(';').next().unwrap();
+            let (latitude, longitude) = point.split_once(',').unwrap();
+            assert_eq!(Location::degrees(latitude), Some(location.latitude));
+            assert_eq!(Location::degrees(longitude), Some(location.longitude));
+        }
+        Body::Card(card) => is_line(&card.handle, MAX_HANDLE),
+        Body::Once(once) => {
+            assert!(once.file.is_some(), "only what is kept here has none");
+            let kept = content::without_key(verified.encoded()).unwrap();
+            let Body::Once(kept) = Kept::read(&kept).unwrap().body else {
+                panic!("it is kept as what it is");
+            };
+            assert!(kept.file.is_none() && kept.media_type == once.media_type);
+        }
+        _ => {}
     }
 }
 

@@ -1,12 +1,17 @@
 //! Where fuzzing begins: right input of every kind. `cargo run -p keyfold-fuzzing --example seeds` writes it to `fuzz/seeds`.
 
-use keyfold_protocol::content::{self, Author, ContentId, Expires, Picture, Profile, Saying};
+use keyfold_protocol::content::{
+    self, Attachment, Author, Card, Choice, ContentId, Expires, Location, Media, Picture, Poll,
+    Preview, Profile, Saying,
+};
+use keyfold_protocol::file::FileKey;
 use keyfold_protocol::identity::{DeviceToken, LinkRequest, RecoveryKey};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::padding;
 use keyfold_protocol::signal::{Cursors, Says, Signal};
 use keyfold_protocol::state::{ConversationState, Description, Name, Role};
 use keyfold_protocol::suite::Suite;
+use keyfold_wire::file::FileId;
 use keyfold_wire::ids::{AccountId, ConversationHandle};
 use keyfold_wire::{Message as _, v1};
 use rand::rngs::StdRng;
@@ -173,7 +178,7 @@ fn agreed() -> Vec<Seed> {
             .unwrap()
             .encoded
     };
-    vec![
+    let mut seeds = vec![
         seed("state", "group", group.encode()),
         seed("state", "direct", direct.unwrap().encode()),
         seed("leave_proofs", "one", LeaveProof::encode_list(&[proof])),
@@ -207,6 +212,68 @@ fn agreed() -> Vec<Seed> {
         seed("content", "text", text.encoded),
         seed("content", "leaving", leaving.encoded),
         seed("content", "expiring", expiring.encoded),
+    ];
+    seeds.extend(own_kinds(&author, of, &mut rng));
+    seeds
+}
+
+/// Messages of Keyfold's own media types.
+fn own_kinds(author: &Author, of: ContentId, rng: &mut StdRng) -> Vec<Seed> {
+    let poll = Poll {
+        question: "Where?".to_owned(),
+        options: vec!["the wall".to_owned(), "the rock".to_owned()],
+        choice: Choice::Several,
+    };
+    let place = Location {
+        latitude: 525_162_746,
+        longitude: -133_777_041,
+        accuracy: Some(20),
+        label: Name::new("the gate").unwrap(),
+    };
+    let card = Card {
+        account: author.account,
+        handle: "ada".to_owned(),
+        name: Name::new("Ada").unwrap(),
+    };
+    let once = Attachment {
+        id: FileId::new([0xf1; 32]),
+        key: FileKey::new([0x4b; 32], [0x6e; 7]),
+        hash: [0x68; 32],
+        size: 300_000,
+        media_type: "image/jpeg".to_owned(),
+        name: None,
+        expires: None,
+        media: Media::default(),
+    };
+    let preview = Preview {
+        url: "https://example.org".to_owned(),
+        title: Name::new("The rock").unwrap(),
+        description: Description::new("all of it").unwrap(),
+        picture: Some(Picture::new(vec![0xff, 0xd8, 0xff, 0xe0]).unwrap()),
+    };
+    let mut about = |saying| content::write(author, 5, saying, rng).unwrap().encoded;
+    vec![
+        seed("content", "poll", about(Saying::Poll(&poll))),
+        seed(
+            "content",
+            "vote",
+            about(Saying::Vote {
+                on: of,
+                choices: &[0, 1],
+            }),
+        ),
+        seed("content", "poll_end", about(Saying::PollEnd(of))),
+        seed("content", "location", about(Saying::Location(&place))),
+        seed("content", "card", about(Saying::Card(&card))),
+        seed("content", "once", about(Saying::Once(&once))),
+        seed(
+            "content",
+            "preview",
+            about(Saying::Previewed {
+                text: "https://example.org",
+                preview: &preview,
+            }),
+        ),
     ]
 }
 

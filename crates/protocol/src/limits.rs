@@ -32,6 +32,27 @@ pub const MAX_PICTURE: usize = 32 * 1024;
 /// The highest version of a profile: what a device's database can hold. Milliseconds since the epoch come there in 292 million years.
 pub const MAX_PROFILE_VERSION: u64 = i64::MAX as u64;
 
+/// A poll's question in bytes: two or three lines on a phone. What takes more is said before it.
+pub const MAX_QUESTION: usize = 512;
+/// Options of a poll, at least: one would be nothing to choose.
+pub const MIN_OPTIONS: usize = 2;
+/// Options of a poll, at most: as many as a phone shows at once.
+pub const MAX_OPTIONS: usize = 12;
+/// An option of a poll in bytes: a line on a phone.
+pub const MAX_OPTION: usize = 128;
+
+/// The most northern and southern latitude, in ten-millionths of a degree: the poles.
+pub const MAX_LATITUDE: i32 = 900_000_000;
+/// The most eastern and western longitude, in ten-millionths of a degree: there both meet.
+pub const MAX_LONGITUDE: i32 = 1_800_000_000;
+/// Metres by which a place may be wrong, at most: half way around the Earth, where it says nothing any more.
+pub const MAX_ACCURACY: u32 = 20_037_508;
+
+/// What a page says of itself in the preview of a link, in bytes: three lines on a phone.
+pub const MAX_PREVIEW_WORDS: usize = 512;
+/// The picture of a link's preview: with the longest text, link, title and words it still fits into [`MAX_CONTENT`].
+pub const MAX_PREVIEW_PICTURE: usize = 24 * 1024;
+
 /// How deep parts may nest: draft-ietf-mimi-content calls more than 4 levels malicious.
 pub const MAX_PART_DEPTH: usize = 4;
 

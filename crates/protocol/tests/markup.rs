@@ -16,6 +16,7 @@ fn shown(text: &str, format: TextFormat) -> Vec<String> {
     let text = Text {
         text: text.to_owned(),
         format,
+        preview: None,
     };
     text.blocks().iter().map(block).collect()
 }
@@ -235,6 +236,7 @@ fn mentions_are_links_to_accounts() {
             mention(&AccountId::new([1; 32]), "ada")
         ),
         format: TextFormat::Markdown,
+        preview: None,
     };
     let typed = text.as_typed(|account| (*account == BO).then(|| "bob".to_owned()));
     assert_eq!(typed, text.text.replace(&bo, "@bob"));
@@ -246,7 +248,7 @@ fn mentions_are_links_to_accounts() {
 proptest! {
     #[test]
     fn any_text_is_read(text in "[-a-c \n>#*_~`\\[\\]()!<&;:/.@1|\\\\]{0,200}") {
-        let read = Text { text: text.clone(), format: TextFormat::Markdown }.blocks();
+        let read = Text { text: text.clone(), format: TextFormat::Markdown, preview: None }.blocks();
         for block in read {
             prop_assert!(block.spans.iter().all(|span| !span.text.is_empty()));
         }

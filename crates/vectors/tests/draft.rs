@@ -32,6 +32,12 @@ fn read(name: &str) -> String {
         Body::Unsupported => "newer".to_owned(),
         Body::File(_) => panic!("{name} is a file of Keyfold's"),
         Body::Profile(_) => panic!("{name} is a profile of Keyfold's"),
+        Body::Poll(_)
+        | Body::Vote(_)
+        | Body::PollEnd(_)
+        | Body::Location(_)
+        | Body::Card(_)
+        | Body::Once(_) => panic!("{name} is of Keyfold's own"),
         Body::Leaving(_) => panic!("{name} leaves"),
     };
     let says = match kept.expires {

@@ -10,11 +10,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr as _;
 
-use keyfold_engine::view::{Entry, What};
+use keyfold_engine::view::Entry;
 
 use super::model::Model;
 use crate::formatted::{Piece, Role};
-use crate::{clean, formatted, when, words};
+use crate::{clean, formatted, kinds, when, words};
 
 /// The most rows that the prompt takes.
 const PROMPT_ROWS: usize = 6;
@@ -144,10 +144,9 @@ fn rows(model: &Model, width: usize) -> Vec<Line<'static>> {
         }
         // The same person within the same minute: once is enough.
         let said = (words::speaker(entry), entry.at.0 / 60_000);
-        let again =
-            speaker.as_ref() == Some(&said) && matches!(entry.what, What::Text(_) | What::File(_));
+        let again = speaker.as_ref() == Some(&said) && kinds::is_said(&entry.what);
         rows.extend(entry_rows(entry, model, names, width, again));
-        speaker = matches!(entry.what, What::Text(_) | What::File(_)).then_some(said);
+        speaker = kinds::is_said(&entry.what).then_some(said);
     }
     rows
 }
@@ -192,13 +191,13 @@ fn entry_rows(
     width: usize,
     again: bool,
 ) -> Vec<Line<'static>> {
-    let (What::Text(_) | What::File(_)) = &entry.what else {
+    if !kinds::is_said(&entry.what) {
         let sentence = words::happening(entry).unwrap_or_default();
         return wrap(&sentence, width.saturating_sub(2))
             .into_iter()
             .map(|row| Line::from(row).dim().centered())
             .collect();
-    };
+    }
     let name_style = if entry.mine {
         Style::new().fg(ACCENT)
     } else {

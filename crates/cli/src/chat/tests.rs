@@ -58,6 +58,7 @@ fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) 
         What::Text(text) => Text {
             text: text.clone(),
             format: TextFormat::Markdown,
+            preview: None,
         }
         .blocks(),
         _ => Vec::new(),
@@ -82,6 +83,7 @@ fn entry(position: i64, minutes_ago: u64, from: &str, what: What, state: State) 
         forwarded: false,
         pinned: false,
         expiry: None,
+        preview: None,
     }
 }
 

@@ -126,14 +126,14 @@ fn show_all(
 
 /// Which id is printed.
 #[derive(Clone, Copy)]
-enum Shown {
+pub(super) enum Shown {
     /// That of the new message.
     New,
     /// That of the message that was meant.
     Meant,
 }
 
-async fn carry_out(
+pub(super) async fn carry_out(
     session: &Session,
     at: &Message,
     queue: bool,
@@ -174,7 +174,10 @@ async fn carry_out_online(
 }
 
 /// The message that was meant, with its conversation.
-async fn meant(online: &Online, at: &Message) -> Result<(ConversationId, ContentId), Failure> {
+pub(super) async fn meant(
+    online: &Online,
+    at: &Message,
+) -> Result<(ConversationId, ContentId), Failure> {
     let conversation = conversation_online(online, &at.conversation).await?;
     let words = at.message.clone();
     let found = online

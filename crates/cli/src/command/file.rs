@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use keyfold_client::{FileFailure, Notice, Sending, Transfer};
+use keyfold_engine::command::Opens;
 use keyfold_engine::{Event, UploadId};
 use keyfold_protocol::content::{ContentId, UNKNOWN_FILE};
 use keyfold_protocol::file::FileName;
@@ -49,6 +50,11 @@ async fn send_online(
         media_type: &media_type,
         caption: &args.caption,
         as_it_is: args.as_is,
+        opens: if args.once {
+            Opens::Once
+        } else {
+            Opens::Always
+        },
     };
     let begun = online.client.send_file(conversation, sending).await;
     let begun = begun.map_err(|failure| about(&args.path, failure))?;
@@ -120,8 +126,8 @@ async fn save_online(online: &Online, args: &Save) -> Result<Saved, Failure> {
         .read(move |engine| engine.find_messages(conversation, &words))
         .await?;
     let message = choose(&args.at.message, &found)?;
-    let attachment = online.client.attachment(conversation, message).await;
-    let attachment = attachment.map_err(|failure| refusal(&failure))?;
+    let found = online.client.file_of(conversation, message).await;
+    let (attachment, _) = found.map_err(|failure| refusal(&failure))?;
     let path = place(args.to.as_deref(), attachment.name.as_ref());
     if path.symlink_metadata().is_ok() {
         return Err(exists(&path));

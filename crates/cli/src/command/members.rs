@@ -53,6 +53,12 @@ async fn begin(online: &mut Online, args: New) -> Result<View, Failure> {
     let Answer::Conversation(id) = online.command(command).await? else {
         return Err(Failure::new(Kind::Fault, "the conversation was not begun"));
     };
+    ready(online, id).await?;
+    view(online, id).await
+}
+
+/// Returns once a conversation that was begun is there.
+pub(super) async fn ready(online: &mut Online, id: ConversationId) -> Result<(), Failure> {
     // A one-to-one conversation that exists already is answered with its id, and no event follows.
     if !matches!(
         view(online, id).await?.standing,
@@ -68,7 +74,7 @@ async fn begin(online: &mut Online, args: New) -> Result<View, Failure> {
             })
             .await?;
     }
-    view(online, id).await
+    Ok(())
 }
 
 async fn view(online: &Online, id: ConversationId) -> Result<View, Failure> {

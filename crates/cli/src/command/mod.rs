@@ -6,6 +6,7 @@ mod devices;
 pub(crate) mod file;
 mod find;
 mod keep;
+mod kinds;
 mod members;
 mod person;
 mod search;
@@ -62,6 +63,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::SendFile(args) => file::send(&session, args).await,
         Command::Save(args) => file::save(&session, args).await,
         Command::ReadBy(args) => signal::read_by(&session, args).await,
+        Command::Poll(args) => kinds::poll(&session, args).await,
+        Command::Vote(args) => kinds::vote(&session, args).await,
+        Command::EndPoll(args) => kinds::end_poll(&session, args).await,
+        Command::Location(args) => kinds::location(&session, args).await,
+        Command::Card(args) => kinds::card(&session, args).await,
+        Command::Meet(args) => kinds::meet(&session, args).await,
         Command::Rpc(args) => crate::rpc::run(&session, args).await,
         other => in_order(&session, other),
     }
@@ -70,6 +77,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
 /// What stays on this device and needs no connection.
 fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Previews(args) => kinds::previews(session, &args),
+        Command::Voters(args) => kinds::voters(session, &args),
         Command::Privacy(args) => signal::privacy(session, &args),
         Command::Search(args) => search::search(session, &args),
         Command::Starred(args) => search::starred(session, &args),

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::io::Read as _;
 
-use keyfold_client::Notice;
 use keyfold_client::profile::Profile;
+use keyfold_client::{Notice, preview};
+use keyfold_engine::command::LinkPreview;
 use keyfold_engine::{Answer, Command, Event};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
@@ -34,15 +35,22 @@ pub(super) async fn send(session: &Session, args: Send) -> Result<(), Failure> {
     if args.lines {
         return lines(session, &args).await;
     }
-    let text = standard_input_for(args.text)?;
+    let text = standard_input_for(args.text.clone())?;
     if args.queue {
         let mut profile = session.open()?;
         let conversation = conversation(&profile.engine, &args.conversation)?;
         let id = message(&profile.offline(saying(conversation, text, args.lasts))?)?;
         return show(session.out, conversation, id, "waiting");
     }
-    let mut online = session.online()?;
-    let sent = say(&mut online, &args.conversation, text, args.lasts).await;
+    let profile = session.open()?;
+    let looks = profile.previews() && args.lasts.is_none();
+    let mut online = Online::new(profile, session.out)?;
+    let preview = if looks {
+        look(session.out, &text).await
+    } else {
+        None
+    };
+    let sent = say(&mut online, &args, text, preview).await;
     online.end().await;
     let (conversation, id) = sent?;
     show(session.out, conversation, id, "sent")
@@ -74,14 +82,33 @@ pub(super) fn show(
     out.show(&record, |_| id.to_string())
 }
 
+/// What a link of a text leads to. Where that can't be seen, the text goes without.
+async fn look(out: Output, text: &str) -> Option<LinkPreview> {
+    match preview::make(text).await {
+        Ok(made) => made,
+        Err(why) => {
+            out.note(&format!("sent without a preview: {why}"));
+            None
+        }
+    }
+}
+
 async fn say(
     online: &mut Online,
-    words: &str,
+    args: &Send,
     text: String,
-    lasts: Option<u32>,
+    preview: Option<LinkPreview>,
 ) -> Result<(ConversationId, ContentId), Failure> {
-    let conversation = conversation_online(online, words).await?;
-    let sent = settled(online, saying(conversation, text, lasts)).await?;
+    let conversation = conversation_online(online, &args.conversation).await?;
+    let command = match preview.map(Box::new) {
+        Some(preview) => Command::SendPreviewed {
+            conversation,
+            text,
+            preview,
+        },
+        None => saying(conversation, text, args.lasts),
+    };
+    let sent = settled(online, command).await?;
     let id = sent.ok_or_else(not_taken)?;
     Ok((conversation, id))
 }

@@ -6,6 +6,7 @@ use keyfold_client::{Begun, Client, FileFailure, Progress, Sending, Transfer};
 use keyfold_edge::Error;
 use keyfold_edge::error::Kind;
 use keyfold_edge::{file, params as p, result as r, scalar};
+use keyfold_engine::command::Opens;
 
 use super::error;
 use crate::command::file::{media_type, place};
@@ -19,6 +20,11 @@ pub(super) async fn send(client: &Client, asked: p::SendFile) -> Result<r::Sendi
         media_type: &media_type(path, asked.media_type.as_deref()),
         caption: &asked.caption,
         as_it_is: asked.as_it_is,
+        opens: if asked.once {
+            Opens::Once
+        } else {
+            Opens::Always
+        },
     };
     let begun = client.send_file(asked.conversation.into(), sending).await;
     let Begun { upload, says_more } = begun.map_err(failed)?;
@@ -31,8 +37,8 @@ pub(super) async fn send(client: &Client, asked: p::SendFile) -> Result<r::Sendi
 /// Loads a file and puts it on the disk.
 pub(super) async fn save(client: &Client, asked: p::SaveFile) -> Result<r::Saved, Error> {
     let (conversation, message) = (asked.conversation.into(), asked.message.into());
-    let found = client.attachment(conversation, message).await;
-    let found = found.map_err(failed)?;
+    let found = client.file_of(conversation, message).await;
+    let (found, _) = found.map_err(failed)?;
     let path = place(Some(Path::new(&asked.path)), found.name.as_ref());
     client
         .save_file(conversation, message, &path, PATIENCE)
@@ -66,6 +72,7 @@ fn failed(failure: FileFailure) -> Error {
     };
     let kind = match &failure {
         FileFailure::NoFile => Kind::NoFile,
+        FileFailure::Opened => Kind::OpenedOnce,
         FileFailure::Gone => Kind::FileGone,
         FileFailure::File(_) | FileFailure::Range => Kind::File,
         FileFailure::Changed => Kind::FileChanged,

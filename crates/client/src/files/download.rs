@@ -6,16 +6,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use keyfold_engine::command::Opens;
+use keyfold_engine::view::What;
+use keyfold_engine::{Command, Complaint};
 use keyfold_protocol::content::{Attachment, ContentId};
 use keyfold_protocol::file::{Layout, SEALED_SEGMENT, SEGMENT, Segments};
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::FILE_PART;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use super::http::{Http, Not};
-use super::{FileFailure, Progress, Transfer, spool};
+use super::{Engine, FileFailure, Progress, Transfer, spool};
 use crate::backoff::Backoff;
 use crate::client::{Client, Notice};
 use crate::error::ClientError;
@@ -40,8 +44,33 @@ impl Client {
         found.ok_or(FileFailure::NoFile)
     }
 
+    /// The file of a message, and how often it may be opened.
+    ///
+    /// # Errors
+    /// [`FileFailure::NoFile`], [`FileFailure::Opened`].
+    pub async fn file_of(
+        &self,
+        conversation: ConversationId,
+        message: ContentId,
+    ) -> Result<(Attachment, Opens), FileFailure> {
+        self.read(move |engine| {
+            if let Some(file) = engine.attachment(conversation, &message)? {
+                return Ok(Ok((file, Opens::Always)));
+            }
+            if let Some(file) = engine.once(conversation, &message)? {
+                return Ok(Ok((file, Opens::Once)));
+            }
+            let entry = engine.message(conversation, &message)?;
+            Ok(Err(match entry.map(|entry| entry.what) {
+                Some(What::Once(_)) => FileFailure::Opened,
+                _ => FileFailure::NoFile,
+            }))
+        })
+        .await?
+    }
+
     /// Loads the file of a message and puts it at `path`, where nothing may be yet. What has come before is not loaded again. Waits for the
-    /// server for as long as something comes within `patience`.
+    /// server for as long as something comes within `patience`. Of a file that is opened once the key is erased before it is there, and what has come of it.
     ///
     /// # Errors
     /// [`FileFailure`]: then there is nothing at `path`. Dropping the future cancels it; what has come is kept, sealed, for the next time.
@@ -52,7 +81,11 @@ impl Client {
         path: &Path,
         patience: Duration,
     ) -> Result<(), FileFailure> {
-        let attachment = self.attachment(conversation, message).await?;
+        let (attachment, opens) = self.file_of(conversation, message).await?;
+        if opens == Opens::Once && path.symlink_metadata().is_ok() {
+            // It could not be put there once it was opened.
+            return Err(std::io::Error::from(std::io::ErrorKind::AlreadyExists).into());
+        }
         let turn = self.files.turn(attachment.id);
         let _turn = turn.lock().await;
         let kept = self.files.spool.incoming(&attachment.id);
@@ -60,11 +93,22 @@ impl Client {
         let path = path.to_owned();
         let placed = match loaded {
             Ok(mut sealed) => {
+                let opened = Command::OpenOnce {
+                    conversation,
+                    message,
+                };
+                let (engine, runtime) = (Engine(self.calls()), Handle::current());
                 let place = move || {
                     spool::place(&path, |target| {
                         let mut target = std::io::BufWriter::with_capacity(SEGMENT, target);
                         spool::open_all(&mut sealed, &attachment, &mut target)?;
-                        Ok(target.flush()?)
+                        target.flush()?;
+                        if opens == Opens::Once {
+                            runtime
+                                .block_on(engine.command(opened))
+                                .map_err(opened_before)?;
+                        }
+                        Ok(())
                     })
                 };
                 let placed = tokio::task::spawn_blocking(place).await;
@@ -73,7 +117,10 @@ impl Client {
             Err(failure) => Err(failure),
         };
         // It is no longer needed, or of no use.
-        if matches!(placed, Ok(()) | Err(FileFailure::Changed)) {
+        if matches!(
+            placed,
+            Ok(()) | Err(FileFailure::Changed | FileFailure::Opened)
+        ) {
             let _ = tokio::fs::remove_file(kept).await;
         }
         placed
@@ -260,6 +307,14 @@ fn segment_of(kept: &mut std::fs::File, layout: Layout, number: u32) -> Option<V
     kept.seek(SeekFrom::Start(layout.begins_at(number))).ok()?;
     kept.read_exact(&mut segment).ok()?;
     Some(segment)
+}
+
+/// Another call may have opened it meanwhile.
+fn opened_before(error: ClientError) -> FileFailure {
+    match error {
+        ClientError::Complaint(Complaint::OpenedAlready) => FileFailure::Opened,
+        error => error.into(),
+    }
 }
 
 fn failure(not: Not) -> FileFailure {

@@ -55,6 +55,9 @@ pub enum FileFailure {
     /// There is no such message, it has no file, or was taken back.
     #[error("there is no file in that message")]
     NoFile,
+    /// It is opened once: it was, or it was sent from here.
+    #[error("that was to be opened once, and can't be any more")]
+    Opened,
     /// The server has it no more.
     #[error("the server does not have the file any more: ask for it to be sent again")]
     Gone,

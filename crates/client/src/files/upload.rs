@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use keyfold_engine::command::Opens;
 use keyfold_engine::view::Upload;
 use keyfold_engine::{Answer, Command, OutgoingFile, UploadId};
 use keyfold_media::{Sent, Stripped};
@@ -38,6 +39,8 @@ pub struct Sending<'a> {
     pub caption: &'a str,
     /// Every byte of it is sent, with what it says of where and when it was taken.
     pub as_it_is: bool,
+    /// How often it may be opened.
+    pub opens: Opens,
 }
 
 /// A file that was begun to be sent.
@@ -90,6 +93,7 @@ impl Client {
             media_type: sending.media_type.to_owned(),
             name: name.map(|name| FileName::nearest(&name.to_string_lossy())),
             media,
+            opens: sending.opens,
         };
         let command = Command::SendFile {
             conversation,

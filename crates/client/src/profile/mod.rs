@@ -252,6 +252,33 @@ impl Profile {
         Ok(())
     }
 
+    /// Whether this device looks at what its person's links lead to. Mostly it does not: the page learns that somebody wrote of it.
+    pub fn previews(&self) -> bool {
+        self.folder.has(PREVIEWS)
+    }
+
+    /// It does from now on.
+    ///
+    /// # Errors
+    /// [`ProfileError::Full`], [`ProfileError::Disk`].
+    pub fn switch_previews_on(&mut self) -> Result<(), ProfileError> {
+        self.folder.write(PREVIEWS, b"on\n")
+    }
+
+    /// It does not any more.
+    ///
+    /// # Errors
+    /// [`ProfileError::Disk`].
+    pub fn switch_previews_off(&mut self) -> Result<(), ProfileError> {
+        let path = self.folder.file(PREVIEWS);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(ProfileError::disk(path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -277,6 +304,9 @@ fn unopened(path: PathBuf, fault: Fault) -> ProfileError {
         fault => ProfileError::Database { path, fault },
     }
 }
+
+/// The file that is there while previews are on.
+const PREVIEWS: &str = "previews";
 
 /// The name of the database in the folder.
 pub const DATABASE: &str = "database";

@@ -1,9 +1,10 @@
 //! Files: what is on its way to the server, and what a message's file is opened with.
 
-use keyfold_protocol::content::{Attachment, Body, ContentId, File, Kept};
+use keyfold_protocol::content::{Attachment, Body, ContentId, Kept};
 use keyfold_protocol::file::Layout;
 use keyfold_wire::ids::ConversationId;
 
+use super::poll::once_upload;
 use super::words::as_typed;
 use crate::command::UploadId;
 use crate::table::timeline::{self, EntryRow, Kind};
@@ -19,9 +20,12 @@ impl Engine {
     pub fn uploads(&self) -> Result<Vec<Upload>, Fault> {
         let mut uploads = Vec::new();
         for row in upload::all(&self.database)? {
-            let file = file_of(&row.content)?;
-            let layout = Layout::new(file.attachment.size)
-                .map_err(|_| Fault::corrupt("a file is too large"))?;
+            let size = match said(&row.content)? {
+                Body::File(file) => file.attachment.size,
+                Body::Once(once) => once.size,
+                _ => return Err(Fault::corrupt("a file does not read")),
+            };
+            let layout = Layout::new(size).map_err(|_| Fault::corrupt("a file is too large"))?;
             uploads.push(Upload {
                 id: UploadId(row.id),
                 token: row.token,
@@ -62,11 +66,17 @@ impl Engine {
         let id = row.upload();
         let found = upload::get(&self.database, id)?;
         let found = found.ok_or_else(|| Fault::corrupt("a file is missing"))?;
+        let file = match said(&found.content)? {
+            Body::File(file) => *file,
+            Body::Once(once) => {
+                return Ok(What::Once(once_upload(&once, UploadId(id), found.failed)));
+            }
+            _ => return Err(Fault::corrupt("a file does not read")),
+        };
         let state = match found.failed {
             Some(why) => FileState::Failed(UploadId(id), why),
             None => FileState::Uploading(UploadId(id)),
         };
-        let file = file_of(&found.content)?;
         let caption = file.caption.as_ref();
         let caption = caption.map(|text| as_typed(&self.database, text));
         Ok(What::File(shown(
@@ -90,9 +100,9 @@ pub(super) fn shown(file: &Attachment, caption: Option<String>, state: FileState
     }
 }
 
-fn file_of(content: &[u8]) -> Result<File, Fault> {
-    match Kept::read(content).map(|kept| kept.body) {
-        Ok(Body::File(file)) => Ok(*file),
-        _ => Err(Fault::corrupt("a file does not read")),
-    }
+fn said(content: &[u8]) -> Result<Body, Fault> {
+    let kept = Kept::read(content);
+    Ok(kept
+        .map_err(|_| Fault::corrupt("a file does not read"))?
+        .body)
 }

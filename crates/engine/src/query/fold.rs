@@ -116,11 +116,24 @@ impl Engine {
         let text = text
             .map(|text| as_typed(&self.database, text))
             .transpose()?;
+        let stands = said.filter(|_| fate.taken_back.is_none());
+        let text = text.or_else(|| short(&stands?));
         Ok(Quote {
             id: found.content_id.unwrap_or(*id),
             from: self.person(found.sender.as_ref())?,
             mine: found.mine,
             text: text.map(|text| text.chars().take(QUOTE).collect()),
         })
+    }
+}
+
+/// A message that is no text, in a few words; what is opened once has none.
+fn short(body: &Body) -> Option<String> {
+    match body {
+        Body::Poll(poll) => Some(poll.question.clone()),
+        Body::Location(location) if !location.label.is_empty() => Some(location.label.to_string()),
+        Body::Location(location) => Some(location.uri()),
+        Body::Card(card) => Some(card.handle.clone()),
+        _ => None,
     }
 }

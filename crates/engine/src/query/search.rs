@@ -231,6 +231,9 @@ fn words(what: &What) -> Option<String> {
     match what {
         What::Text(text) => Some(text.clone()),
         What::File(file) => Some(file.words()),
+        What::Poll(poll) => Some(poll.words()),
+        What::Location(place) if !place.label.is_empty() => Some(place.label.clone()),
+        What::Card(card) => Some(card.words()),
         _ => None,
     }
 }

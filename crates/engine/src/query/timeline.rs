@@ -6,13 +6,14 @@ use keyfold_protocol::content::{Body, ContentId, Kept, Text};
 use keyfold_wire::ids::{AccountId, ConversationId};
 
 use super::file::shown;
+use super::poll::{location_entry, once_entry};
 use super::words::{as_typed, mentions};
 use crate::identity::Identity;
 use crate::step::Notice;
 use crate::table::contact;
 use crate::table::conversation::ConversationRow;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
-use crate::view::{Contact, Entry, Expiry, FileState, QUOTE, Receipt, State, What};
+use crate::view::{Contact, Entry, Expiry, FileState, OnceState, QUOTE, Receipt, State, What};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -82,6 +83,9 @@ impl Engine {
                 let says = match entry.what {
                     What::Text(text) => text,
                     What::File(file) => file.name.or(file.caption).unwrap_or_default(),
+                    What::Poll(poll) => poll.question,
+                    What::Location(place) => place.label,
+                    What::Card(card) => card.handle,
                     _ => String::new(),
                 };
                 messages.push((id, says.chars().take(QUOTE).collect()));
@@ -163,10 +167,12 @@ impl Engine {
         let what = match (row.kind, fate.taken_back) {
             (Kind::Content, None) => self.says(row, said.as_ref(), text)?,
             // Superseded ones are about another, and no entries.
-            (Kind::Content | Kind::Deleted | Kind::Superseded | Kind::Pin, by) => What::TakenBack {
-                by: self.person(by.as_ref())?,
-                mine: by.is_some() && by == me,
-            },
+            (Kind::Content | Kind::Deleted | Kind::Superseded | Kind::Pin | Kind::Vote, by) => {
+                What::TakenBack {
+                    by: self.person(by.as_ref())?,
+                    mine: by.is_some() && by == me,
+                }
+            }
             (Kind::Gap, _) => {
                 What::Gap(row.body.as_slice().try_into().map_or(0, u64::from_be_bytes))
             }
@@ -175,17 +181,22 @@ impl Engine {
         };
         let blocks = text.map(|text| self.blocks(text)).transpose()?;
         let blocks = blocks.unwrap_or_default();
-        let stands = matches!(what, What::Text(_) | What::File(_));
+        let stands = matches!(
+            what,
+            What::Text(_)
+                | What::File(_)
+                | What::Poll(_)
+                | What::Location(_)
+                | What::Card(_)
+                | What::Once(_)
+        );
+        let preview = text.and_then(|text| text.preview.clone());
         let said = said.filter(|_| stands);
         let forwarded = said.as_ref().is_some_and(|kept| kept.forwarded);
         let reply_to = said.and_then(|kept| kept.in_reply_to);
         let reply_to = reply_to.map(|id| self.quote(shown_in, &id)).transpose()?;
         let edited = matches!(what, What::Text(_)) && fate.edited.is_some();
         let pinned = fate.pinned;
-        let uploading = match &what {
-            What::File(file) if matches!(file.state, FileState::Failed(..)) => State::Failed,
-            _ => State::Waiting,
-        };
         let reactions = self.reactions(fate)?;
         Ok(Entry {
             position: row.place.position(),
@@ -193,14 +204,8 @@ impl Engine {
             from,
             mine: row.mine || (row.sender.is_some() && row.sender == me),
             at: row.at,
+            state: state(row.stage, &what),
             what,
-            state: match row.stage {
-                Stage::Waiting | Stage::Encrypted => State::Waiting,
-                Stage::Uploading => uploading,
-                Stage::Sent => State::Sent,
-                Stage::Received => State::Received,
-                Stage::Failed => State::Failed,
-            },
             reply_to,
             edited,
             reactions,
@@ -211,6 +216,7 @@ impl Engine {
             starred: row.starred,
             expiry: self.expiry(row),
             receipt: Receipt::None,
+            preview,
         })
     }
 
@@ -229,6 +235,10 @@ impl Engine {
                 What::File(shown(&file.attachment, caption, FileState::AtServer))
             }
             (_, Some(text)) => What::Text(text),
+            (Some(Body::Poll(poll)), _) => What::Poll(self.poll_entry(row, poll)?),
+            (Some(Body::Location(location)), _) => What::Location(location_entry(location)),
+            (Some(Body::Card(card)), _) => What::Card(self.card_entry(card)?),
+            (Some(Body::Once(once)), _) => What::Once(once_entry(row, once)),
             _ if row.is_leaving() => What::Left,
             _ => What::NeedsNewerVersion,
         })
@@ -238,5 +248,21 @@ impl Engine {
         let at = row.goes_at.map(|goes_at| self.shown_at(goes_at));
         let lasts = row.lasts;
         (lasts.is_some() || at.is_some()).then_some(Expiry { lasts, at })
+    }
+}
+
+/// How far an entry has come that shows this.
+const fn state(stage: Stage, what: &What) -> State {
+    match (stage, what) {
+        (Stage::Uploading, What::File(file)) if matches!(file.state, FileState::Failed(..)) => {
+            State::Failed
+        }
+        (Stage::Uploading, What::Once(once)) if matches!(once.state, OnceState::Failed(..)) => {
+            State::Failed
+        }
+        (Stage::Waiting | Stage::Encrypted | Stage::Uploading, _) => State::Waiting,
+        (Stage::Sent, _) => State::Sent,
+        (Stage::Received, _) => State::Received,
+        (Stage::Failed, _) => State::Failed,
     }
 }

@@ -48,11 +48,16 @@ impl EntryRow {
     }
 }
 
-/// Whether it is for those only who may say something: reactions are for all, and everybody takes back what is theirs.
+/// Whether it is for those only who may say something: reactions and votes are for all, and everybody takes back what is theirs.
 const fn is_posted(body: &Body) -> bool {
     !matches!(
         body,
-        Body::Reaction(_) | Body::Deletion(_) | Body::Leaving(_) | Body::Profile(_)
+        Body::Reaction(_)
+            | Body::Deletion(_)
+            | Body::Leaving(_)
+            | Body::Profile(_)
+            | Body::Vote(_)
+            | Body::PollEnd(_)
     )
 }
 
@@ -71,7 +76,8 @@ impl Step<'_> {
         let Some(of) = body.about() else {
             return Ok(Aim::Itself);
         };
-        let by_admin = matches!(body, Body::Deletion(_)) && self.is_admin(loaded, author)?;
+        let may_moderate = matches!(body, Body::Deletion(_) | Body::PollEnd(_));
+        let by_admin = may_moderate && self.is_admin(loaded, author)?;
         let (target, found) = self.first_said(loaded.row.shown_in, &of)?;
         let Some(found) = found else {
             // Of what its reader has deleted nothing is taken in any more.
@@ -88,6 +94,8 @@ impl Step<'_> {
         let may = match body {
             Body::Edit { .. } => own && found.target.is_none(),
             Body::Deletion(_) => own || moderated,
+            Body::Vote(vote) => self.may_vote(&found, vote)?,
+            Body::PollEnd(_) => Self::may_end(&found, author, by_admin),
             _ => found.target.is_none(),
         };
         Ok(if may && found.kind == Kind::Content {
@@ -158,6 +166,11 @@ impl Step<'_> {
         let Some(last_says) = last.says().map(|kept| kept.body) else {
             return Ok(());
         };
+        // Which votes count is not known before the poll is.
+        let known = || timeline::has(self.tx, loaded.row.shown_in, target);
+        if matches!(last_says, Body::Vote(_)) && !known()? {
+            return Ok(());
+        }
         for one in &about {
             let earlier = one.place < last.place;
             let own = one.sender == last.sender;
@@ -166,7 +179,8 @@ impl Step<'_> {
                 (Some(Body::Pin { .. }), Body::Pin { .. }) => true,
                 _ if !own => false,
                 (Some(Body::Edit { .. }), Body::Edit { .. })
-                | (Some(Body::Reaction(_)), Body::Reaction(_)) => true,
+                | (Some(Body::Reaction(_)), Body::Reaction(_))
+                | (Some(Body::Vote(_)), Body::Vote(_)) => true,
                 // Taken back, and followed by another one.
                 (None, Body::Reaction(_)) => one.kind == Kind::Deleted,
                 _ => false,
@@ -185,7 +199,7 @@ impl Step<'_> {
             || self.is_admin(loaded, account)?)
     }
 
-    fn is_admin(&self, loaded: &Loaded, account: &AccountId) -> Result<bool, Fault> {
+    pub(super) fn is_admin(&self, loaded: &Loaded, account: &AccountId) -> Result<bool, Fault> {
         if loaded.row.direct {
             return Ok(false);
         }
@@ -262,7 +276,7 @@ impl Step<'_> {
     }
 
     /// The same, where others have it, or will.
-    fn meant_by_all(
+    pub(super) fn meant_by_all(
         &self,
         loaded: &Loaded,
         id: &ContentId,

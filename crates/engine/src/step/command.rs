@@ -53,6 +53,10 @@ impl Step<'_> {
                 to,
             } => self.forward(&conversation, &message, to),
             Command::MarkVerified { account } => self.mark_verified(&account),
+            Command::UseCard {
+                conversation,
+                message,
+            } => self.use_card(&conversation, &message),
             Command::SetProfile {
                 name,
                 about,
@@ -103,7 +107,14 @@ impl Step<'_> {
         | Command::SendFleeting { conversation, .. }
         | Command::Typing { conversation, .. }
         | Command::AskReadBy { conversation, .. }
-        | Command::SetGroupPicture { conversation, .. }) = &command
+        | Command::SetGroupPicture { conversation, .. }
+        | Command::SendPreviewed { conversation, .. }
+        | Command::SendPoll { conversation, .. }
+        | Command::Vote { conversation, .. }
+        | Command::EndPoll { conversation, .. }
+        | Command::SendLocation { conversation, .. }
+        | Command::SendContact { conversation, .. }
+        | Command::OpenOnce { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -146,6 +157,21 @@ impl Step<'_> {
             Command::SetTimer { timer, .. } => self.set_timer(loaded, timer),
             Command::SendFleeting { text, lasts, .. } => self.say_fleeting(loaded, &text, lasts),
             Command::AskReadBy { message, .. } => self.ask_read_by(loaded, &message),
+            Command::SendPreviewed { text, preview, .. } => {
+                self.say_previewed(loaded, &text, *preview)
+            }
+            Command::SendPoll {
+                question,
+                options,
+                choice,
+                ..
+            } => self.ask_poll(loaded, &question, &options, choice),
+            Command::Vote {
+                message, choices, ..
+            } => self.vote(loaded, &message, choices),
+            Command::EndPoll { message, .. } => self.end_poll(loaded, &message),
+            Command::SendLocation { place, .. } => self.send_location(loaded, &place),
+            Command::SendContact { handle, .. } => self.send_contact(loaded, &handle),
             Command::Update { .. } => {
                 self.wish(loaded, &Wish::Update)?;
                 Ok(Ok(Answer::Taken))
@@ -180,6 +206,7 @@ impl Step<'_> {
             } => self.star(loaded, &messages, starred)?,
             Command::Mark { mark, .. } => self.mark(loaded, mark)?,
             Command::Typing { typing, .. } => Ok(self.typing(loaded, typing)?),
+            Command::OpenOnce { message, .. } => self.open_once(loaded, &message)?,
             other => return Ok(Err(other)),
         };
         Ok(Ok(answered))
@@ -328,7 +355,7 @@ impl Step<'_> {
     }
 
     /// Begins a conversation, or finds the one that two people already have.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         people: &[String],
         name: Option<&str>,

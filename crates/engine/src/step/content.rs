@@ -106,29 +106,29 @@ impl Step<'_> {
         if let (Aim::At { target, .. }, Body::Edit { .. }) = (aim, &content.body) {
             self.unindex_message(loaded.row.shown_in, &target)?;
         }
+        let kept = self.kept_of(content, mine, at)?;
         let place = self.append(
             loaded,
             Some(sender.account()),
             Kind::of(&content.body),
-            content.encoded().to_vec(),
+            kept.body,
             at,
             |entry| {
                 entry.content_id = Some(content.id);
                 entry.mine = mine;
                 entry.stage = if mine { Stage::Sent } else { Stage::Received };
                 entry.aims(aim);
-                entry.ends(term);
+                entry.ends(term, kept.until);
             },
         )?;
         self.amends(loaded, &content.id, aim)?;
         self.reindex()?;
         self.index_soon();
-        if aim != Aim::Itself {
-            return Ok(Fate::Applied);
+        if aim == Aim::Itself {
+            self.count_unread(loaded, mine, place)?;
+            let shown = self.shown_id(loaded)?;
+            self.tell(Event::Arrived(shown, content.id));
         }
-        self.count_unread(loaded, mine, place)?;
-        let shown = self.shown_id(loaded)?;
-        self.tell(Event::Arrived(shown, content.id));
         Ok(Fate::Applied)
     }
 
@@ -235,6 +235,7 @@ impl Step<'_> {
             starred: false,
             lasts: None,
             goes_at: None,
+            once_until: None,
         };
         finish(&mut entry);
         timeline::insert(self.tx, &entry)?;

@@ -20,7 +20,7 @@ use crate::outcome::Event;
 use crate::table::conversation::Row;
 use crate::table::intent::Wish;
 use crate::table::timeline::{self, EntryRow, Place};
-use crate::table::{agreed, clock, expiry, hidden};
+use crate::table::{agreed, clock, expiry, hidden, once};
 
 /// How long a message lasts that has come, and when it goes.
 #[derive(Clone, Copy, Default)]
@@ -30,9 +30,10 @@ pub(super) struct Term {
 }
 
 impl EntryRow {
-    /// Notes how long it lasts.
-    pub(super) const fn ends(&mut self, term: Term) {
+    /// Notes how long it lasts, and until when the key of what is opened once is kept.
+    pub(super) const fn ends(&mut self, term: Term, once_until: Option<i64>) {
         (self.lasts, self.goes_at) = (term.lasts, term.goes_at);
+        self.once_until = once_until;
     }
 }
 
@@ -41,7 +42,7 @@ const fn seconds(seconds: u32) -> i64 {
 }
 
 impl Step<'_> {
-    fn clock(&self) -> Clock {
+    pub(super) fn clock(&self) -> Clock {
         self.session.clock.unwrap_or_else(|| Clock::new(self.now))
     }
 
@@ -163,10 +164,9 @@ impl Step<'_> {
     /// What is to be gone by now goes.
     pub(super) fn expire(&mut self) -> Result<(), Fault> {
         let passed = self.clock().passed;
-        match expiry::next(self.tx)? {
-            None => return Ok(()),
-            Some(next) if next <= passed => self.delete_due(passed)?,
-            Some(_) => {}
+        self.forget_once(passed)?;
+        if expiry::next(self.tx)?.is_some_and(|next| next <= passed) {
+            self.delete_due(passed)?;
         }
         if let Some(at) = self.next_expiry()? {
             self.wake(at);
@@ -195,7 +195,8 @@ impl Step<'_> {
     /// When to look again whether something is to be gone.
     pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, Fault> {
         let passed = self.clock().passed;
-        Ok(expiry::next(self.tx)?.map(|next| {
+        let next = expiry::next(self.tx)?.into_iter();
+        Ok(next.chain(once::next(self.tx)?).min().map(|next| {
             let left = u64::try_from(next.saturating_sub(passed)).unwrap_or(0);
             self.now.after(Duration::from_millis(left).min(CLOCK_TICK))
         }))

@@ -1,6 +1,6 @@
 //! What was said in one conversation is said again in others.
 
-use keyfold_protocol::content::{Body, ContentId, Saying, Text};
+use keyfold_protocol::content::{Body, Card, ContentId, Location, Saying};
 use keyfold_wire::ids::ConversationId;
 
 use super::Step;
@@ -28,31 +28,31 @@ impl Step<'_> {
         let Some(loaded) = self.named(conversation)? else {
             return Ok(Err(Complaint::NoSuchConversation));
         };
-        let text = self.text_to_forward(&loaded, message);
+        let said = self.to_forward(&loaded, message);
         self.put(loaded);
-        let typed = match text? {
-            Ok(text) => query::as_typed(self.tx, &text)?,
+        let said = match said? {
+            Ok(said) => said,
             Err(complaint) => return Ok(Err(complaint)),
         };
         // First whether it can be said everywhere.
-        let mut texts = Vec::new();
+        let mut there = Vec::new();
         for one in &to {
             let Some(loaded) = self.named(one)? else {
                 return Ok(Err(Complaint::NoSuchConversation));
             };
-            let text = self.forwarded_text(&loaded, &typed);
+            let checked = self.as_said_there(&loaded, &said);
             self.put(loaded);
-            match text? {
-                Ok(text) => texts.push(text),
+            match checked? {
+                Ok(said) => there.push(said),
                 Err(complaint) => return Ok(Err(complaint)),
             }
         }
         let mut messages = Vec::new();
-        for (one, text) in to.iter().zip(texts) {
+        for (one, said) in to.iter().zip(there) {
             let Some(mut loaded) = self.named(one)? else {
                 continue;
             };
-            let said = self.say(&mut loaded, Saying::Forwarded(&text));
+            let said = self.say(&mut loaded, said.saying());
             self.put(loaded);
             match said? {
                 Ok(Answer::Message(id)) => messages.push(id),
@@ -63,41 +63,63 @@ impl Step<'_> {
         Ok(Ok(Answer::Messages(messages)))
     }
 
-    /// What a message says now, if that is a text.
-    fn text_to_forward(
+    /// What a message says now, if that can be said elsewhere.
+    fn to_forward(
         &self,
         loaded: &Loaded,
         message: &ContentId,
-    ) -> Result<Result<Text, Complaint>, Fault> {
+    ) -> Result<Result<Forwarded, Complaint>, Fault> {
         let entry = match self.meant(loaded, message)? {
             Ok(entry) => entry,
             Err(complaint) => return Ok(Err(complaint)),
         };
         let about = timeline::about(self.tx, loaded.row.shown_in, message)?;
         let last = about.iter().rev().find_map(|one| one.edits(&entry));
-        let said = entry.says().and_then(|kept| match kept.body {
-            Body::Text(text) => Some(last.unwrap_or(text)),
-            _ => None,
-        });
-        Ok(said.ok_or(Complaint::NoText))
+        Ok(match entry.says().map(|kept| kept.body) {
+            Some(Body::Text(text)) => {
+                let text = last.unwrap_or(text);
+                Ok(Forwarded::Text(query::as_typed(self.tx, &text)?))
+            }
+            Some(Body::Location(location)) => Ok(Forwarded::Location(location)),
+            Some(Body::Card(card)) => Ok(Forwarded::Card(card)),
+            _ => Err(Complaint::NoText),
+        })
     }
 
-    /// The text as it is said there, if it can be.
-    fn forwarded_text(
+    /// It as it is said there, if it can be.
+    fn as_said_there(
         &self,
         loaded: &Loaded,
-        typed: &str,
-    ) -> Result<Result<String, Complaint>, Fault> {
+        said: &Forwarded,
+    ) -> Result<Result<Forwarded, Complaint>, Fault> {
         if let Err(complaint) = may_speak(loaded) {
             return Ok(Err(complaint));
         }
         if loaded.waiting >= MAX_WAITING {
             return Ok(Err(Complaint::TooMuchWaiting(loaded.waiting)));
         }
-        let text = self.with_mentions(loaded, typed)?;
-        Ok(match super::send::check(Saying::Forwarded(&text)) {
-            Ok(()) => Ok(text),
-            Err(complaint) => Err(complaint),
-        })
+        let said = match said {
+            Forwarded::Text(typed) => Forwarded::Text(self.with_mentions(loaded, typed)?),
+            other => other.clone(),
+        };
+        Ok(super::send::check(said.saying()).map(|()| said))
+    }
+}
+
+/// What is said elsewhere.
+#[derive(Clone)]
+enum Forwarded {
+    Text(String),
+    Location(Box<Location>),
+    Card(Box<Card>),
+}
+
+impl Forwarded {
+    fn saying(&self) -> Saying<'_> {
+        match self {
+            Self::Text(text) => Saying::Forwarded(text),
+            Self::Location(location) => Saying::Location(location),
+            Self::Card(card) => Saying::Card(card),
+        }
     }
 }

@@ -139,9 +139,15 @@ impl Step<'_> {
 
 /// The words by which a message is in the index.
 fn words_of(tx: &Connection, entry: &EntryRow) -> Result<Option<String>, Fault> {
-    let said = match entry.says().map(|kept| kept.body) {
+    let body = entry.says().map(|kept| kept.body);
+    // Nothing else shows another text in its place.
+    let may_be_edited = matches!(body, Some(Body::Text(_)));
+    let said = match body {
         Some(Body::Text(text)) => text.text,
         Some(Body::File(file)) => words_of_file(&file),
+        Some(Body::Poll(poll)) => poll.words(),
+        Some(Body::Location(location)) => location.label.to_string(),
+        Some(Body::Card(card)) => format!("{}\n{}", card.handle, card.name),
         _ => return Ok(None),
     };
     let (None, Some(id)) = (entry.target, &entry.content_id) else {
@@ -150,7 +156,7 @@ fn words_of(tx: &Connection, entry: &EntryRow) -> Result<Option<String>, Fault> 
     let about = timeline::about(tx, entry.place.conversation(), id)?;
     let placed = about.iter().rev();
     let mut placed = placed.filter(|one| one.place.position() < WAITING);
-    let edited = placed.find_map(|one| one.edits(entry));
+    let edited = placed.find_map(|one| one.edits(entry).filter(|_| may_be_edited));
     let text = edited.map_or(said, |edited| edited.text);
     let words = words::of(&words::without_accounts(&text));
     Ok((!words.is_empty()).then_some(words))

@@ -79,6 +79,8 @@ impl Step<'_> {
         let mut places = Vec::new();
         for id in messages {
             match self.meant(loaded, id)? {
+                // What is to be opened once is not to be kept.
+                Ok(entry) if entry.is_once() => return Ok(Err(Complaint::OnlyOnce)),
                 Ok(entry) => places.push(entry.place),
                 Err(complaint) => return Ok(Err(complaint)),
             }

@@ -54,7 +54,11 @@ impl Step<'_> {
         let me = self.me()?.account();
         let is_posted = !matches!(
             saying,
-            Saying::Reaction { .. } | Saying::Deletion(_) | Saying::Profile(_)
+            Saying::Reaction { .. }
+                | Saying::Deletion(_)
+                | Saying::Profile(_)
+                | Saying::Vote { .. }
+                | Saying::PollEnd(_)
         );
         if is_posted && !self.may_post(loaded, &me)? {
             return Ok(Err(Complaint::NotAllowed));
@@ -137,6 +141,7 @@ impl Step<'_> {
             starred: false,
             lasts: None,
             goes_at: None,
+            once_until: None,
         };
         let aim = match entry.says() {
             Some(kept) => {
@@ -322,6 +327,7 @@ impl Step<'_> {
             let to = self.next_place(loaded)?;
             timeline::settle(self.tx, entry.place, to, at)?;
             self.begin_own(to, entry, at)?;
+            self.strip_own(to, entry)?;
             self.judge_placed(loaded, entry, to)?;
             self.reindex()?;
             self.index_soon();
@@ -383,6 +389,7 @@ impl Step<'_> {
             profile::untell(self.tx, loaded.row.row)?;
         } else {
             timeline::mark(self.tx, entry.place, Stage::Failed)?;
+            self.strip_own(entry.place, entry)?;
         }
         if let Some(target) = &entry.target {
             self.tell_amended(loaded, target)?;
@@ -446,6 +453,7 @@ pub(super) fn check(saying: Saying<'_>) -> Result<(), Complaint> {
 fn complaint(saying: Saying<'_>, error: ContentError) -> Complaint {
     match (saying, error) {
         (_, ContentError::Reaction) => Complaint::Reaction(MAX_REACTION),
+        (_, ContentError::Preview) => Complaint::Preview,
         _ => match saying.text() {
             Some(text) => Complaint::TextSize {
                 limit: MAX_TEXT,

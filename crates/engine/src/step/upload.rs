@@ -10,7 +10,7 @@ use keyfold_wire::limits::{FILE_RETENTION, MAX_TEXT};
 use super::Step;
 use super::command::Answered;
 use crate::Fault;
-use crate::command::{Answer, Complaint, OutgoingFile, UploadId};
+use crate::command::{Answer, Complaint, Opens, OutgoingFile, UploadId};
 use crate::limits::MAX_UPLOADS;
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
@@ -47,10 +47,15 @@ impl Step<'_> {
             expires: None,
             media: file.media.clone(),
         };
-        let saying = Saying::File {
-            file: &attachment,
-            caption,
-            in_reply_to: None,
+        let saying = match file.opens {
+            Opens::Always => Saying::File {
+                file: &attachment,
+                caption,
+                in_reply_to: None,
+            },
+            // Its words would stay where it does not.
+            Opens::Once if !caption.is_empty() => return Ok(Err(Complaint::File)),
+            Opens::Once => Saying::Once(&attachment),
         };
         let author = self.author_in(loaded)?;
         let composed = self.rng.with(|rng| content::write(&author, 0, saying, rng));
@@ -95,6 +100,7 @@ impl Step<'_> {
             starred: false,
             lasts: None,
             goes_at: None,
+            once_until: None,
         };
         timeline::insert(self.tx, &entry)?;
         let shown = self.shown_id(loaded)?;
@@ -127,15 +133,24 @@ impl Step<'_> {
             return Ok(Ok(Answer::Taken));
         }
         let kept = Kept::read(&row.content).map_err(|_| Fault::corrupt("a file does not read"))?;
-        let Body::File(mut file) = kept.body else {
+        let (mut file, caption, once) = match kept.body {
+            Body::File(file) => (Some(file.attachment), file.caption, false),
+            Body::Once(once) => (once.file, None, true),
+            _ => (None, None, false),
+        };
+        let Some(file) = &mut file else {
             return Err(Fault::corrupt("a file is none"));
         };
-        file.attachment.expires = Some(whole_seconds(self.now.after(FILE_RETENTION)));
-        let caption = file.caption.map(|caption| caption.text);
-        let saying = Saying::File {
-            file: &file.attachment,
-            caption: caption.as_deref().unwrap_or_default(),
-            in_reply_to: kept.in_reply_to,
+        file.expires = Some(whole_seconds(self.now.after(FILE_RETENTION)));
+        let caption = caption.map(|caption| caption.text);
+        let saying = if once {
+            Saying::Once(file)
+        } else {
+            Saying::File {
+                file,
+                caption: caption.as_deref().unwrap_or_default(),
+                in_reply_to: kept.in_reply_to,
+            }
         };
         match self.say(loaded, saying)? {
             Ok(Answer::Message(message)) => {

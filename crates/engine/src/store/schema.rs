@@ -70,8 +70,11 @@ pub(super) const STEPS: &[Step] = &[
     Step::of(&[]),
     // 13: elsewhere
     Step::of(&[]),
-    // 14: elsewhere
-    Step::of(&[]),
-    // 15: pictures of groups.
+    // 14: polls and files that are opened once, which until then were kept as what needs a newer version.
+    Step {
+        sql: &[table::SCHEMA_14],
+        finish: table::once::find_all,
+    },
+    // 15: pictures of groups, and places of what was deleted.
     Step::of(&[table::SCHEMA_15]),
 ];

@@ -27,6 +27,7 @@ pub(crate) mod clock;
 pub(crate) mod expiry;
 pub(crate) mod hidden;
 pub(crate) mod mark;
+pub(crate) mod once;
 pub(crate) mod search;
 pub(crate) mod signal;
 
@@ -65,6 +66,8 @@ pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");
 
 /// Brings them to schema version 15.
 pub(crate) const SCHEMA_15: &str = include_str!("schema_15.sql");
+/// Brings them to schema version 14; [`once::find_all`] fills in what is there.
+pub(crate) const SCHEMA_14: &str = include_str!("schema_14.sql");
 
 use keyfold_wire::ids::Timestamp;
 

@@ -60,6 +60,8 @@ pub(crate) enum Kind {
     Pin,
     /// An own file that is on its way to the server: the number of its row in `upload` (i64, big endian).
     Upload,
+    /// Encoded content that votes on a poll, or ends one.
+    Vote,
 }
 
 impl Kind {
@@ -67,6 +69,7 @@ impl Kind {
     pub(crate) const fn of(body: &Body) -> Self {
         match body {
             Body::Pin { .. } => Self::Pin,
+            Body::Vote(_) | Body::PollEnd(_) => Self::Vote,
             _ => Self::Content,
         }
     }
@@ -120,6 +123,8 @@ pub(crate) struct EntryRow {
     pub(crate) lasts: Option<u32>,
     /// When it goes, by the time that is counted (`clock.rs`).
     pub(crate) goes_at: Option<i64>,
+    /// When the key of its file, which is opened once, is erased; by the same time.
+    pub(crate) once_until: Option<i64>,
 }
 
 impl EntryRow {
@@ -156,13 +161,14 @@ impl EntryRow {
 
     /// What it says, unless that has been taken back.
     pub(crate) fn says(&self) -> Option<Kept> {
-        matches!(self.kind, Kind::Content | Kind::Pin)
+        matches!(self.kind, Kind::Content | Kind::Pin | Kind::Vote)
             .then(|| Kept::read(&self.body).ok())
             .flatten()
     }
 }
 
-const COLUMNS: &str = "id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, starred, lasts, goes_at";
+const COLUMNS: &str = "id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, starred, lasts, goes_at,
+    once_until";
 
 pub(super) const fn kind_number(kind: Kind) -> i64 {
     match kind {
@@ -173,6 +179,7 @@ pub(super) const fn kind_number(kind: Kind) -> i64 {
         Kind::Superseded => 4,
         Kind::Pin => 5,
         Kind::Upload => 6,
+        Kind::Vote => 7,
     }
 }
 
@@ -199,6 +206,7 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
             4 => Kind::Superseded,
             5 => Kind::Pin,
             6 => Kind::Upload,
+            7 => Kind::Vote,
             _ => Kind::Notice,
         },
         body: row.get(6)?,
@@ -209,14 +217,16 @@ fn read(row: &SqlRow<'_>) -> Result<EntryRow, Fault> {
         starred: row.get(11)?,
         lasts: row.get(12)?,
         goes_at: row.get(13)?,
+        once_until: row.get(14)?,
     })
 }
 
 /// Inserts an entry.
 pub(crate) fn insert(tx: &Connection, entry: &EntryRow) -> Result<(), Fault> {
     tx.prepare_cached(
-        "INSERT INTO timeline (id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, lasts, goes_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT INTO timeline (id, origin, content_id, sender, mine, kind, body, at, state, target, by_admin, lasts, goes_at,
+             once_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute((
         entry.place.0,
@@ -232,6 +242,7 @@ pub(crate) fn insert(tx: &Connection, entry: &EntryRow) -> Result<(), Fault> {
         entry.by_admin,
         entry.lasts,
         entry.goes_at,
+        entry.once_until,
     ))?;
     Ok(())
 }
@@ -465,8 +476,10 @@ pub(crate) fn is_taken_back(
 
 /// Erases what a message says. Its id stays: it is not shown again should it come again.
 pub(crate) fn erase(tx: &Connection, place: Place) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE timeline SET kind = 3, body = x'', starred = 0 WHERE id = ?1")?
-        .execute([place.0])?;
+    tx.prepare_cached(
+        "UPDATE timeline SET kind = 3, body = x'', starred = 0, once_until = NULL WHERE id = ?1",
+    )?
+    .execute([place.0])?;
     Ok(())
 }
 

@@ -30,6 +30,9 @@ macro_rules! undo {
     (15) => {
         "DROP TABLE group_picture; ALTER TABLE hidden DROP COLUMN place; ALTER TABLE clock DROP COLUMN credit;"
     };
+    (14) => {
+        "DROP INDEX timeline_once; ALTER TABLE timeline DROP COLUMN once_until;"
+    };
     (11) => {
         "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;"
     };
@@ -47,12 +50,17 @@ macro_rules! undo {
     };
 }
 
+/// What makes a database of today one of version 11.
+pub const TO_VERSION_11: &str = concat!(undo!(15), undo!(14), "PRAGMA user_version = 11;");
+
 /// What makes a database of today one of version 10.
-pub const TO_VERSION_10: &str = concat!(undo!(15), undo!(11), "PRAGMA user_version = 10;");
+pub const TO_VERSION_10: &str =
+    concat!(undo!(15), undo!(14), undo!(11), "PRAGMA user_version = 10;");
 
 /// What makes a database of today one of version 8.
 pub const TO_VERSION_8: &str = concat!(
     undo!(15),
+    undo!(14),
     undo!(11),
     undo!(10),
     undo!(9),
@@ -62,6 +70,7 @@ pub const TO_VERSION_8: &str = concat!(
 /// What makes a database of today one of version 7.
 pub const TO_VERSION_7: &str = concat!(
     undo!(15),
+    undo!(14),
     undo!(11),
     undo!(10),
     undo!(9),
@@ -72,6 +81,7 @@ pub const TO_VERSION_7: &str = concat!(
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = concat!(
     undo!(15),
+    undo!(14),
     undo!(11),
     undo!(10),
     undo!(9),

@@ -264,6 +264,12 @@ impl Conversation {
             | Body::File(_)
             | Body::Pin { .. }
             | Body::Profile(_)
+            | Body::Poll(_)
+            | Body::Vote(_)
+            | Body::PollEnd(_)
+            | Body::Location(_)
+            | Body::Card(_)
+            | Body::Once(_)
             | Body::Unsupported => {
                 panic!("nobody here says such")
             }

@@ -58,12 +58,12 @@ impl Attachment {
         }
     }
 
-    /// As a part of a message.
-    pub(super) fn to_external(&self) -> External {
+    /// As a part of a message, under a URL that begins so.
+    pub(super) fn to_external_at(&self, begins: &str) -> External {
         let seconds = |at: Timestamp| u32::try_from(at.0 / 1_000).unwrap_or(0);
         External {
             media_type: self.media_type.clone(),
-            url: format!("{FILE_URL}{}", self.id),
+            url: format!("{begins}{}", self.id),
             expires: self.expires.map_or(0, seconds),
             size: self.size,
             algorithm: SEALED_IN_SEGMENTS,
@@ -80,12 +80,12 @@ impl Attachment {
         }
     }
 
-    /// Reads a part; what can be seen of it stands elsewhere. `None`: it lies elsewhere, or is sealed in a way of a later version.
+    /// Reads a part whose URL begins so; what can be seen of it stands elsewhere. `None`: it lies elsewhere, or is sealed in a way of a later version.
     ///
     /// # Errors
     /// [`ContentError::File`] where it claims to be such a file and can't be one.
-    pub(super) fn of(part: &External) -> Result<Option<Self>, ContentError> {
-        let Some(id) = part.url.strip_prefix(FILE_URL) else {
+    pub(super) fn at(begins: &str, part: &External) -> Result<Option<Self>, ContentError> {
+        let Some(id) = part.url.strip_prefix(begins) else {
             return Ok(None);
         };
         if part.algorithm != SEALED_IN_SEGMENTS || part.hash_algorithm != SHA_256 {

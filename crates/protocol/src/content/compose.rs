@@ -5,10 +5,12 @@ use rand_core::CryptoRng;
 
 use super::expires::Expires;
 use super::mimi::{Disposition, Extension, Key, Mimi, Part, Semantics};
+use super::poll::{check_choices, encode_choices, encode_end};
 use super::{
-    Attachment, Author, ContentError, ContentId, EXTENSION_COUNTER, EXTENSION_FORWARDED,
-    EXTENSION_LEAVE, EXTENSION_MEDIA, EXTENSION_PIN, MARKDOWN, PLAIN, PROFILE, Profile,
-    check_reaction, media,
+    Attachment, Author, CARD, Card, ContentError, ContentId, EXTENSION_COUNTER,
+    EXTENSION_FORWARDED, EXTENSION_LEAVE, EXTENSION_MEDIA, EXTENSION_PIN, FILE_URL, LINK, LOCATION,
+    Location, MARKDOWN, PLAIN, POLL, POLL_END, PROFILE, Poll, Preview, Profile, Text, TextFormat,
+    VOTE, check_reaction, may_be_once, media, once,
 };
 use crate::cbor;
 use crate::leave::LeaveProof;
@@ -72,18 +74,51 @@ pub enum Saying<'a> {
     },
     /// What the sender shows of themselves.
     Profile(&'a Profile),
+    /// A text with what one of its links leads to.
+    Previewed {
+        /// 1 to `MAX_TEXT` bytes.
+        text: &'a str,
+        /// It.
+        preview: &'a Preview,
+    },
+    /// A question with options.
+    Poll(&'a Poll),
+    /// What somebody chooses of a poll.
+    Vote {
+        /// The poll.
+        on: ContentId,
+        /// The options, by their numbers from 0 on, in order.
+        choices: &'a [u8],
+    },
+    /// A poll is over.
+    PollEnd(ContentId),
+    /// A place.
+    Location(&'a Location),
+    /// Somebody's account.
+    Card(&'a Card),
+    /// A file that lies at the server and is opened once.
+    Once(&'a Attachment),
 }
 
 impl<'a> Saying<'a> {
     /// The text that it says; what is said about a file is none.
     pub const fn text(&self) -> Option<&'a str> {
         match self {
-            Self::Text { text, .. } | Self::Edit { text, .. } | Self::Forwarded(text) => Some(text),
+            Self::Text { text, .. }
+            | Self::Edit { text, .. }
+            | Self::Forwarded(text)
+            | Self::Previewed { text, .. } => Some(text),
             Self::Deletion(_)
             | Self::Reaction { .. }
             | Self::Pin { .. }
             | Self::File { .. }
-            | Self::Profile(_) => None,
+            | Self::Profile(_)
+            | Self::Poll(_)
+            | Self::Vote { .. }
+            | Self::PollEnd(_)
+            | Self::Location(_)
+            | Self::Card(_)
+            | Self::Once(_) => None,
         }
     }
 
@@ -91,7 +126,15 @@ impl<'a> Saying<'a> {
     pub const fn may_expire(&self) -> bool {
         matches!(
             self,
-            Self::Text { .. } | Self::Edit { .. } | Self::Forwarded(_) | Self::File { .. }
+            Self::Text { .. }
+                | Self::Edit { .. }
+                | Self::Forwarded(_)
+                | Self::File { .. }
+                | Self::Previewed { .. }
+                | Self::Poll(_)
+                | Self::Location(_)
+                | Self::Card(_)
+                | Self::Once(_)
         )
     }
 
@@ -99,7 +142,8 @@ impl<'a> Saying<'a> {
     ///
     /// # Errors
     /// [`ContentError::Empty`] without any text, [`ContentError::TextTooLong`] over `MAX_TEXT`, [`ContentError::Reaction`],
-    /// [`ContentError::File`], [`ContentError::Profile`].
+    /// [`ContentError::File`], [`ContentError::Profile`], [`ContentError::Poll`], [`ContentError::Location`], [`ContentError::Card`],
+    /// [`ContentError::Preview`].
     pub fn check(&self) -> Result<(), ContentError> {
         match self.text() {
             Some("") => Err(ContentError::Empty),
@@ -109,9 +153,20 @@ impl<'a> Saying<'a> {
                 Self::File { caption, .. } if caption.len() > MAX_TEXT => {
                     Err(ContentError::TextTooLong)
                 }
-                Self::File { file, .. } => file.check(),
                 Self::Profile(profile) => profile.check(),
-                _ => Ok(()),
+                Self::Previewed { text, preview } => check_preview(text, preview),
+                Self::Poll(poll) => poll.check(),
+                Self::Vote { choices, .. } => check_choices(choices),
+                Self::Location(location) => location.check(),
+                Self::Card(card) => card.check(),
+                Self::Once(file) if !may_be_once(&file.media_type) => Err(ContentError::File),
+                Self::File { file, .. } | Self::Once(file) => file.check(),
+                Self::Text { .. }
+                | Self::Edit { .. }
+                | Self::Forwarded(_)
+                | Self::Deletion(_)
+                | Self::Pin { .. }
+                | Self::PollEnd(_) => Ok(()),
             },
         }
     }
@@ -159,11 +214,29 @@ pub fn write_expiring(
     rng: &mut dyn CryptoRng,
 ) -> Result<Composed, ContentError> {
     saying.check()?;
-    let about = match saying {
-        Saying::Text { in_reply_to, .. } | Saying::File { in_reply_to, .. } => About {
-            in_reply_to,
-            ..About::default()
-        },
+    let mut extensions = vec![counting(counter)];
+    extensions.extend(match saying {
+        Saying::Forwarded(_) => Some(flag(EXTENSION_FORWARDED, true)),
+        Saying::Pin { pinned, .. } => Some(flag(EXTENSION_PIN, pinned)),
+        Saying::File { file, .. } => file.media.encode().map(|value| Extension {
+            key: Key::text(EXTENSION_MEDIA),
+            value,
+        }),
+        _ => None,
+    });
+    let expires = expires.filter(|_| saying.may_expire());
+    let (about, part) = (about(saying), part(saying));
+    Ok(compose(author, about, extensions, part, expires, rng))
+}
+
+/// The earlier messages that it is about.
+fn about(saying: Saying<'_>) -> About {
+    let answers = |in_reply_to| About {
+        replaces: None,
+        in_reply_to,
+    };
+    match saying {
+        Saying::Text { in_reply_to, .. } | Saying::File { in_reply_to, .. } => answers(in_reply_to),
         Saying::Edit {
             of, in_reply_to, ..
         } => About {
@@ -178,37 +251,63 @@ pub fn write_expiring(
             replaces,
             in_reply_to: Some(to),
         },
-        Saying::Pin { of, .. } => About {
-            replaces: None,
-            in_reply_to: Some(of),
-        },
-        Saying::Forwarded(_) | Saying::Profile(_) => About::default(),
+        Saying::Pin { of, .. } | Saying::PollEnd(of) | Saying::Vote { on: of, .. } => {
+            answers(Some(of))
+        }
+        Saying::Forwarded(_)
+        | Saying::Profile(_)
+        | Saying::Previewed { .. }
+        | Saying::Poll(_)
+        | Saying::Location(_)
+        | Saying::Card(_)
+        | Saying::Once(_) => About::default(),
+    }
+}
+
+fn part(saying: Saying<'_>) -> Part {
+    let own = |disposition, media_type: &str, content| Part::Single {
+        disposition,
+        media_type: media_type.to_owned(),
+        content,
     };
-    let part = match saying {
+    let render = Disposition::RENDER;
+    match saying {
         Saying::Text { text, .. } | Saying::Edit { text, .. } | Saying::Forwarded(text) => {
-            single(Disposition::RENDER, MARKDOWN, text)
+            single(render, MARKDOWN, text)
         }
         Saying::Deletion(_) | Saying::Pin { .. } => Part::Null,
         Saying::Reaction { emoji, .. } => single(Disposition::REACTION, PLAIN, emoji),
         Saying::File { file, caption, .. } => with_caption(file, caption),
-        Saying::Profile(profile) => Part::Single {
-            disposition: Disposition::PROFILE,
-            media_type: PROFILE.to_owned(),
-            content: profile.encode(),
+        Saying::Profile(profile) => own(Disposition::PROFILE, PROFILE, profile.encode()),
+        Saying::Previewed { text, preview } => Part::Multi {
+            semantics: Semantics::ProcessAll,
+            parts: vec![
+                single(render, MARKDOWN, text),
+                own(Disposition::PREVIEW, LINK, preview.encode()),
+            ],
         },
+        Saying::Poll(poll) => own(render, POLL, poll.encode()),
+        Saying::Vote { choices, .. } => own(Disposition::REACTION, VOTE, encode_choices(choices)),
+        Saying::PollEnd(_) => own(Disposition::REACTION, POLL_END, encode_end()),
+        Saying::Location(location) => own(render, LOCATION, location.encode()),
+        Saying::Card(card) => own(render, CARD, card.encode()),
+        Saying::Once(file) => once::part(file),
+    }
+}
+
+/// The link must be one of the text, as its readers see it.
+fn check_preview(text: &str, preview: &Preview) -> Result<(), ContentError> {
+    preview.check()?;
+    let text = Text {
+        text: text.to_owned(),
+        format: TextFormat::Markdown,
+        preview: None,
     };
-    let mut extensions = vec![counting(counter)];
-    extensions.extend(match saying {
-        Saying::Forwarded(_) => Some(flag(EXTENSION_FORWARDED, true)),
-        Saying::Pin { pinned, .. } => Some(flag(EXTENSION_PIN, pinned)),
-        Saying::File { file, .. } => file.media.encode().map(|value| Extension {
-            key: Key::text(EXTENSION_MEDIA),
-            value,
-        }),
-        _ => None,
-    });
-    let expires = expires.filter(|_| saying.may_expire());
-    Ok(compose(author, about, extensions, part, expires, rng))
+    if preview.is_of(&text) {
+        Ok(())
+    } else {
+        Err(ContentError::Preview)
+    }
 }
 
 fn flag(name: &str, value: bool) -> Extension {
@@ -222,7 +321,7 @@ fn flag(name: &str, value: bool) -> Extension {
 fn with_caption(file: &Attachment, caption: &str) -> Part {
     let part = Part::External {
         disposition: Disposition::ATTACHMENT,
-        external: Box::new(file.to_external()),
+        external: Box::new(file.to_external_at(FILE_URL)),
     };
     let caption = (!caption.is_empty()).then(|| single(Disposition::RENDER, MARKDOWN, caption));
     let thumbnail = file.media.thumbnail.as_ref().map(media::to_part);

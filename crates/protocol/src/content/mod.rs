@@ -5,12 +5,19 @@
 //! kept byte for byte ([`Content::encoded`]) and said so ([`Content::needs_newer_version`]), so that a later version can show it.
 
 mod attachment;
+mod card;
 mod compose;
 mod expires;
+mod fields;
 mod id;
+mod location;
 mod markup;
 mod media;
 mod mimi;
+mod once;
+mod part;
+mod poll;
+mod preview;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -21,12 +28,17 @@ use minicbor::Decoder;
 
 pub use crate::picture::{Picture, Thumbnail};
 pub use attachment::{Attachment, FILE_URL, SEALED_IN_SEGMENTS, UNKNOWN_FILE};
+pub use card::{CARD, Card};
 pub use compose::{Composed, Saying, leaving, text, write, write_expiring};
 pub use expires::Expires;
 pub use id::{Author, ContentId};
+pub use location::{LOCATION, Location};
 pub use markup::{Block, BlockKind, Link, Look, Mark, Span, mention, with_mentions};
 pub use media::{EXTENSION_MEDIA, Media};
 use mimi::{Disposition, Key, Mimi, Part, Semantics};
+pub use once::{ONCE_URL, Once, may_be_once, without_key};
+pub use poll::{Choice, POLL, POLL_END, Poll, VOTE, Vote};
+pub use preview::{LINK, Preview, links};
 pub use profile::{PROFILE, Profile};
 
 use crate::cbor::{self, Malformed};
@@ -90,6 +102,18 @@ pub enum ContentError {
         "that can't be a profile: its words are too long or have control characters, or its picture is too large or none"
     )]
     Profile,
+    /// A poll that can't be: too few, too many or equal options, or words that are empty, too long or could mislead. Or choices that no poll has.
+    #[error("that can't be a poll, or an answer to one")]
+    Poll,
+    /// A place that is not on Earth, or with an accuracy or words that can't be.
+    #[error("there is no such place, or what is said of it can't be")]
+    Location,
+    /// A contact card whose handle or name can't be.
+    #[error("that can't be the account of anybody")]
+    Card,
+    /// The preview of a link that can't be: over a limit, with characters that could mislead, or of no link of its text.
+    #[error("that can't be the preview of a link in the text")]
+    Preview,
 }
 
 impl From<Malformed> for ContentError {
@@ -154,20 +178,40 @@ pub enum Body {
     File(Box<File>),
     /// What the sender shows of themselves.
     Profile(Box<Profile>),
+    /// A question with options.
+    Poll(Box<Poll>),
+    /// What somebody chooses of a poll. Whether they may is for the reader to say.
+    Vote(Vote),
+    /// A poll is over. Whether its author may say so is for the reader to say.
+    PollEnd(ContentId),
+    /// A place.
+    Location(Box<Location>),
+    /// Somebody's account.
+    Card(Box<Card>),
+    /// A file that is opened once.
+    Once(Box<Once>),
     /// Something that takes a newer version.
     Unsupported,
 }
 
 impl Body {
-    /// The earlier message that it does something to: edits, takes back, reacts to, or pins.
+    /// The earlier message that it does something to: edits, takes back, reacts to, pins, votes on, or ends.
     pub const fn about(&self) -> Option<ContentId> {
         match self {
-            Self::Edit { of, .. } | Self::Deletion(of) | Self::Pin { of, .. } => Some(*of),
+            Self::Edit { of, .. }
+            | Self::Deletion(of)
+            | Self::Pin { of, .. }
+            | Self::PollEnd(of) => Some(*of),
             Self::Reaction(reaction) => Some(reaction.to),
+            Self::Vote(vote) => Some(vote.on),
             Self::Text(_)
             | Self::File(_)
             | Self::Leaving(_)
             | Self::Profile(_)
+            | Self::Poll(_)
+            | Self::Location(_)
+            | Self::Card(_)
+            | Self::Once(_)
             | Self::Unsupported => None,
         }
     }
@@ -180,6 +224,8 @@ pub struct Text {
     pub text: String,
     /// How to read it.
     pub format: TextFormat,
+    /// What one of its links leads to, as its sender has seen it.
+    pub preview: Option<Box<Preview>>,
 }
 
 /// A file with a caption.
@@ -377,12 +423,16 @@ fn body(mimi: &Mimi, group_id: &[u8], leaf: &LeafView) -> Result<Body, ContentEr
         }
         return Ok(Body::Leaving(proof));
     }
-    said(mimi)
+    match said(mimi)? {
+        // So it is kept here once it was opened. What comes has its file.
+        Body::Once(once) if once.file.is_none() => Err(ContentError::File),
+        body => Ok(body),
+    }
 }
 
 /// What a message says, leaving aside.
 fn said(mimi: &Mimi) -> Result<Body, ContentError> {
-    let (text, emoji) = (shown(&mimi.part)?, reaction(&mimi.part)?);
+    let (text, emoji) = (worded(&mimi.part)?, reaction(&mimi.part)?);
     let file = file(mimi)?;
     if let Some(pinned) = flag(mimi, EXTENSION_PIN)? {
         return Ok(match (mimi.replaces, mimi.in_reply_to, &mimi.part) {
@@ -390,14 +440,8 @@ fn said(mimi: &Mimi) -> Result<Body, ContentError> {
             _ => Body::Unsupported,
         });
     }
-    if let Part::Single {
-        disposition: Disposition::PROFILE,
-        media_type,
-        content,
-    } = &mimi.part
-        && media_type.eq_ignore_ascii_case(PROFILE)
-    {
-        return Ok(Body::Profile(Box::new(Profile::decode(content)?)));
+    if let Some(body) = part::own_kind(mimi)? {
+        return Ok(body);
     }
     if let (None, Some(file)) = (mimi.replaces, file) {
         return Ok(Body::File(Box::new(file)));
@@ -455,7 +499,7 @@ fn file(mimi: &Mimi) -> Result<Option<File>, ContentError> {
     if !disposition.is_rendered() && disposition != Disposition::ATTACHMENT {
         return Ok(None);
     }
-    let Some(mut attachment) = Attachment::of(external)? else {
+    let Some(mut attachment) = Attachment::at(FILE_URL, external)? else {
         return Ok(None);
     };
     if let Some(value) = mimi.extension(&Key::text(EXTENSION_MEDIA)) {
@@ -466,6 +510,28 @@ fn file(mimi: &Mimi) -> Result<Option<File>, ContentError> {
         attachment,
         caption,
     }))
+}
+
+/// The text of a part that is one, alone or with the preview of a link. One of a link that the text does not have is passed over.
+fn worded(part: &Part) -> Result<Option<Text>, ContentError> {
+    let Part::Multi {
+        semantics: Semantics::ProcessAll,
+        parts,
+    } = part
+    else {
+        return shown(part);
+    };
+    let [words, preview] = parts.as_slice() else {
+        return Ok(None);
+    };
+    let Some(preview) = part::preview(preview)? else {
+        return Ok(None);
+    };
+    let mut text = shown(words)?;
+    if let Some(text) = text.as_mut().filter(|text| preview.is_of(text)) {
+        text.preview = Some(Box::new(preview));
+    }
+    Ok(text)
 }
 
 /// The emoji of a part that is a reaction.
@@ -513,6 +579,7 @@ fn shown(part: &Part) -> Result<Option<Text>, ContentError> {
             Ok(Some(Text {
                 text: text.to_owned(),
                 format,
+                preview: None,
             }))
         }
         Part::Multi {
@@ -552,5 +619,6 @@ macro_rules! hide {
 }
 
 hide!(
-    Unverified, Content, Kept, Body, Text, File, Attachment, Media, Reaction, Composed, Span, Link
+    Unverified, Content, Kept, Body, Text, File, Attachment, Media, Reaction, Composed, Span, Link,
+    Poll, Vote, Location, Card, Once, Preview
 );

@@ -3,11 +3,9 @@
 //!
 //! A name here is what its owner says, and no proof of anything: handles tell people apart.
 
-use minicbor::Decoder;
-
-use super::ContentError;
-use crate::cbor::{self, Malformed};
-use crate::limits::{MAX_ABOUT, MAX_EXTENSIONS, MAX_PROFILE_VERSION};
+use super::{ContentError, fields};
+use crate::cbor;
+use crate::limits::{MAX_ABOUT, MAX_PROFILE_VERSION};
 use crate::picture::Picture;
 use crate::state::{Description, Name};
 
@@ -73,18 +71,8 @@ impl Profile {
     /// # Errors
     /// [`ContentError`].
     pub fn decode(encoded: &[u8]) -> Result<Self, ContentError> {
-        let mut d = Decoder::new(encoded);
-        let count = cbor::map(&mut d)?;
-        if count > MAX_EXTENSIONS as u64 {
-            return Err(ContentError::TooLarge);
-        }
-        let (mut profile, mut version, mut before) = (Self::default(), None, None);
-        for _ in 0..count {
-            let key = d.u64()?;
-            if before.is_some_and(|before| before >= key) {
-                return Err(ContentError::Malformed);
-            }
-            before = Some(key);
+        let (mut profile, mut version) = (Self::default(), None);
+        fields::read(encoded, |key, d| {
             match key {
                 KEY_VERSION => version = Some(d.u64()?),
                 KEY_NAME => {
@@ -98,11 +86,11 @@ impl Profile {
                     let picture = Picture::new(d.bytes()?.to_vec());
                     profile.picture = Some(picture.map_err(|_| ContentError::Profile)?);
                 }
-                _ => drop(cbor::any(&mut d)?),
+                _ => return Ok(false),
             }
-        }
-        cbor::end(&d)?;
-        profile.version = version.ok_or(Malformed)?;
+            Ok(true)
+        })?;
+        profile.version = version.ok_or(ContentError::Malformed)?;
         profile.check()?;
         Ok(profile)
     }

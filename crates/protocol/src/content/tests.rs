@@ -235,7 +235,8 @@ fn texts_are_read_in_what_other_clients_write() {
             content.body
                 == Body::Text(Text {
                     text: "hello".into(),
-                    format
+                    format,
+                    preview: None
                 }),
             "{media_type}"
         );

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::picture::GroupPicture;
 
 pub use codec::StateError;
+pub(crate) use name::is_forbidden;
 pub use name::{Description, Name, NameError};
 
 /// The MLS extension type of the state, for private use (RFC 9420 section 17.3).

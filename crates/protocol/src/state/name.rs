@@ -98,7 +98,7 @@ impl std::fmt::Debug for Name {
 }
 
 /// Control characters, line and paragraph separators, and what overrides, embeds or isolates a direction (UAX #9).
-fn is_forbidden(character: char) -> bool {
+pub(crate) fn is_forbidden(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

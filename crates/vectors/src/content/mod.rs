@@ -2,6 +2,7 @@
 
 mod expiring;
 mod foreign;
+mod kinds;
 
 use keyfold_protocol::content::{
     self, Attachment, Author, Body, Composed, Content, ContentError, ContentId, Media, Picture,
@@ -30,6 +31,7 @@ pub(crate) struct Contents {
     files: Vec<FileMessage>,
     profiles: Vec<ProfileMessage>,
     expiring: Vec<expiring::Expiring>,
+    kinds: Vec<kinds::Kind>,
     leaving: Vec<Leaving>,
     ids: Vec<Id>,
     readable: Vec<Readable>,
@@ -210,6 +212,7 @@ impl Topic for Contents {
                 ),
             ],
             expiring: expiring::all(),
+            kinds: kinds::all(),
             leaving: vec![leaving()],
             ids: ids(),
             readable: foreign::readable(),
@@ -262,6 +265,7 @@ impl Topic for Contents {
         self.expiring
             .iter()
             .for_each(|one| one.check(&author, self));
+        self.kinds.iter().for_each(|one| one.check(&author, self));
         self.leaving
             .iter()
             .for_each(|one| self.check_leaving(&author, one));
@@ -340,7 +344,9 @@ fn shows(content: &Content) -> Shows {
             pinned: *pinned,
         },
         Body::Unsupported => Shows::Nothing,
-        Body::File(_) => panic!("a file"),
+        Body::File(_) | Body::Once(_) => panic!("a file"),
+        Body::Poll(_) | Body::Vote(_) | Body::PollEnd(_) => panic!("a poll"),
+        Body::Location(_) | Body::Card(_) => panic!("a place or a card"),
         Body::Profile(_) => panic!("a profile"),
         Body::Leaving(_) => panic!("somebody leaves"),
     }
