@@ -23,7 +23,10 @@ mod table;
 pub mod view;
 mod words;
 
-pub use command::{Answer, Command, Complaint, Deed, OutgoingFile, UploadId};
+pub use command::{
+    Answer, Command, Complaint, Deed, InvitationId, JoinRequestId, OpenedId, OutgoingFile,
+    UploadId,
+};
 pub use engine::Engine;
 pub use fault::Fault;
 pub use input::{Input, Reply};

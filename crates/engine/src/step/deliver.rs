@@ -122,7 +122,7 @@ impl Step<'_> {
                 self.write_rows()?;
                 self.one_of(conversation::sharing(self.tx, serial)?, message)
             }
-            Some(Use::Package | Use::Free) | None => Ok(None),
+            Some(Use::Package | Use::Free | Use::Invitation) | None => Ok(None),
         }
     }
 
@@ -203,6 +203,7 @@ impl Step<'_> {
                 Some(Fate::Dropped)
             }
             Some(Use::Retiring(_)) => Some(Fate::Dropped),
+            Some(Use::Invitation) => Some(self.no_request(serial)?),
             Some(Use::Free) | None => Some(self.disown(serial)?),
         })
     }

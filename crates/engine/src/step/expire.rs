@@ -41,7 +41,7 @@ const fn seconds(seconds: u32) -> i64 {
 }
 
 impl Step<'_> {
-    fn clock(&self) -> Clock {
+    pub(super) fn clock(&self) -> Clock {
         self.session.clock.unwrap_or_else(|| Clock::new(self.now))
     }
 
@@ -163,10 +163,9 @@ impl Step<'_> {
     /// What is to be gone by now goes.
     pub(super) fn expire(&mut self) -> Result<(), Fault> {
         let passed = self.clock().passed;
-        match expiry::next(self.tx)? {
-            None => return Ok(()),
-            Some(next) if next <= passed => self.delete_due(passed)?,
-            Some(_) => {}
+        self.expire_links(passed)?;
+        if expiry::next(self.tx)?.is_some_and(|next| next <= passed) {
+            self.delete_due(passed)?;
         }
         if let Some(at) = self.next_expiry()? {
             self.wake(at);
@@ -195,7 +194,8 @@ impl Step<'_> {
     /// When to look again whether something is to be gone.
     pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, Fault> {
         let passed = self.clock().passed;
-        Ok(expiry::next(self.tx)?.map(|next| {
+        let next = [expiry::next(self.tx)?, self.next_link_over(passed)?];
+        Ok(next.into_iter().flatten().min().map(|next| {
             let left = u64::try_from(next.saturating_sub(passed)).unwrap_or(0);
             self.now.after(Duration::from_millis(left).min(CLOCK_TICK))
         }))

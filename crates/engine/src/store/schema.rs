@@ -66,4 +66,8 @@ pub(super) const STEPS: &[Step] = &[
     Step::of(&[table::SCHEMA_10]),
     // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
+    // 12: elsewhere
+    Step::of(&[]),
+    // 13: invitation links.
+    Step::of(&[table::SCHEMA_13]),
 ];

@@ -77,6 +77,8 @@ pub(crate) enum Wish {
     Allow(Deed, Policy),
     /// Messages disappear after so many seconds; `None`: they stay.
     Timer(Option<u32>),
+    /// Add the account gathered: it has asked by an invitation link.
+    Admit,
 }
 
 impl Wish {
@@ -152,6 +154,7 @@ impl Wish {
                 | Self::Readmit { .. }
                 | Self::Reinvite(_)
                 | Self::Reach(_)
+                | Self::Admit
         )
     }
 

@@ -30,6 +30,10 @@ pub(crate) mod mark;
 pub(crate) mod search;
 pub(crate) mod signal;
 
+pub(crate) mod invitation;
+pub(crate) mod join_request;
+pub(crate) mod opened;
+
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
@@ -62,6 +66,9 @@ pub(crate) const SCHEMA_10: &str = include_str!("schema_10.sql");
 
 /// Brings them to schema version 11.
 pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");
+
+/// Brings them to schema version 13.
+pub(crate) const SCHEMA_13: &str = include_str!("schema_13.sql");
 
 use keyfold_wire::ids::Timestamp;
 
