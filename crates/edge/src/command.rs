@@ -6,7 +6,7 @@ use keyfold_engine::{Command, command as engine, view};
 
 use crate::Method;
 use crate::params as p;
-use crate::scalar::{Bytes, Instant, Suite};
+use crate::scalar::{Bytes, ConversationId, Instant, Suite};
 
 /// Fields behind a semicolon are lists.
 macro_rules! commands {
@@ -42,6 +42,10 @@ macro_rules! commands {
                     Command::SetProfile { name, about, picture } => {
                         let picture = picture.map(Bytes);
                         Self::SetProfile(p::SetProfile { name, about, picture })
+                    }
+                    Command::Invite { conversation, lasts, uses, approval } => {
+                        let conversation = conversation.map(ConversationId);
+                        Self::Invite(p::Invite { conversation, lasts, uses, approval })
                     }
                     Command::SendFile { .. }
                     | Command::FileUploaded(_)
@@ -90,6 +94,11 @@ commands! {
     Typing { conversation, typing }
     AskReadBy { conversation, message }
     SetPrivacy { presence, receipts, typing }
+    RevokeInvitation { invitation }
+    Approve { request }
+    Refuse { request }
+    OpenInvitation { fragment }
+    CancelOpened { opened }
 }
 
 impl From<p::RecoveryKeyKept> for Command {
@@ -109,6 +118,23 @@ impl From<p::Create> for Command {
             people,
             name,
             suite: suite.map(Suite::into),
+        }
+    }
+}
+
+impl From<p::Invite> for Command {
+    fn from(params: p::Invite) -> Self {
+        let p::Invite {
+            conversation,
+            lasts,
+            uses,
+            approval,
+        } = params;
+        Self::Invite {
+            conversation: conversation.map(ConversationId::into),
+            lasts,
+            uses,
+            approval,
         }
     }
 }

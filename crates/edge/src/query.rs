@@ -179,3 +179,12 @@ pub(crate) fn profile(asked: &Account, engine: &Engine) -> Read<Option<view::Pro
 pub(crate) fn blocked(_: &Nothing, engine: &Engine) -> Read<Vec<view::Contact>> {
     Ok(Ok(engine.blocked()?.into_iter().map(Into::into).collect()))
 }
+
+pub(crate) fn invitations(_: &Nothing, engine: &Engine) -> Read<Vec<view::Invitation>> {
+    let made = engine.invitations()?.into_iter();
+    Ok(Ok(made.map(Into::into).collect()))
+}
+
+pub(crate) fn opened(_: &Nothing, engine: &Engine) -> Read<Vec<view::Opened>> {
+    Ok(Ok(engine.opened()?.into_iter().map(Into::into).collect()))
+}

@@ -24,8 +24,7 @@ pub mod view;
 mod words;
 
 pub use command::{
-    Answer, Command, Complaint, Deed, InvitationId, JoinRequestId, OpenedId, OutgoingFile,
-    UploadId,
+    Answer, Command, Complaint, Deed, InvitationId, JoinRequestId, OpenedId, OutgoingFile, UploadId,
 };
 pub use engine::Engine;
 pub use fault::Fault;

@@ -26,6 +26,7 @@ mod envelope;
 mod exporter;
 mod file;
 mod handle;
+mod invitation;
 mod key_package;
 mod labels;
 mod leave_proof;
@@ -93,6 +94,7 @@ pub const FILES: [File; 20] = [
     file::<exporter::Exports>("exporter"),
     file::<file::SealedFiles>("file"),
     file::<handle::Handles>("handle"),
+    file::<invitation::Invitations>("invitation"),
     file::<key_package::KeyPackages>("key-package"),
     file::<labels::Labels>("labels"),
     file::<leave_proof::LeaveProofs>("leave-proof"),

@@ -73,7 +73,8 @@ impl Step<'_> {
             Some(loaded) => Some((loaded.row.standing.clone(), loaded.row.public_id)),
             None => conversation::get(self.tx, row)?.map(|row| (row.standing, row.public_id)),
         };
-        let is_over = |standing: &Standing| matches!(standing, Standing::Left | Standing::Failed(_));
+        let is_over =
+            |standing: &Standing| matches!(standing, Standing::Left | Standing::Failed(_));
         Ok(found
             .filter(|(standing, _)| !is_over(standing))
             .map(|(_, id)| id))

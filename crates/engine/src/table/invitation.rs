@@ -104,8 +104,7 @@ fn some(
     rest: &str,
     params: impl rusqlite::Params,
 ) -> Result<Vec<InvitationRow>, Fault> {
-    let mut statement =
-        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM invitation {rest}"))?;
+    let mut statement = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM invitation {rest}"))?;
     let mut rows = statement.query(params)?;
     let mut links = Vec::new();
     while let Some(row) = rows.next()? {

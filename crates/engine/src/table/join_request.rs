@@ -81,8 +81,7 @@ fn some(
     rest: &str,
     params: impl rusqlite::Params,
 ) -> Result<Vec<RequestRow>, Fault> {
-    let mut statement =
-        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM join_request {rest}"))?;
+    let mut statement = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM join_request {rest}"))?;
     let mut rows = statement.query(params)?;
     let mut requests = Vec::new();
     while let Some(row) = rows.next()? {

@@ -117,7 +117,9 @@ impl Invitation {
     fn encode(&self) -> Vec<u8> {
         cbor::encode(|e| {
             let further = u64::from(self.conversation.is_some());
-            e.map(ENTRIES.saturating_add(further))?.u8(0)?.u16(VERSION)?;
+            e.map(ENTRIES.saturating_add(further))?
+                .u8(0)?
+                .u16(VERSION)?;
             e.u8(1)?.bytes(self.secret.0.as_slice())?;
             e.u8(2)?.bytes(self.maker.as_bytes())?;
             e.u8(3)?.array(self.addresses.len() as u64)?;

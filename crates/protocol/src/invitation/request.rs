@@ -15,7 +15,9 @@ use crate::identity::DeviceKeys;
 use crate::limits::MAX_JOIN_REQUEST;
 use crate::padding;
 
-const LABEL: &[u8] = b"keyfold join request v1";
+const LABEL: &[u8] = b"keyfold join request v1\0";
+const KEY_LABEL: &[u8] = b"keyfold join request key v1";
+const AAD: &[u8] = b"keyfold join request body v1\0";
 const NONCE: usize = 12;
 const TAG: usize = 16;
 const VERSION: u16 = 1;
@@ -195,7 +197,7 @@ impl JoinRequest {
         cipher(secret, &salt)
             .decrypt_in_place_detached(
                 Nonce::from_slice(nonce),
-                &aad(),
+                AAD,
                 &mut padded,
                 Tag::from_slice(tag),
             )
@@ -220,7 +222,7 @@ fn seal_with(
         return Err(RequestError::TooLarge);
     }
     let tag = cipher(secret, &salt)
-        .encrypt_in_place_detached(Nonce::from_slice(&nonce), &aad(), &mut padded)
+        .encrypt_in_place_detached(Nonce::from_slice(&nonce), AAD, &mut padded)
         .map_err(|_| RequestError::TooLarge)?;
     Ok(SealedRequest {
         salt,
@@ -238,19 +240,14 @@ fn key(d: &mut Decoder<'_>, wanted: u8) -> Result<(), Malformed> {
 }
 
 fn cipher(secret: &LinkSecret, salt: &Salt) -> Aes256Gcm {
-    let key = secret.derive(salt, LABEL);
+    let key = secret.derive(salt, KEY_LABEL);
     Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key.as_slice()))
-}
-
-fn aad() -> Vec<u8> {
-    [LABEL, &[0]].concat()
 }
 
 fn signing_input(secret: &LinkSecret, id: &JoinRequestId, key_package: &[u8]) -> Vec<u8> {
     let length = u32::try_from(key_package.len()).unwrap_or(u32::MAX);
     [
         LABEL,
-        &[0],
         &secret.link_id(),
         id,
         &length.to_be_bytes(),
