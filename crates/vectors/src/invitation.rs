@@ -267,17 +267,35 @@ fn refused_links() -> Vec<RefusedLink> {
     let wrong_sum = [&good, &[sum[0] ^ 1], &sum[1..4]].concat();
     let mut cases = vec![
         case("nothing", "malformed", String::new()),
-        case("padded base64", "malformed", format!("{}=", fragment_of(&good))),
+        case(
+            "padded base64",
+            "malformed",
+            format!("{}=", fragment_of(&good)),
+        ),
         case("a wrong checksum", "malformed", base64url(&wrong_sum)),
-        case("of a later version", "newer_version", fragment_of(&with(0, uint(2)))),
-        case("over 2,048 characters", "too_long", "A".repeat(MAX_INVITATION_LINK + 1)),
+        case(
+            "of a later version",
+            "newer_version",
+            fragment_of(&with(0, uint(2))),
+        ),
+        case(
+            "over 2,048 characters",
+            "too_long",
+            "A".repeat(MAX_INVITATION_LINK + 1),
+        ),
         malformed("a secret of 31 bytes", with(1, bytes(&[0x42; 31]))),
         malformed("no address", with(3, array(&[]))),
         malformed("nine addresses", with(3, array(&nine))),
         malformed("an empty address", with(3, array(&[bytes(&[])]))),
-        malformed("an address of 129 bytes", with(3, array(&[bytes(&[1; 129])]))),
+        malformed(
+            "an address of 129 bytes",
+            with(3, array(&[bytes(&[1; 129])])),
+        ),
         malformed("an address twice", with(3, array(&[address(), address()]))),
-        malformed("a title that turns the line around", with(5, text("ab\u{202e}cd"))),
+        malformed(
+            "a title that turns the line around",
+            with(5, text("ab\u{202e}cd")),
+        ),
         malformed("a title of 257 bytes", with(5, text(&"x".repeat(257)))),
         malformed("entries in another order", map(&swapped)),
         malformed("a byte behind the map", [good.as_slice(), &[0]].concat()),
@@ -292,14 +310,7 @@ fn refused_links() -> Vec<RefusedLink> {
 fn signed() -> Vec<u8> {
     let link_id = derived(&[], b"keyfold invitation id v1");
     let length = u32::try_from(KEY_PACKAGE.len()).unwrap();
-    [
-        LABEL,
-        &link_id,
-        &ID,
-        &length.to_be_bytes(),
-        KEY_PACKAGE,
-    ]
-    .concat()
+    [LABEL, &link_id, &ID, &length.to_be_bytes(), KEY_PACKAGE].concat()
 }
 
 fn request_entries() -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -378,7 +389,10 @@ fn refused_requests() -> Vec<RefusedRequest> {
         malformed("of a later version", &with(0, uint(2))),
         malformed("an id of 15 bytes", &with(1, bytes(&ID[..15]))),
         malformed("a signature of 63 bytes", &with(3, bytes(&[0; 63]))),
-        malformed("a key package over the limit", &with(2, bytes(&[0; 16 * 1024 + 1]))),
+        malformed(
+            "a key package over the limit",
+            &with(2, bytes(&[0; 16 * 1024 + 1])),
+        ),
         malformed("no signature", &map(&request_entries()[..3])),
         malformed("entries in another order", &map(&swapped)),
         malformed("a byte behind the map", &[good.as_slice(), &[0]].concat()),

@@ -85,7 +85,7 @@ fn checked<T: Topic>(text: &str) {
 }
 
 /// All files.
-pub const FILES: [File; 20] = [
+pub const FILES: [File; 21] = [
     file::<account_id::AccountIds>("account-id"),
     file::<content::Contents>("content"),
     file::<device_certificate::Certificates>("device-certificate"),

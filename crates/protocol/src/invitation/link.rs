@@ -62,8 +62,7 @@ impl std::fmt::Debug for LinkSecret {
     }
 }
 
-/// What a link says.
-#[derive(Debug)]
+/// What a link says. Does not print: whoever has it can ask.
 pub struct Invitation {
     /// What requests are sealed with.
     pub secret: LinkSecret,
@@ -77,6 +76,12 @@ pub struct Invitation {
     pub conversation: Option<ConversationId>,
     /// The group's name, or the maker's handle, as whoever made the link says.
     pub title: Name,
+}
+
+impl std::fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<secret>")
+    }
 }
 
 /// Why a link can't be opened.
@@ -114,7 +119,8 @@ impl Invitation {
         Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// What the fragment holds before its checksum.
+    pub fn encode(&self) -> Vec<u8> {
         cbor::encode(|e| {
             let further = u64::from(self.conversation.is_some());
             e.map(ENTRIES.saturating_add(further))?
