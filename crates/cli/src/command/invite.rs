@@ -306,54 +306,46 @@ pub(super) async fn open(session: &Session, args: Open) -> Result<(), Failure> {
 }
 
 async fn ask(online: &mut Online, fragment: String) -> Result<OpenRecord, Failure> {
-    let id = match online.command(Command::OpenInvitation { fragment }).await? {
-        Answer::Conversation(id) => {
-            return Ok(OpenRecord {
-                opened: None,
-                conversation: Some(id.to_string()),
-                state: "there",
-            });
-        }
+    let open = Command::OpenInvitation { fragment };
+    let id = match online.command(open.clone()).await? {
         Answer::Opened(id) => id,
-        _ => return Err(Failure::new(Kind::Fault, "the invitation was not opened")),
+        answer => return there(&answer, "there"),
     };
     online.settle(PATIENCE).await?;
-    let waited = tokio::time::timeout(ANSWER, let_in(online, id)).await;
-    let conversation = match waited {
-        Ok(let_in) => let_in?,
-        Err(_) => None,
+    let Ok(let_in) = tokio::time::timeout(ANSWER, let_in(online, id)).await else {
+        return Ok(OpenRecord {
+            opened: Some(id.0),
+            conversation: None,
+            state: "waiting",
+        });
     };
-    let state = if conversation.is_some() {
-        "let_in"
-    } else {
-        "waiting"
+    let_in?;
+    there(&online.command(open).await?, "let_in")
+}
+
+/// A link was opened that leads to where this person is.
+fn there(answer: &Answer, state: &'static str) -> Result<OpenRecord, Failure> {
+    let Answer::Conversation(id) = answer else {
+        return Err(Failure::new(Kind::Fault, "the invitation was not opened"));
     };
     Ok(OpenRecord {
-        opened: conversation.is_none().then_some(id.0),
-        conversation,
+        opened: None,
+        conversation: Some(id.to_string()),
         state,
     })
 }
 
-/// The conversation that a link has led into, once it has.
-async fn let_in(online: &mut Online, id: OpenedId) -> Result<Option<String>, Failure> {
-    let mut joined = None;
+/// Waits until a link has let this person in.
+async fn let_in(online: &mut Online, id: OpenedId) -> Result<(), Failure> {
     loop {
         let found = online.client.read(move |engine| state(engine, id)).await?;
         match found {
             Some(OpenedState::Failed(why)) => return Err(Failure::new(Kind::Refused, why)),
             Some(_) => {}
-            None if joined.is_some() => return Ok(joined),
-            None => {}
+            None => return Ok(()),
         }
-        let ready = |event: &Event| match event {
-            Event::Ready(ready) => Some(Ok(Some(*ready))),
-            Event::InvitationsChanged => Some(Ok(None)),
-            _ => None,
-        };
-        if let Some(ready) = online.wait(ready).await? {
-            joined = Some(ready.to_string());
-        }
+        let changed = |event: &Event| matches!(event, Event::InvitationsChanged).then_some(Ok(()));
+        online.wait(changed).await?;
     }
 }
 

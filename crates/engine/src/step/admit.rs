@@ -91,6 +91,7 @@ impl Step<'_> {
             return Ok(());
         }
         let waits = link.approval
+            || link.uses == 0
             || before.iter().any(|one| one.account == account)
             || self.was_there(link, &account)?;
         let waiting = before.iter().filter(|one| one.progress == Stage::Waits);

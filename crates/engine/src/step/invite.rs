@@ -150,13 +150,15 @@ impl Step<'_> {
         let Some(link) = invitation::get(self.tx, id.0)? else {
             return Ok(Err(Complaint::NoSuchInvitation));
         };
-        join_request::forget_waiting(self.tx, link.id)?;
         self.end_invitation(&link, Ended::Revoked)?;
         Ok(Ok(Answer::Taken))
     }
 
-    /// Nobody comes in by a link any more: its secret is erased, and nothing comes to its address.
+    /// Nobody asks by a link any more: its secret is erased, and nothing comes to its address. Who has asked in time can be let in, where anybody can.
     pub(super) fn end_invitation(&mut self, link: &InvitationRow, how: Ended) -> Result<(), Fault> {
+        if matches!(how, Ended::Revoked | Ended::UsedUp | Ended::Left) {
+            join_request::forget_waiting(self.tx, link.id)?;
+        }
         invitation::end(self.tx, link.id, link.ended.unwrap_or(how))?;
         self.erase = true;
         self.revoke(link.serial.into_iter().collect())?;
@@ -168,7 +170,6 @@ impl Step<'_> {
     pub(super) fn end_invitations_to(&mut self, loaded: &Loaded) -> Result<(), Fault> {
         for link in invitation::open(self.tx)? {
             if link.conversation == Some(loaded.row.talk()) {
-                join_request::forget_waiting(self.tx, link.id)?;
                 self.end_invitation(&link, Ended::Left)?;
             }
         }

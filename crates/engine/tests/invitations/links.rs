@@ -1,10 +1,12 @@
 //! Links that can't be made or opened, and why; limits on both sides.
 
-use keyfold_engine::limits::{MAX_INVITATIONS, MAX_OPENED};
+use keyfold_engine::limits::{MAX_INVITATIONS, MAX_OPENED, MAX_REQUESTS_OF_LINK};
 use keyfold_protocol::invitation::{Invitation as Link, LinkSecret};
 use keyfold_protocol::limits::MAX_INVITATION_LINK;
+use keyfold_wire::v1::client_frame::Request as Body;
 
 use super::*;
+use crate::town::person::Loss;
 
 const YEAR: u32 = 366 * 24 * 60 * 60;
 
@@ -151,4 +153,85 @@ fn so_many_links_are_opened_and_no_more_until_one_is_cancelled() {
     town.does(bo, Command::CancelOpened { opened: first })
         .unwrap();
     opens(&mut town, bo, &another(MAX_OPENED)).unwrap();
+}
+
+#[test]
+fn links_end_where_the_server_has_forgotten_the_mailbox() {
+    let mut town = Town::on_disk(55);
+    let [ada, zoe] = town.people(["ada", "zoe"]);
+    town.meets(zoe, ada);
+    let theirs = invites(&mut town, ada, APPROVED, None);
+    let backup = town.store.backup();
+    let [bo] = town.people(["bo"]);
+    invites(&mut town, bo, ANYBODY, None);
+    opens(&mut town, bo, &theirs).unwrap();
+    town.settles();
+    assert_eq!(opened(&town, bo), [OpenedState::Waiting]);
+    town.puts_server_back(&backup);
+    town.passes(Duration::from_mins(5));
+    assert_eq!(invitations(&town, bo)[0].ended, Some(Ended::Left));
+    let [OpenedState::Failed(why)] = &opened(&town, bo)[..] else {
+        panic!("it has not failed");
+    };
+    assert!(why.contains("open the link again"), "{why}");
+    assert_eq!(invitations(&town, ada)[0].ended, None);
+    opens(&mut town, bo, &theirs).unwrap();
+    town.settles();
+    assert_eq!(opened(&town, bo), [OpenedState::Waiting]);
+}
+
+#[test]
+fn a_link_remembers_so_many_requests_and_ends_at_one_more() {
+    let mut town = Town::on_disk(56);
+    let [ada, bo, cy] = town.people(["ada", "bo", "cy"]);
+    let link = invites(&mut town, ada, APPROVED, None);
+    town.settles();
+    let refused = "INSERT INTO join_request
+        (invitation, request, account, device, handle, key_package, at, state)
+        VALUES (1, ?1, ?2, zeroblob(16), 'nobody', x'', 0, 3)";
+    town.people[ada.0].restarts_with(|database| {
+        database.execute_batch("BEGIN").unwrap();
+        for number in 1..MAX_REQUESTS_OF_LINK as u64 {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            database.execute(refused, (&id[..16], &id[..])).unwrap();
+        }
+        database.execute_batch("COMMIT").unwrap();
+    });
+    for (who, ended) in [(bo, None), (cy, Some(Ended::Flooded))] {
+        opens(&mut town, who, &link).unwrap();
+        town.settles();
+        assert_eq!(invitations(&town, ada)[0].ended, ended);
+    }
+    assert_eq!(requests(&town, ada).len(), 1);
+}
+
+#[test]
+fn a_request_whose_answer_was_lost_is_made_once_though_the_process_is_killed() {
+    let mut town = Town::on_disk(57);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let hut = founds(&mut town, ada);
+    let link = invites(&mut town, ada, APPROVED, Some(hut));
+    opens(&mut town, bo, &link).unwrap();
+    let mut losses = vec![Loss::Reply, Loss::Request];
+    town.people[bo.0].loses = Some(Box::new(move |body| match body {
+        Body::Create(_) => losses.pop().unwrap_or(Loss::Nothing),
+        _ => Loss::Nothing,
+    }));
+    town.passes(Duration::from_mins(1));
+    town.people[bo.0].restarts();
+    town.people[ada.0].restarts();
+    town.passes(Duration::from_mins(10));
+    assert_eq!(opened(&town, bo), [OpenedState::Waiting]);
+    let [asked] = &requests(&town, ada)[..] else {
+        panic!("one request");
+    };
+    let request = asked.id;
+    town.does(ada, Command::Approve { request }).unwrap();
+    town.people[ada.0].restarts();
+    town.passes(Duration::from_mins(1));
+    assert_eq!(town.members(bo, hut), ["ada", "bo", "zoe"]);
+    let creates = |body: &&Body| matches!(body, Body::Create(_));
+    let asked = town.people[bo.0].asked.iter().filter(creates).count();
+    assert_eq!(asked, 3, "the same, until it was answered");
 }
