@@ -99,7 +99,12 @@ impl Step<'_> {
                 self.put(loaded);
                 Ok(fate)
             }
-            Some(v1::item::Content::Welcome(welcome)) => self.welcome(serial, welcome, at),
+            Some(v1::item::Content::Welcome(welcome)) => {
+                match address::used_for(self.tx, serial)? {
+                    Some(Use::Invitation) => self.asked_by_link(serial, welcome, at),
+                    _ => self.welcome(serial, welcome, at),
+                }
+            }
             None => Ok(Fate::Dropped),
         }
     }

@@ -46,9 +46,6 @@ impl Step<'_> {
         item: &v1::Welcome,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
-        if address::used_for(self.tx, serial)? == Some(Use::Invitation) {
-            return self.asked_by_link(serial, item, at);
-        }
         if let Some(fate) = self.not_for_a_package(serial)? {
             return Ok(fate);
         }
@@ -95,7 +92,6 @@ impl Step<'_> {
         self.used_up(&joined, serial, &loaded)?;
         loaded.group = Some(self.current(joined.group)?);
         self.settle_in(&mut loaded, &view, inviter, at)?;
-        self.let_in_by_link(&view)?;
         if let Some(former) = former {
             // Whoever has made this group has not heard, or the server has lost it. Nor have those whom it leaves behind.
             if let Some(place) = former.place.filter(|place| *place < view.state.place()) {
@@ -305,6 +301,7 @@ impl Step<'_> {
             loaded.change().title = known.handle;
         }
         self.merge_twin(loaded)?;
+        self.let_in_by_link(view)?;
         self.note(loaded, inviter, &Notice::Began, at)?;
         let due = self.now.after(self.renewal_after_join(loaded));
         let row = loaded.change();
