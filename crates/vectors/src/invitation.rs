@@ -264,7 +264,7 @@ fn refused_links() -> Vec<RefusedLink> {
     let address = || bytes(&[1; 56]);
     let nine: Vec<Vec<u8>> = addresses(9).iter().map(|one| bytes(one)).collect();
     let sum = Sha256::digest([b"keyfold invitation link v1\0".as_slice(), &good].concat());
-    let wrong_sum = [&good, &[sum[0] ^ 1], &sum[1..4]].concat();
+    let wrong_sum = [good.as_slice(), &[sum[0] ^ 1], &sum[1..4]].concat();
     let mut cases = vec![
         case("nothing", "malformed", String::new()),
         case(

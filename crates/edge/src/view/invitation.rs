@@ -11,7 +11,8 @@ use crate::scalar::{self, AccountId, ConversationId, Count, Instant, OpenedLink,
 #[derive(Serialize, JsonSchema)]
 pub struct Invitation {
     /// For `revoke_invitation`.
-    invitation: scalar::Invitation,
+    #[serde(rename = "invitation")]
+    id: scalar::Invitation,
     /// The group; `null`: it leads to this person.
     conversation: Option<ConversationId>,
     /// What it shows before it is opened.
@@ -53,7 +54,7 @@ impl From<view::Invitation> for Invitation {
             requests,
         } = link;
         Self {
-            invitation: id.into(),
+            id: id.into(),
             conversation: conversation.map(ConversationId),
             title,
             fragment: fragment.map(|fragment| fragment.to_string()),
@@ -135,7 +136,8 @@ impl From<view::JoinRequest> for JoinRequest {
 #[derive(Serialize, JsonSchema)]
 pub struct Opened {
     /// For `cancel_opened`.
-    opened: OpenedLink,
+    #[serde(rename = "opened")]
+    id: OpenedLink,
     /// Who made it.
     maker: AccountId,
     /// The group; `null`: it leads to the maker.
@@ -159,7 +161,7 @@ impl From<view::Opened> for Opened {
             state,
         } = opened;
         Self {
-            opened: id.into(),
+            id: id.into(),
             maker: AccountId(maker),
             conversation: conversation.map(ConversationId),
             title,
