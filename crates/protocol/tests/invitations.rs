@@ -68,7 +68,8 @@ fn the_largest_request_fits_and_a_larger_one_does_not() {
     let too_large = JoinRequest::make(&secret, [1; 16], vec![2; MAX_JOIN_REQUEST], &keys);
     let refused = too_large.seal(&secret, &mut rng);
     assert_eq!(refused, Err(RequestError::TooLarge));
-    let more = [sealed.sealed.as_slice(), &[0; MAX_JOIN_REQUEST]].concat();
+    let mut more = sealed.sealed.clone();
+    more.resize(MAX_JOIN_REQUEST + 1, 0);
     let unread = JoinRequest::open(&secret, &sealed.salt, &more);
     assert_eq!(unread, Err(RequestError::Unreadable));
 }

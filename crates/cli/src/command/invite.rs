@@ -86,8 +86,8 @@ pub(super) fn invite(session: &Session, args: &Invite) -> Result<(), Failure> {
     let Answer::Invitation(id) = profile.offline(command)? else {
         return Err(Failure::new(Kind::Fault, "the invitation was not made"));
     };
-    let made = profile.engine.invitations()?.into_iter();
-    let made = made.filter(|one| one.id == id).next_back();
+    let mut made = profile.engine.invitations()?.into_iter();
+    let made = made.find(|one| one.id == id);
     let record = made.map(|one| record(one, &profile.settings.server));
     let record = record.ok_or_else(|| Failure::new(Kind::Fault, "the invitation is not there"))?;
     session.out.show(&record, |_| {
@@ -173,13 +173,12 @@ fn invitation_words(one: &InvitationRecord) -> String {
         "you".to_owned()
     };
     let mut parts = vec![format!("invitation {} to {to}", one.invitation)];
-    match one.ended {
-        Some(why) => parts.push(why.replace('_', " ")),
-        None => {
-            let left = u32::try_from(one.lasts_seconds).unwrap_or(u32::MAX);
-            parts.push(format!("lasts {}", span::about(left)));
-            parts.push(format!("for {} more", one.uses));
-        }
+    if let Some(why) = one.ended {
+        parts.push(why.replace('_', " "));
+    } else {
+        let left = u32::try_from(one.lasts_seconds).unwrap_or(u32::MAX);
+        parts.push(format!("lasts {}", span::about(left)));
+        parts.push(format!("for {} more", one.uses));
     }
     if one.admitted > 0 {
         parts.push(format!("{} let in", one.admitted));
@@ -350,9 +349,6 @@ async fn let_in(online: &mut Online, id: OpenedId) -> Result<(), Failure> {
 }
 
 fn state(engine: &Engine, id: OpenedId) -> Result<Option<OpenedState>, Fault> {
-    let all = engine.opened()?.into_iter();
-    Ok(all
-        .filter(|one| one.id == id)
-        .map(|one| one.state)
-        .next_back())
+    let mut all = engine.opened()?.into_iter();
+    Ok(all.find(|one| one.id == id).map(|one| one.state))
 }
