@@ -1,5 +1,6 @@
 //! The command line: what can be said, as types.
 
+mod invite;
 mod keep;
 mod kinds;
 mod signal;
@@ -13,6 +14,7 @@ use keyfold_protocol::suite::Suite;
 
 use crate::span;
 
+pub(crate) use invite::{Invite, Number, Open};
 pub(crate) use keep::{
     Disappear, Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
 };
@@ -177,6 +179,20 @@ pub(crate) enum Command {
     Meet(At),
     /// Show or change whether `send` looks at what your links lead to; the pages learn that you wrote of them
     Previews(Previews),
+    /// Make an invitation link, into a group or to you
+    Invite(Invite),
+    /// List the invitation links that were made here, with who waits, and those that were opened here
+    Invitations,
+    /// Let nobody in by an invitation link any more
+    Revoke(Number),
+    /// Let somebody in who waits by an invitation link
+    Approve(Number),
+    /// Do not let somebody in who waits by an invitation link; they do not learn of it
+    Refuse(Number),
+    /// Open an invitation link: ask to be let in where it leads
+    Open(Open),
+    /// Do not want to be let in any more by an invitation link that was opened here
+    Cancel(Number),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
 }

@@ -1,5 +1,6 @@
 //! Spans of time, as they are typed and read: `1d`, "1 day".
 
+use keyfold_engine::limits::{MAX_INVITATION_LASTS, MIN_INVITATION_LASTS};
 use keyfold_protocol::limits::{MAX_TIMER, MIN_TIMER};
 
 /// Units with their letters, in seconds, the largest first.
@@ -35,12 +36,28 @@ fn in_unit(seconds: u32, unit: Option<(u32, char, &str)>) -> String {
 
 /// Reads how long a message is to stay.
 pub(crate) fn read(typed: &str) -> Result<u32, String> {
-    let wrong = || {
+    within(typed, MIN_TIMER..=MAX_TIMER).ok_or_else(|| {
         format!(
             "{typed:?} is no time for messages to stay: write a number and s, m, h, d or w, from {MIN_TIMER}s to {}d",
             MAX_TIMER / 86_400
         )
-    };
+    })
+}
+
+/// Reads how long an invitation is to last.
+pub(crate) fn read_lasting(typed: &str) -> Result<u32, String> {
+    let seconds = |span: std::time::Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+    let (least, most) = (seconds(MIN_INVITATION_LASTS), seconds(MAX_INVITATION_LASTS));
+    within(typed, least..=most).ok_or_else(|| {
+        format!(
+            "{typed:?} is no time for an invitation to last: write a number and m, h, d or w, from {}m to {}d",
+            least / 60,
+            most / 86_400
+        )
+    })
+}
+
+fn within(typed: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
     let mut number = typed.trim().chars();
     let unit = number.next_back();
     let unit = UNITS
@@ -52,9 +69,7 @@ pub(crate) fn read(typed: &str) -> Result<u32, String> {
         let count: u32 = digits.parse().ok().filter(|_| plain)?;
         count.checked_mul(seconds)
     });
-    seconds
-        .filter(|seconds| (MIN_TIMER..=MAX_TIMER).contains(seconds))
-        .ok_or_else(wrong)
+    seconds.filter(|seconds| range.contains(seconds))
 }
 
 /// Reads a timer of a conversation, or that it has none.
@@ -105,6 +120,11 @@ mod tests {
         ];
         for typed in wrong {
             assert!(read(typed).unwrap_err().contains("5s to 365d"), "{typed}");
+        }
+        assert_eq!(read_lasting("1m"), Ok(60));
+        assert_eq!(read_lasting("366d"), Ok(31_622_400));
+        for typed in ["59s", "367d", "7", "off"] {
+            assert!(read_lasting(typed).unwrap_err().contains("1m to 366d"));
         }
         assert_eq!(read_timer("off"), Ok(Timer(None)));
         assert_eq!(read_timer("1d"), Ok(Timer(Some(86_400))));

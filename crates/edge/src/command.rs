@@ -6,7 +6,7 @@ use keyfold_engine::{Command, command as engine, view};
 
 use crate::Method;
 use crate::params as p;
-use crate::scalar::{Bytes, Instant, Suite};
+use crate::scalar::{Bytes, ConversationId, Instant, Suite};
 
 /// Fields behind a semicolon are lists.
 macro_rules! commands {
@@ -46,6 +46,10 @@ macro_rules! commands {
                     Command::SetGroupPicture { conversation, picture } => {
                         let (conversation, picture) = (conversation.into(), picture.map(Bytes));
                         Self::SetGroupPicture(p::SetGroupPicture { conversation, picture })
+                    }
+                    Command::Invite { conversation, lasts, uses, approval } => {
+                        let conversation = conversation.map(ConversationId);
+                        Self::Invite(p::Invite { conversation, lasts, uses, approval })
                     }
                     Command::SendFile { .. }
                     | Command::FileUploaded(_)
@@ -102,6 +106,11 @@ commands! {
     SendContact { conversation, handle }
     UseCard { conversation, message }
     OpenOnce { conversation, message }
+    RevokeInvitation { invitation }
+    Approve { request }
+    Refuse { request }
+    OpenInvitation { fragment }
+    CancelOpened { opened }
 }
 
 impl From<p::RecoveryKeyKept> for Command {
@@ -121,6 +130,23 @@ impl From<p::Create> for Command {
             people,
             name,
             suite: suite.map(Suite::into),
+        }
+    }
+}
+
+impl From<p::Invite> for Command {
+    fn from(params: p::Invite) -> Self {
+        let p::Invite {
+            conversation,
+            lasts,
+            uses,
+            approval,
+        } = params;
+        Self::Invite {
+            conversation: conversation.map(ConversationId::into),
+            lasts,
+            uses,
+            approval,
         }
     }
 }

@@ -126,6 +126,26 @@ kinds! {
     ReadByPeople = 31;
     /// Receipts are switched off.
     ReceiptsOff = 32;
+    /// The invitation link can't be opened.
+    Invitation = 60;
+    /// The invitation link is this person's own.
+    OwnInvitation = 61;
+    /// An invitation link lasts too short, or too long, a time.
+    InvitationLasts = 62;
+    /// An invitation link lets nobody in, or too many.
+    InvitationUses = 63;
+    /// There are too many invitation links.
+    TooManyInvitations = 64;
+    /// There is no such invitation link, or it has ended.
+    NoSuchInvitation = 65;
+    /// Nobody waits to be let in by that number.
+    NoSuchRequest = 66;
+    /// As many were let in by an invitation link as it was for.
+    UsedUp = 67;
+    /// Too many invitation links were opened, or none by that number.
+    Opened = 68;
+    /// No delivery address is at hand.
+    NoAddress = 69;
     /// The poll has too few, too many or equal options, or words that can't be.
     Poll = 70;
     /// It is no poll.
@@ -301,6 +321,20 @@ impl From<Complaint> for Error {
             Complaint::Chosen(limit) => of(Kind::Chosen).limited(limit),
             Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
             Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
+            Complaint::Invitation(_) => of(Kind::Invitation),
+            Complaint::OwnInvitation => of(Kind::OwnInvitation),
+            // Its two limits are in the sentence.
+            Complaint::InvitationLasts(..) => of(Kind::InvitationLasts),
+            Complaint::InvitationUses(limit) => {
+                of(Kind::InvitationUses).limited(usize::try_from(limit).unwrap_or(usize::MAX))
+            }
+            Complaint::TooManyInvitations(limit) => of(Kind::TooManyInvitations).limited(limit),
+            Complaint::NoSuchInvitation => of(Kind::NoSuchInvitation),
+            Complaint::NoSuchRequest => of(Kind::NoSuchRequest),
+            Complaint::UsedUp => of(Kind::UsedUp),
+            Complaint::TooManyOpened(limit) => of(Kind::Opened).limited(limit),
+            Complaint::NoSuchOpened => of(Kind::Opened),
+            Complaint::NoAddress => of(Kind::NoAddress),
             // Its two limits are in the sentence.
             Complaint::Poll(..) => of(Kind::Poll),
             Complaint::NoPoll => of(Kind::NoPoll),

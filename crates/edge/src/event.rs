@@ -245,6 +245,8 @@ pub enum Event {
         /// Where.
         conversation: ConversationId,
     },
+    /// Something about the invitation links that were made or opened here (`invitations`, `opened`).
+    InvitationsChanged,
 }
 
 impl From<engine::Event> for Event {
@@ -260,7 +262,7 @@ impl From<engine::Event> for Event {
             };
         }
         named! {
-            Registered DeviceRemoved CaughtUp RolledBack ServerRolledBack NotKept;
+            Registered DeviceRemoved CaughtUp RolledBack ServerRolledBack NotKept InvitationsChanged;
             RegistrationRefused { failure: Failure::from }
             Ready { conversation: ConversationId }
             CreateFailed { conversation: ConversationId, failure: Failure::from }

@@ -1,6 +1,6 @@
 //! Files as the edge shows them. Their keys do not cross: the shell seals and opens them.
 
-use keyfold_engine::{UploadId, view};
+use keyfold_engine::view;
 use keyfold_protocol::content;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -176,10 +176,4 @@ pub enum Transfer {
         /// The message whose file it is.
         message: MessageId,
     },
-}
-
-impl From<UploadId> for Upload {
-    fn from(id: UploadId) -> Self {
-        Self(id)
-    }
 }

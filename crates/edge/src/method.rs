@@ -206,6 +206,18 @@ methods! {
         "use_card" UseCard => Used;
         /// Erases the key of a file that is opened once: it was, elsewhere. `save_file` does that by itself.
         "open_once" OpenOnce => Taken;
+        /// Makes an invitation link, into a group or to this person; `invitations` shows it.
+        "invite" Invite => Invited;
+        /// Lets nobody in by a link any more. Who waits for approval by it is forgotten.
+        "revoke_invitation" RevokeInvitation => Taken;
+        /// Lets somebody in who waits. The event `invitations_changed` tells when that is done, or could not be.
+        "approve" Approve => Taken;
+        /// Does not let somebody in who waits. They do not hear of it.
+        "refuse" Refuse => Taken;
+        /// Asks to be let in by a link. It waits until somebody who made the link is online (`opened`); the event `ready` tells when it was let in.
+        "open_invitation" OpenInvitation => OpenedNow;
+        /// Does not want to be let in by a link any more, or forgets one that has come to nothing.
+        "cancel_opened" CancelOpened => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -254,6 +266,10 @@ methods! {
         "read_by" ReadBy(Message) read_by;
         /// Who has chosen an option of a poll, by their accounts.
         "voters" Voters(Voters) voters;
+        /// Invitation links that were made on this device, oldest first, with who waits.
+        "invitations" Invitations(Nothing) invitations;
+        /// Invitation links that were opened on this device and have not let it in, oldest first.
+        "opened" Opened(Nothing) opened;
     }
     shell {
         /// How the device stands towards its server now.

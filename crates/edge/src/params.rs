@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::scalar::{
-    AccountId, Bytes, ConversationId, Cursor, Deed, DeviceId, Filter, HitLimit, Instant, Limit,
-    MessageId, Patience, Policy, Role, Suite, Upload,
+    AccountId, Bytes, ConversationId, Cursor, Deed, DeviceId, Filter, HitLimit, Instant,
+    Invitation, Limit, MessageId, OpenedLink, Patience, Policy, Request, Role, Suite, Upload,
 };
 
 macro_rules! params {
@@ -519,6 +519,45 @@ params! {
         conversation: ConversationId,
         /// The message.
         message: MessageId,
+    }
+    /// An invitation link to be made.
+    Invite {
+        /// The group; `null` or left out: to this person.
+        #[serde(default)]
+        conversation: Option<ConversationId>,
+        /// Seconds that it lasts, 60 to 31,622,400.
+        lasts: u32,
+        /// How many it lets in, at most 1,000; `null` or left out: as many.
+        #[serde(default)]
+        uses: Option<u32>,
+        /// Whether somebody has to approve of each.
+        #[serde(default)]
+        approval: bool,
+    }
+    /// An invitation link that was made on this device.
+    RevokeInvitation {
+        /// Which.
+        invitation: Invitation,
+    }
+    /// Somebody who waits to be let in.
+    Approve {
+        /// Which.
+        request: Request,
+    }
+    /// Somebody who waits to be let in.
+    Refuse {
+        /// Which.
+        request: Request,
+    }
+    /// An invitation link.
+    OpenInvitation {
+        /// What stands behind the `#` of the link.
+        fragment: String,
+    }
+    /// An invitation link that was opened on this device.
+    CancelOpened {
+        /// Which.
+        opened: OpenedLink,
     }
     /// How long to wait.
     Settle {

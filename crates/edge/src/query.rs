@@ -193,3 +193,12 @@ pub(crate) fn voters(asked: &Voters, engine: &Engine) -> Read<Vec<view::Contact>
     let voters = engine.voters(id, message, asked.option, after, asked.limit.0.into())?;
     Ok(Ok(voters.into_iter().map(Into::into).collect()))
 }
+
+pub(crate) fn invitations(_: &Nothing, engine: &Engine) -> Read<Vec<view::Invitation>> {
+    let made = engine.invitations()?.into_iter();
+    Ok(Ok(made.map(Into::into).collect()))
+}
+
+pub(crate) fn opened(_: &Nothing, engine: &Engine) -> Read<Vec<view::Opened>> {
+    Ok(Ok(engine.opened()?.into_iter().map(Into::into).collect()))
+}

@@ -4,7 +4,7 @@ use keyfold_engine::Answer;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::scalar::{Bytes, ConversationId, MessageId, Upload};
+use crate::scalar::{Bytes, ConversationId, Invitation, MessageId, OpenedLink, Upload};
 
 /// A result of a command, made from the engine's answer.
 pub trait OfAnswer: Serialize + JsonSchema {
@@ -149,6 +149,47 @@ impl OfAnswer for Certificate {
             }),
             _ => None,
         }
+    }
+}
+
+/// An invitation link that was made.
+#[derive(Serialize, JsonSchema)]
+pub struct Invited {
+    /// For `revoke_invitation`; `invitations` has the link.
+    invitation: Invitation,
+}
+
+impl OfAnswer for Invited {
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Invitation(id) => Some(Self {
+                invitation: Invitation(id),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// An invitation link that was opened.
+#[derive(Serialize, JsonSchema)]
+pub struct OpenedNow {
+    /// For `cancel_opened`; `null`: the person is where it leads.
+    opened: Option<OpenedLink>,
+    /// Where it leads, if the person is there already.
+    conversation: Option<ConversationId>,
+}
+
+impl OfAnswer for OpenedNow {
+    fn of(answer: Answer) -> Option<Self> {
+        let (opened, conversation) = match answer {
+            Answer::Opened(id) => (Some(OpenedLink(id)), None),
+            Answer::Conversation(id) => (None, Some(ConversationId(id))),
+            _ => return None,
+        };
+        Some(Self {
+            opened,
+            conversation,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 //! Bytes are lower-case hexadecimal: it is how ids are shown everywhere else, it can be compared by eye, and what crosses the edge
 //! is short. Numbers fit those of JavaScript.
 
-use keyfold_engine::{UploadId, view};
+use keyfold_engine::{InvitationId, JoinRequestId, OpenedId, UploadId, view};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{self, Epoch, Timestamp, from_hex};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -167,36 +167,73 @@ impl JsonSchema for Count {
     }
 }
 
-/// An own file on its way, on this device.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Upload(pub UploadId);
+macro_rules! number {
+    ($(#[doc = $doc:literal])* $name:ident, $of:ident) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub struct $name(pub $of);
 
-impl Serialize for Upload {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.0.serialize(serializer)
-    }
+        impl From<$name> for $of {
+            fn from(number: $name) -> Self {
+                number.0
+            }
+        }
+
+        impl From<$of> for $name {
+            fn from(number: $of) -> Self {
+                Self(number)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.0.serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                i64::deserialize(deserializer).map(|number| Self($of(number)))
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": MAX_NUMBER,
+                    "description": concat!($($doc),*).trim(),
+                })
+            }
+        }
+    };
 }
 
-impl<'de> Deserialize<'de> for Upload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        i64::deserialize(deserializer).map(|number| Self(UploadId(number)))
-    }
-}
-
-impl JsonSchema for Upload {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Upload".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_NUMBER,
-            "description": "An own file on its way, on this device.",
-        })
-    }
-}
+number!(
+    /// An own file on its way, on this device.
+    Upload,
+    UploadId
+);
+number!(
+    /// An invitation link that was made on this device.
+    Invitation,
+    InvitationId
+);
+number!(
+    /// Somebody who wants to be let in by a link that was made on this device.
+    Request,
+    JoinRequestId
+);
+number!(
+    /// An invitation link that was opened on this device.
+    OpenedLink,
+    OpenedId
+);
 
 /// An instant.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! What reads give: people, conversations, timelines. Each is made from the engine's view of the same name, field by field.
 
+mod invitation;
 mod kinds;
 mod signal;
 mod text;
@@ -17,6 +18,7 @@ use crate::scalar::{
     Role, Suite,
 };
 
+pub use invitation::{Ended, Invitation, JoinRequest, Opened, OpenedState};
 pub use kinds::{Card, CardCheck, Location, Once, OnceState, Poll, PollOption, Preview};
 pub use signal::{Privacy, ReadBy, Receipt};
 pub use text::{Block, BlockKind, Destination, Marker, Part, Snippet, Span};

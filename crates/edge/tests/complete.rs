@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use keyfold_edge::{Line, Method, Work, message};
 use keyfold_engine::command::{LinkPreview, Mark, Starred};
 use keyfold_engine::view::{Audience, Choice, Mute};
-use keyfold_engine::{Command, Deed, Place};
+use keyfold_engine::{Command, Deed, InvitationId, JoinRequestId, OpenedId, Place};
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::state::{Policy, Role};
 use keyfold_protocol::suite::Suite;
@@ -43,6 +43,8 @@ const READS: &[(&str, &str)] = &[
     ("privacy", "privacy"),
     ("read_by", "read_by"),
     ("voters", "voters"),
+    ("invitations", "invitations"),
+    ("opened", "opened"),
 ];
 
 /// Hold a file's key, which does not cross.
@@ -57,6 +59,7 @@ fn commands() -> Vec<Command> {
     all.extend(about_order());
     all.extend(about_signals());
     all.extend(about_kinds());
+    all.extend(about_links());
     all
 }
 
@@ -181,6 +184,34 @@ fn about_signals() -> Vec<Command> {
         },
     ]);
     all
+}
+
+fn about_links() -> Vec<Command> {
+    let invite = |conversation, uses| Command::Invite {
+        conversation,
+        lasts: 86_400,
+        uses,
+        approval: true,
+    };
+    vec![
+        invite(Some(ConversationId::new([7; 16])), Some(3)),
+        invite(None, None),
+        Command::RevokeInvitation {
+            invitation: InvitationId(1),
+        },
+        Command::Approve {
+            request: JoinRequestId(2),
+        },
+        Command::Refuse {
+            request: JoinRequestId(3),
+        },
+        Command::OpenInvitation {
+            fragment: "pgABAVgg".to_owned(),
+        },
+        Command::CancelOpened {
+            opened: OpenedId(4),
+        },
+    ]
 }
 
 fn about_messages() -> Vec<Command> {

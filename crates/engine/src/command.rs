@@ -375,6 +375,43 @@ pub enum Command {
         /// The message.
         message: ContentId,
     },
+    /// Make an invitation link. Answers with [`Answer::Invitation`]; [`Engine::invitations`](crate::Engine::invitations) has the link.
+    Invite {
+        /// The group, in which this person may add people. `None`: to this person.
+        conversation: Option<ConversationId>,
+        /// Seconds that it lasts, [`MIN_INVITATION_LASTS`](crate::limits::MIN_INVITATION_LASTS) to
+        /// [`MAX_INVITATION_LASTS`](crate::limits::MAX_INVITATION_LASTS).
+        lasts: u32,
+        /// How many it lets in, at most [`MAX_INVITATION_USES`](crate::limits::MAX_INVITATION_USES); `None`: as many.
+        uses: Option<u32>,
+        /// Whether somebody has to approve of each.
+        approval: bool,
+    },
+    /// Let nobody in by a link any more. Who waits for approval by it is forgotten.
+    RevokeInvitation {
+        /// Which.
+        invitation: InvitationId,
+    },
+    /// Let somebody in who waits.
+    Approve {
+        /// Which.
+        request: JoinRequestId,
+    },
+    /// Do not let somebody in who waits. They do not hear of it.
+    Refuse {
+        /// Which.
+        request: JoinRequestId,
+    },
+    /// Ask to be let in by an invitation link. Answers with [`Answer::Opened`], or with the conversation where this device is in it already.
+    OpenInvitation {
+        /// What stands behind the `#` of the link.
+        fragment: String,
+    },
+    /// Do not want to be let in by a link any more that was opened here, or forget one that has come to nothing.
+    CancelOpened {
+        /// Which.
+        opened: OpenedId,
+    },
 }
 
 /// A point on Earth (WGS 84), as somebody says it.
@@ -446,6 +483,18 @@ pub enum Mark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UploadId(pub i64);
 
+/// Names an invitation link that was made on this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InvitationId(pub i64);
+
+/// Names somebody who wants to be let in by a link that was made on this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JoinRequestId(pub i64);
+
+/// Names an invitation link that was opened on this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpenedId(pub i64);
+
 /// A file that was sealed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OutgoingFile {
@@ -494,6 +543,10 @@ pub enum Answer {
     Certificate(Vec<u8>),
     /// The file, durable here, on its way.
     Upload(UploadId),
+    /// The link that was made.
+    Invitation(InvitationId),
+    /// The link that was opened.
+    Opened(OpenedId),
 }
 
 /// Why a command can't be done. Nothing changed.
@@ -661,4 +714,37 @@ pub enum Complaint {
     /// The link is not in the text, or what is said of it can't be.
     #[error("that can't be the preview of a link in the text")]
     Preview,
+    /// Not a link that can be opened.
+    #[error("that invitation link can't be opened: {0}")]
+    Invitation(String),
+    /// One's own.
+    #[error("that is an invitation of your own: others open it")]
+    OwnInvitation,
+    /// It does not last long enough, or too long.
+    #[error("an invitation lasts between {0} and {1} seconds")]
+    InvitationLasts(u64, u64),
+    /// It lets nobody in, or too many.
+    #[error("an invitation lets in between 1 and {0} people")]
+    InvitationUses(u64),
+    /// Too many.
+    #[error("there are {0} invitations, and no more can be made: revoke one first")]
+    TooManyInvitations(usize),
+    /// None of that number, or it has ended.
+    #[error("there is no such invitation, or it has ended")]
+    NoSuchInvitation,
+    /// Nobody of that number waits.
+    #[error("nobody waits to be let in by that number")]
+    NoSuchRequest,
+    /// Nobody can be let in any more.
+    #[error("as many were let in by that invitation as it was for")]
+    UsedUp,
+    /// Too many.
+    #[error("{0} invitations were opened here and wait: cancel one first")]
+    TooManyOpened(usize),
+    /// None of that number.
+    #[error("no invitation was opened here by that number")]
+    NoSuchOpened,
+    /// The server has to give one.
+    #[error("no delivery address is at hand: connect, and try again")]
+    NoAddress,
 }

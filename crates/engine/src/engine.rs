@@ -78,6 +78,11 @@ impl Engine {
         })
     }
 
+    /// The time that is counted, in milliseconds.
+    pub(crate) fn counted_time(&self) -> i64 {
+        self.session.clock.map_or(0, |clock| clock.passed)
+    }
+
     /// Takes in one input: decides, and writes everything that it decided in one transaction.
     ///
     /// # Errors

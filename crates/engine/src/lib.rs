@@ -24,7 +24,10 @@ mod tally;
 pub mod view;
 mod words;
 
-pub use command::{Answer, Command, Complaint, Deed, OutgoingFile, Place, UploadId};
+pub use command::{
+    Answer, Command, Complaint, Deed, InvitationId, JoinRequestId, OpenedId, OutgoingFile, Place,
+    UploadId,
+};
 pub use engine::Engine;
 pub use fault::Fault;
 pub use input::{Input, Reply};

@@ -345,3 +345,28 @@ pub const ONCE_KEPT: Duration = Duration::from_hours(14 * 24);
 
 /// People chosen to see when this person was last active.
 pub const MAX_CHOSEN: usize = 256;
+
+/// Invitation links of one device that have not ended: one for each group that somebody looks after, and some more.
+pub const MAX_INVITATIONS: usize = 100;
+
+/// An invitation link lasts at least this long: whom it is sent to has to read it.
+pub const MIN_INVITATION_LASTS: Duration = Duration::from_mins(1);
+
+/// ... and at most this long: one that is forgotten somewhere must not lead in for ever.
+pub const MAX_INVITATION_LASTS: Duration = Duration::from_hours(366 * 24);
+
+/// How many one link lets in: a large group. Each costs a commit.
+pub const MAX_INVITATION_USES: u64 = 1_000;
+
+/// Requests that wait for approval by one link: as many as somebody looks through. Further ones are dropped.
+pub const MAX_JOIN_REQUESTS: usize = 100;
+
+/// Requests that one link remembers, however they ended, so that none counts twice: all that it may let in, and as many that are refused. After that
+/// it has ended.
+pub const MAX_REQUESTS_OF_LINK: usize = 2_000;
+
+/// Links that were opened on one device and have not let it in.
+pub const MAX_OPENED: usize = 100;
+
+/// How long somebody waits who has opened a link: as long as a server keeps the request.
+pub const OPENED_LASTS: Duration = keyfold_wire::limits::ITEM_RETENTION;

@@ -113,6 +113,8 @@ pub enum Event {
     PersonChanged(AccountId),
     /// Somebody is typing or not any more, was active, or has come further: whoever shows the conversation asks for that anew.
     Signal(ConversationId),
+    /// Something about the invitation links that were made or opened here: who shows them asks for them anew.
+    InvitationsChanged,
 }
 
 /// Why something could not be done, for a person.

@@ -6,8 +6,9 @@ use keyfold_protocol::state::{Name, Policy, Role};
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::file::UploadToken;
 use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Epoch, Timestamp};
+use zeroize::Zeroizing;
 
-use crate::command::{Deed, UploadId};
+use crate::command::{Deed, InvitationId, JoinRequestId, OpenedId, UploadId};
 
 /// The account and device that this database belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -598,4 +599,101 @@ pub enum Audience {
     Chosen(Vec<AccountId>),
     /// Nobody.
     Nobody,
+}
+
+/// An invitation link that was made on this device.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// For [`Command::RevokeInvitation`](crate::Command::RevokeInvitation).
+    pub id: InvitationId,
+    /// The group. `None`: it leads to this person.
+    pub conversation: Option<ConversationId>,
+    /// What the link shows before it is opened.
+    pub title: String,
+    /// What stands behind the `#` of the link: whoever has it can ask. `None`: it has ended.
+    pub fragment: Option<Zeroizing<String>>,
+    /// When it was made, by this device's clock.
+    pub made: Timestamp,
+    /// For how long it still holds, in milliseconds.
+    pub lasts: u64,
+    /// How many may still be let in.
+    pub uses: u64,
+    /// How many were.
+    pub admitted: u64,
+    /// Whether somebody has to approve of each.
+    pub approval: bool,
+    /// Things that came for it and were no requests.
+    pub useless: u64,
+    /// Why nobody comes in by it any more.
+    pub ended: Option<Ended>,
+    /// Who waits, oldest first.
+    pub requests: Vec<JoinRequest>,
+}
+
+/// It has a secret in it.
+impl std::fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invitation")
+            .field("id", &self.id)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why nobody comes in by a link any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was revoked.
+    Revoked,
+    /// Its time is over.
+    Over,
+    /// As many were let in as it was for.
+    UsedUp,
+    /// Too much came for it that was no request: its address is in other hands. Or so many have asked that no more can be remembered.
+    Flooded,
+    /// This person is not in the group any more, or the server has forgotten the link's address.
+    Left,
+}
+
+/// Somebody who wants to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// For [`Command::Approve`](crate::Command::Approve) and [`Command::Refuse`](crate::Command::Refuse).
+    pub id: JoinRequestId,
+    /// Who.
+    pub who: Contact,
+    /// When the server took it, by its clock.
+    pub at: Timestamp,
+    /// It is being let in.
+    pub admitting: bool,
+    /// Why it could not be let in when that was tried.
+    pub failure: Option<String>,
+}
+
+/// An invitation link that was opened on this device and has not let it in yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// For [`Command::CancelOpened`](crate::Command::CancelOpened).
+    pub id: OpenedId,
+    /// Who made it.
+    pub maker: AccountId,
+    /// The group. `None`: it leads to the maker.
+    pub conversation: Option<ConversationId>,
+    /// The group's name or the maker's handle, as the link says.
+    pub title: String,
+    /// When it was opened, by this device's clock.
+    pub made: Timestamp,
+    /// How it stands.
+    pub state: OpenedState,
+}
+
+/// How a link stands that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenedState {
+    /// The request is on its way to the server.
+    Asking,
+    /// The server has it: somebody who made the link has to be online, and maybe to approve.
+    Waiting,
+    /// It comes to nothing, for this reason.
+    Failed(String),
 }

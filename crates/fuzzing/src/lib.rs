@@ -17,6 +17,7 @@ pub mod agreed;
 pub mod bend;
 pub mod draw;
 pub mod identity;
+pub mod link;
 pub mod mls;
 pub mod sealed;
 pub mod seeds;
@@ -97,6 +98,8 @@ pub const TARGETS: &[Target] = targets![
     sealed::padding: Light,
     sealed::signal: Heavy,
     sealed::welcome: Light,
+    link::invitation_link: Light,
+    link::join_request: Light,
     agreed::state: Light,
     agreed::leave_proofs: Light,
     agreed::content: Heavy,

@@ -6,6 +6,7 @@ use keyfold_protocol::content::{
 };
 use keyfold_protocol::file::FileKey;
 use keyfold_protocol::identity::{DeviceToken, LinkRequest, RecoveryKey};
+use keyfold_protocol::invitation::{Invitation, JoinRequest, LinkSecret};
 use keyfold_protocol::leave::LeaveProof;
 use keyfold_protocol::padding;
 use keyfold_protocol::signal::{Cursors, Says, Signal};
@@ -53,6 +54,7 @@ pub fn seeds() -> Vec<Seed> {
     all.extend(texts());
     all.extend(agreed());
     all.extend(sealed());
+    all.extend(links());
     let mut rng = StdRng::seed_from_u64(7);
     for target in [
         "group_message",
@@ -273,6 +275,39 @@ fn own_kinds(author: &Author, of: ContentId, rng: &mut StdRng) -> Vec<Seed> {
                 text: "https://example.org",
                 preview: &preview,
             }),
+        ),
+    ]
+}
+
+fn links() -> Vec<Seed> {
+    let (packages, ..) = club::samples();
+    let secret = || LinkSecret::new([0x42; 32]);
+    let link = Invitation {
+        secret: secret(),
+        maker: AccountId::new([1; 32]),
+        addresses: vec![b"one".to_vec(), b"two".to_vec()],
+        suite: Suite::Hybrid.number(),
+        conversation: Some(CONVERSATION),
+        title: Name::new("climbing").unwrap(),
+    };
+    let to_person = Invitation {
+        conversation: None,
+        secret: secret(),
+        addresses: vec![vec![7; 56]],
+        title: link.title.clone(),
+        ..link
+    };
+    let keys = Papers::of("bo", 2).keys;
+    let asked = JoinRequest::make(&secret(), [3; 16], packages[0].clone(), &keys);
+    vec![
+        seed("invitation_link", "group", link.fragment().as_bytes()),
+        seed("invitation_link", "person", to_person.fragment().as_bytes()),
+        seed("invitation_link", "encoded", link.encode()),
+        seed("join_request", "whole", asked.encode()),
+        seed(
+            "join_request",
+            "short",
+            JoinRequest::new([1; 16], vec![2; 8], [3; 64]).encode(),
         ),
     ]
 }

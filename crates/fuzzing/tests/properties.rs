@@ -113,6 +113,8 @@ properties![
     handle,
     ids,
     invitation,
+    invitation_link,
+    join_request,
     key_package,
     leave_proofs,
     link_request,

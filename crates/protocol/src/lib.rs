@@ -9,6 +9,7 @@
 //! - [`content`]: messages as MIMI content
 //! - [`signal`]: presence, typing and receipts
 //! - [`file`]: files, sealed in segments
+//! - [`invitation`]: links by which people ask to be let in, and their requests
 //! - [`picture`]: small pictures inside of these
 //! - [`envelope`], [`padding`], [`roster`], [`welcome`]: what is handed to the server, and checked on its way back
 
@@ -17,6 +18,7 @@ pub mod envelope;
 pub mod file;
 pub mod group;
 pub mod identity;
+pub mod invitation;
 pub mod leave;
 pub mod limits;
 pub mod padding;

@@ -131,3 +131,12 @@ pub const MAX_MEDIA_TYPE: usize = 255;
 
 /// What a shorter file is padded to: among files this small, the Padme size alone would tell each from the other.
 pub const MIN_PADDED_FILE: u64 = 1_024;
+
+/// The fragment of an invitation link: eight addresses and a name make about 1,900 characters, and messengers and mail pass on links of that length.
+pub const MAX_INVITATION_LINK: usize = 2_048;
+
+/// Addresses in an invitation link: devices of a few people who look after a group together.
+pub const MAX_MAKERS: usize = 8;
+
+/// A sealed request to join: a key package of the largest size, and its padding.
+pub const MAX_JOIN_REQUEST: usize = 24 * 1024;

@@ -89,6 +89,28 @@ async fn pages_of_another_origin_are_turned_away() {
 }
 
 #[tokio::test]
+async fn who_follows_an_invitation_link_with_a_browser_reads_what_to_do_with_it() {
+    let server = Server::start(&[]);
+    let answer = server
+        .http("GET /i HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for line in [
+        "content-type: text/plain; charset=utf-8",
+        "content-security-policy: default-src 'none'",
+        "referrer-policy: no-referrer",
+        "cache-control: no-store",
+        "keyfold open LINK",
+    ] {
+        assert!(answer.contains(line), "{line}: {answer}");
+    }
+    let other = server
+        .http("GET /i/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(other.starts_with("HTTP/1.1 404"), "{other}");
+}
+
+#[tokio::test]
 async fn behind_a_proxy_the_last_hop_is_who_asks() {
     let server = Server::start_plain(&["--behind-proxy", "--limit", "connection=5:0.001"]);
     for _ in 0..5 {

@@ -27,7 +27,8 @@ struct ExtensionType {
     used: String,
 }
 
-const SIGNED: [&str; 6] = [
+const SIGNED: [&str; 7] = [
+    "keyfold join request v1",
     "keyfold signal v1",
     "keyfold device certificate v1",
     "keyfold registration v1",
@@ -56,6 +57,10 @@ impl Topic for Labels {
             label("keyfold envelope v1", "authenticated data", &[0]),
             label("keyfold signal body v1", "authenticated data", &[0]),
             label("keyfold signal place v1", "derived", &[0]),
+            label("keyfold join request body v1", "authenticated data", &[0]),
+            label("keyfold join request key v1", "derived", &[]),
+            label("keyfold invitation link v1", "checksum", &[0]),
+            label("keyfold invitation id v1", "derived", &[]),
             label("keyfold recovery key v1", "salt", &[]),
             label(roster::EXPORTER_LABEL, "exporter", &[]),
             label(envelope::EXPORTER_LABEL, "exporter", &[]),

@@ -26,6 +26,7 @@ mod envelope;
 mod exporter;
 mod file;
 mod handle;
+mod invitation;
 mod key_package;
 mod labels;
 mod leave_proof;
@@ -84,7 +85,7 @@ fn checked<T: Topic>(text: &str) {
 }
 
 /// All files.
-pub const FILES: [File; 20] = [
+pub const FILES: [File; 21] = [
     file::<account_id::AccountIds>("account-id"),
     file::<content::Contents>("content"),
     file::<device_certificate::Certificates>("device-certificate"),
@@ -93,6 +94,7 @@ pub const FILES: [File; 20] = [
     file::<exporter::Exports>("exporter"),
     file::<file::SealedFiles>("file"),
     file::<handle::Handles>("handle"),
+    file::<invitation::Invitations>("invitation"),
     file::<key_package::KeyPackages>("key-package"),
     file::<labels::Labels>("labels"),
     file::<leave_proof::LeaveProofs>("leave-proof"),

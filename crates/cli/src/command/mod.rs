@@ -5,6 +5,7 @@ mod amend;
 mod devices;
 pub(crate) mod file;
 mod find;
+mod invite;
 mod keep;
 mod kinds;
 mod members;
@@ -70,6 +71,11 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Card(args) => kinds::card(&session, args).await,
         Command::Meet(args) => kinds::meet(&session, args).await,
         Command::Rpc(args) => crate::rpc::run(&session, args).await,
+        Command::Revoke(args) => invite::revoke(&session, args).await,
+        Command::Approve(args) => invite::approve(&session, args).await,
+        Command::Refuse(args) => invite::refuse(&session, args).await,
+        Command::Open(args) => invite::open(&session, args).await,
+        Command::Cancel(args) => invite::cancel(&session, args).await,
         other => in_order(&session, other),
     }
 }
@@ -94,6 +100,8 @@ fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Block(args) => person::block(session, &args, true),
         Command::Unblock(args) => person::block(session, &args, false),
         Command::Blocked => person::blocked(session),
+        Command::Invite(args) => invite::invite(session, &args),
+        Command::Invitations => invite::invitations(session),
         _ => Ok(()),
     }
 }

@@ -130,6 +130,14 @@ pub(crate) fn addresses(recorder: &Recorder) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Whether one of these words is in a frame of any connection so far.
+pub(crate) fn hold(recorder: &Recorder, words: &Words) -> bool {
+    let frames = all(recorder);
+    frames
+        .iter()
+        .any(|frame| words.first_in(&frame.bytes).is_some())
+}
+
 /// All frames and headers of all connections so far.
 fn all(recorder: &Recorder) -> Vec<Frame> {
     let mut frames = Vec::new();

@@ -22,6 +22,7 @@ mod search;
 use std::path::Path;
 
 use careless::Careless;
+use keyfold_protocol::invitation::Invitation;
 use kit::{Person, Server, text};
 use observed::Observed;
 use recorder::Recorder;
@@ -58,19 +59,7 @@ const DIRECTORY: [&str; 3] = ["accounts", "devices", "key_packages"];
 fn nothing_of_a_conversation_is_readable_at_the_server() {
     let mut server = Observed::start();
     let recorder = Recorder::before(&server);
-    let people = HANDLES.map(Person::new);
-    for person in &people {
-        let ca = server.ca();
-        let ca = ca.to_str().unwrap();
-        person.ok(&[
-            "register",
-            &person.handle,
-            "--server",
-            recorder.url(),
-            "--ca",
-            ca,
-        ]);
-    }
+    let people = register(&server, &recorder);
     let [ada, bo, cy] = &people;
     let mut careless = Careless::before(&recorder, &server);
 
@@ -114,6 +103,67 @@ fn nothing_of_a_conversation_is_readable_at_the_server() {
     }
     search_disk(&server, &planted);
     frames::search(&recorder, &planted);
+}
+
+/// People who are registered with the server, through the recorder.
+fn register(server: &Observed, recorder: &Recorder) -> [Person; 3] {
+    let people = HANDLES.map(Person::new);
+    for person in &people {
+        let ca = server.ca();
+        let ca = ca.to_str().unwrap();
+        person.ok(&[
+            "register",
+            &person.handle,
+            "--server",
+            recorder.url(),
+            "--ca",
+            ca,
+        ]);
+    }
+    people
+}
+
+#[test]
+fn nothing_of_an_invitation_link_is_readable_at_the_server() {
+    let server = Observed::start();
+    let recorder = Recorder::before(&server);
+    let [ada, bo, cy] = &register(&server, &recorder);
+    let mut careless = Careless::before(&recorder, &server);
+    let group = ada.begins(&[&bo.handle, "--name", EXPEDITION]);
+    let link = text(&ada.ok(&["invite", &group])[0], "link");
+    let (_, fragment) = link.split_once('#').unwrap();
+    let secret = Invitation::read(fragment).unwrap().secret;
+    let raw = Words::of_bytes("the secret", secret.to_secret_bytes().as_slice());
+    // Behind the version and the secret, which are its beginning in any form.
+    let written = Words::new(&[&fragment[..40], EXPEDITION]);
+
+    // One request waits at the server, then is taken and answered.
+    assert_eq!(cy.ok(&["open", &link])[0]["state"], "waiting");
+    for answered in [false, true] {
+        if answered {
+            ada.syncs();
+            cy.syncs();
+            cy.says(EXPEDITION, "in");
+        }
+        let planted = careless.says_it_plainly();
+        let planted = Words::new(&[&planted]);
+        if let Some(memory) = server.memory() {
+            assert!(planted.first_in(&memory).is_some(), "it was planted there");
+            raw.are_not_in(&memory, "the server's memory");
+            written.are_not_in(&memory, "the server's memory");
+        }
+        let files = files(&server.data());
+        assert!(files.iter().any(|path| planted.in_file(path)), "and there");
+        for path in files {
+            raw.are_not_in_file(&path);
+            written.are_not_in_file(&path);
+        }
+        assert!(frames::hold(&recorder, &planted), "and there");
+        assert!(!frames::hold(&recorder, &raw) && !frames::hold(&recorder, &written));
+    }
+    let log = server.log_with_a_planted_word();
+    raw.are_not_in(&log, "the log");
+    written.are_not_in(&log, "the log");
 }
 
 /// A profile, a draft, and a file with its name.

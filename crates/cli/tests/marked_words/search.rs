@@ -12,18 +12,13 @@ pub(crate) struct Words(Vec<(String, Finder<'static>)>);
 
 impl Words {
     pub(crate) fn new(words: &[&str]) -> Self {
-        let forms = words.iter().flat_map(|word| {
-            let hex: Vec<_> = word.bytes().map(|byte| format!("{byte:02x}")).collect();
-            let list: Vec<_> = word.bytes().map(|byte| byte.to_string()).collect();
-            let forms = [
-                (*word).to_owned(),
-                hex.concat().to_uppercase(),
-                hex.concat(),
-                list.join(", "),
-            ];
-            forms.map(|form| ((*word).to_owned(), Finder::new(&form).into_owned()))
-        });
+        let forms = words.iter().flat_map(|word| finders(word, word.as_bytes()));
         Self(forms.collect())
+    }
+
+    /// Bytes that are no text, under a name.
+    pub(crate) fn of_bytes(name: &str, bytes: &[u8]) -> Self {
+        Self(finders(name, bytes).collect())
     }
 
     /// The first of these words that is there.
@@ -50,6 +45,21 @@ impl Words {
     pub(crate) fn are_not_in_file(&self, path: &Path) {
         self.are_not_in(&std::fs::read(path).unwrap(), &path.display().to_string());
     }
+}
+
+fn finders(name: &str, bytes: &[u8]) -> impl Iterator<Item = (String, Finder<'static>)> {
+    let hex: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let list: Vec<_> = bytes.iter().map(u8::to_string).collect();
+    let forms = [
+        bytes.to_vec(),
+        hex.concat().to_uppercase().into_bytes(),
+        hex.concat().into_bytes(),
+        list.join(", ").into_bytes(),
+    ];
+    let name = name.to_owned();
+    forms
+        .into_iter()
+        .map(move |form| (name.clone(), Finder::new(&form).into_owned()))
 }
 
 /// Writes a word into this very file, at its end; it must be found there. Then the file is as it was.

@@ -3,6 +3,7 @@
 mod conversation;
 mod file;
 mod fold;
+mod invitation;
 mod poll;
 mod profile;
 mod search;

@@ -77,7 +77,10 @@ impl Step<'_> {
                 receipts,
                 typing,
             }),
-            other => self.in_conversation(other),
+            other => match self.by_link(other)? {
+                Ok(answered) => Ok(answered),
+                Err(other) => self.in_conversation(other),
+            },
         }
     }
 

@@ -154,7 +154,7 @@ impl Step<'_> {
         };
         let view = current.group.view();
         Ok(match &intent.wish {
-            Wish::Add => self.plan_add(view, intent)?,
+            Wish::Add | Wish::Admit => self.plan_add(view, intent)?,
             Wish::AddDevice(device) => {
                 let planned = self.plan_add(view, intent)?;
                 self.lacks_device(view, *device, planned)?

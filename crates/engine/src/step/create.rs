@@ -202,6 +202,7 @@ impl Step<'_> {
         let me = self.me()?.account();
         self.note(loaded, Some(me), &Notice::Began, at)?;
         self.has_begun(loaded.row.shown_in)?;
+        self.admission_over(intent, None)?;
         self.forget_intent(intent)?;
         if let Some(view) = loaded
             .group

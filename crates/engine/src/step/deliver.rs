@@ -99,7 +99,12 @@ impl Step<'_> {
                 self.put(loaded);
                 Ok(fate)
             }
-            Some(v1::item::Content::Welcome(welcome)) => self.welcome(serial, welcome, at),
+            Some(v1::item::Content::Welcome(welcome)) => {
+                match address::used_for(self.tx, serial)? {
+                    Some(Use::Invitation) => self.asked_by_link(serial, welcome, at),
+                    _ => self.welcome(serial, welcome, at),
+                }
+            }
             None => Ok(Fate::Dropped),
         }
     }
@@ -122,7 +127,7 @@ impl Step<'_> {
                 self.write_rows()?;
                 self.one_of(conversation::sharing(self.tx, serial)?, message)
             }
-            Some(Use::Package | Use::Free) | None => Ok(None),
+            Some(Use::Package | Use::Free | Use::Invitation) | None => Ok(None),
         }
     }
 
@@ -203,6 +208,7 @@ impl Step<'_> {
                 Some(Fate::Dropped)
             }
             Some(Use::Retiring(_)) => Some(Fate::Dropped),
+            Some(Use::Invitation) => Some(self.no_request(serial)?),
             Some(Use::Free) | None => Some(self.disown(serial)?),
         })
     }

@@ -165,6 +165,7 @@ impl Step<'_> {
     pub(super) fn expire(&mut self) -> Result<(), Fault> {
         let passed = self.clock().passed;
         self.forget_once(passed)?;
+        self.expire_links(passed)?;
         if expiry::next(self.tx)?.is_some_and(|next| next <= passed) {
             self.delete_due(passed)?;
         }
@@ -195,8 +196,12 @@ impl Step<'_> {
     /// When to look again whether something is to be gone.
     pub(super) fn next_expiry(&self) -> Result<Option<Timestamp>, Fault> {
         let passed = self.clock().passed;
-        let next = expiry::next(self.tx)?.into_iter();
-        Ok(next.chain(once::next(self.tx)?).min().map(|next| {
+        let next = [
+            expiry::next(self.tx)?,
+            self.next_link_over(passed)?,
+            once::next(self.tx)?,
+        ];
+        Ok(next.into_iter().flatten().min().map(|next| {
             let left = u64::try_from(next.saturating_sub(passed)).unwrap_or(0);
             self.now.after(Duration::from_millis(left).min(CLOCK_TICK))
         }))

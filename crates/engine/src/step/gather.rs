@@ -54,7 +54,8 @@ impl Step<'_> {
         for request in requests {
             self.drop_request(request)?;
         }
-        intent::remove(self.tx, id)
+        intent::remove(self.tx, id)?;
+        self.admission_over(id, Some(&Failure::Nothing))
     }
 
     /// Drops all intents of a conversation that wish for this.
@@ -95,6 +96,17 @@ impl Step<'_> {
         self.ask(intent, v1::lookup::By::Account(account.to_wire()))
     }
 
+    /// A known account for an intent, that calls itself so.
+    pub(super) fn gather_known(
+        &mut self,
+        intent: i64,
+        handle: &str,
+        account: &AccountId,
+    ) -> Result<(), Fault> {
+        intent::gather(self.tx, intent, handle, Some(account))?;
+        self.ask(intent, v1::lookup::By::Account(account.to_wire()))
+    }
+
     /// A known account for an intent, which looks first whether it has a device that is wanted.
     pub(super) fn gather_account(&mut self, intent: i64, account: &AccountId) -> Result<(), Fault> {
         intent::gather(self.tx, intent, &account.to_string(), Some(account))?;
@@ -128,6 +140,10 @@ impl Step<'_> {
             return self.found_nobody(waiting, asked);
         };
         let me = self.me()?.account();
+        if let Some(claimed) = self.calls_itself_otherwise(waiting.reference, &contact)? {
+            let failure = Failure::NobodyCalled(claimed);
+            return self.gather_failed(waiting.reference, failure);
+        }
         self.remember(&contact)?;
         self.tell(Event::Found(contact.account));
         if waiting.kind != Kind::Lookup || waiting.reference == 0 {
@@ -316,6 +332,7 @@ impl Step<'_> {
                 Some(_) => {}
             }
         }
+        self.with_the_one_shown(waiting.reference, &account, &mut packages)?;
         intent::set_packages(self.tx, waiting.reference, &account, &packages)?;
         self.gathered(waiting.reference)
     }

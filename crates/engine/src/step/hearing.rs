@@ -70,7 +70,7 @@ impl Step<'_> {
                 self.write_rows()?;
                 conversation::sharing(self.tx, serial)
             }
-            Some(Use::Package | Use::Free) | None => Ok(Vec::new()),
+            Some(Use::Package | Use::Free | Use::Invitation) | None => Ok(Vec::new()),
         }
     }
 

@@ -301,6 +301,7 @@ impl Step<'_> {
             loaded.change().title = known.handle;
         }
         self.merge_twin(loaded)?;
+        self.let_in_by_link(view)?;
         self.note(loaded, inviter, &Notice::Began, at)?;
         let due = self.now.after(self.renewal_after_join(loaded));
         let row = loaded.change();

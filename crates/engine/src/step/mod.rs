@@ -49,6 +49,10 @@ mod twins;
 mod unknown;
 mod upload;
 
+mod admit;
+mod invite;
+mod opened;
+
 use std::collections::BTreeSet;
 
 use keyfold_protocol::group::{Crypto, Device, Group, Mls, Rng};

@@ -165,6 +165,7 @@ impl Step<'_> {
         intent: &IntentRow,
         outcome: Result<(), Failure>,
     ) -> Result<(), Fault> {
+        self.admission_over(intent.id, outcome.as_ref().err())?;
         self.forget_intent(intent.id)?;
         if !intent.wish.is_asked() {
             return Ok(());
@@ -182,6 +183,7 @@ impl Step<'_> {
     pub(super) fn give_up(&mut self, loaded: &mut Loaded, why: &Failure) -> Result<(), Fault> {
         let row = loaded.row.row;
         self.drop_requests(row)?;
+        self.end_invitations_to(loaded)?;
         for intent in intent::of(self.tx, row)? {
             // Others hear all the same what they have to.
             if !intent.wish.is_errand() {

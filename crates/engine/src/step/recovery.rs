@@ -193,6 +193,7 @@ impl Step<'_> {
     /// The server has made this device's mailbox anew: no address leads to it, and not even an own commit would come back.
     fn has_new_mailbox(&mut self) -> Result<(), Fault> {
         address::remove_free(self.tx)?;
+        self.links_lead_nowhere()?;
         for row in conversation::active(self.tx)? {
             let mut loaded = self.expect(row)?;
             self.is_cut_off(&mut loaded, SERVER_ROLLED_BACK)?;

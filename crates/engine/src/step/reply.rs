@@ -73,6 +73,7 @@ impl Step<'_> {
         let Some(row) = waiting.conversation else {
             return match waiting.kind {
                 Kind::Errand => self.errand_sent(request),
+                Kind::JoinRequest => self.join_request_taken(request, waiting.reference),
                 _ => self.try_later(request, waiting.clone(), 0),
             };
         };
@@ -275,6 +276,9 @@ impl Step<'_> {
     ) -> Result<(), Fault> {
         let body = asked(self.tx, request)?;
         self.drop_request(request)?;
+        if waiting.kind == Kind::JoinRequest {
+            return self.join_request_refused(waiting.reference, refused.code());
+        }
         match (body, refused.code()) {
             (Some(Body::Probe(probe)), _) => self.probed(Row(waiting.reference), &probe, refused),
             (Some(Body::Lookup(asked)), RefusalCode::NotFound) => {

@@ -68,8 +68,8 @@ pub(super) const STEPS: &[Step] = &[
     Step::of(&[table::SCHEMA_11]),
     // 12: elsewhere
     Step::of(&[]),
-    // 13: elsewhere
-    Step::of(&[]),
+    // 13: invitation links.
+    Step::of(&[table::SCHEMA_13]),
     // 14: polls and files that are opened once, which until then were kept as what needs a newer version.
     Step {
         sql: &[table::SCHEMA_14],

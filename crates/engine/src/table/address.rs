@@ -18,6 +18,8 @@ pub(crate) enum Use {
     Conversation(Row),
     /// It was in this conversation; its last items may still come.
     Retiring(Row),
+    /// In an invitation link.
+    Invitation,
 }
 
 const fn numbers(purpose: Use) -> (i64, Option<i64>) {
@@ -26,6 +28,7 @@ const fn numbers(purpose: Use) -> (i64, Option<i64>) {
         Use::Package => (1, None),
         Use::Conversation(row) => (2, Some(row.0)),
         Use::Retiring(row) => (3, Some(row.0)),
+        Use::Invitation => (4, None),
     }
 }
 
@@ -34,6 +37,7 @@ fn purpose(number: i64, conversation: Option<i64>) -> Use {
         (2, Some(row)) => Use::Conversation(Row(row)),
         (3, Some(row)) => Use::Retiring(Row(row)),
         (1, _) => Use::Package,
+        (4, _) => Use::Invitation,
         _ => Use::Free,
     }
 }
@@ -145,4 +149,12 @@ pub(crate) fn remove(tx: &Connection, serial: Serial) -> Result<(), Fault> {
     tx.prepare_cached("DELETE FROM address WHERE serial = ?1")?
         .execute([to_sql(serial.0)?])?;
     Ok(())
+}
+
+/// The address with this serial.
+pub(crate) fn bytes_of(tx: &Connection, serial: Serial) -> Result<Option<Vec<u8>>, Fault> {
+    Ok(tx
+        .prepare_cached("SELECT address FROM address WHERE serial = ?1")?
+        .query_row([to_sql(serial.0)?], |row| row.get(0))
+        .optional()?)
 }

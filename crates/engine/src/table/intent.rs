@@ -79,6 +79,8 @@ pub(crate) enum Wish {
     Timer(Option<u32>),
     /// Another picture; `None`: none any more.
     Picture(Option<Vec<u8>>),
+    /// Add the account gathered: it has asked by an invitation link.
+    Admit,
 }
 
 impl Wish {
@@ -155,6 +157,7 @@ impl Wish {
                 | Self::Readmit { .. }
                 | Self::Reinvite(_)
                 | Self::Reach(_)
+                | Self::Admit
         )
     }
 

@@ -31,6 +31,10 @@ pub(crate) mod once;
 pub(crate) mod search;
 pub(crate) mod signal;
 
+pub(crate) mod invitation;
+pub(crate) mod join_request;
+pub(crate) mod opened;
+
 /// Creates all of them, as of schema version 1.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
@@ -64,10 +68,14 @@ pub(crate) const SCHEMA_10: &str = include_str!("schema_10.sql");
 /// Brings them to schema version 11.
 pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");
 
-/// Brings them to schema version 15.
-pub(crate) const SCHEMA_15: &str = include_str!("schema_15.sql");
+/// Brings them to schema version 13.
+pub(crate) const SCHEMA_13: &str = include_str!("schema_13.sql");
+
 /// Brings them to schema version 14; [`once::find_all`] fills in what is there.
 pub(crate) const SCHEMA_14: &str = include_str!("schema_14.sql");
+
+/// Brings them to schema version 15.
+pub(crate) const SCHEMA_15: &str = include_str!("schema_15.sql");
 
 use keyfold_wire::ids::Timestamp;
 

@@ -54,9 +54,11 @@ pub(crate) enum Kind {
     RenewCertificate,
     /// The own account: whether the directory has a newer certificate of this device.
     OwnCertificate,
+    /// To be let in by an invitation link (reference: the link that was opened).
+    JoinRequest,
 }
 
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 19] = [
     Kind::TakeAddresses,
     Kind::PublishKeyPackages,
     Kind::RevokeAddresses,
@@ -75,6 +77,7 @@ const KINDS: [Kind; 18] = [
     Kind::Parting,
     Kind::RenewCertificate,
     Kind::OwnCertificate,
+    Kind::JoinRequest,
 ];
 
 impl Kind {
@@ -102,7 +105,8 @@ impl Kind {
             | Self::Errand
             | Self::Probe
             | Self::Parting
-            | Self::OwnCertificate => Channel::Anonymous,
+            | Self::OwnCertificate
+            | Self::JoinRequest => Channel::Anonymous,
         }
     }
 }

@@ -33,6 +33,9 @@ macro_rules! undo {
     (14) => {
         "DROP INDEX timeline_once; ALTER TABLE timeline DROP COLUMN once_until;"
     };
+    (13) => {
+        "DROP TABLE invitation; DROP TABLE join_request; DROP TABLE opened;"
+    };
     (11) => {
         "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;"
     };
@@ -50,17 +53,35 @@ macro_rules! undo {
     };
 }
 
+/// What makes a database of today one of version 12.
+pub const TO_VERSION_12: &str =
+    concat!(undo!(15), undo!(14), undo!(13), "PRAGMA user_version = 12;");
+
 /// What makes a database of today one of version 11.
-pub const TO_VERSION_11: &str = concat!(undo!(15), undo!(14), "PRAGMA user_version = 11;");
+pub const TO_VERSION_11: &str = concat!(
+    undo!(15),
+    undo!(14),
+    undo!(13),
+    undo!(12),
+    "PRAGMA user_version = 11;"
+);
 
 /// What makes a database of today one of version 10.
-pub const TO_VERSION_10: &str =
-    concat!(undo!(15), undo!(14), undo!(11), "PRAGMA user_version = 10;");
+pub const TO_VERSION_10: &str = concat!(
+    undo!(15),
+    undo!(14),
+    undo!(13),
+    undo!(12),
+    undo!(11),
+    "PRAGMA user_version = 10;"
+);
 
 /// What makes a database of today one of version 8.
 pub const TO_VERSION_8: &str = concat!(
     undo!(15),
     undo!(14),
+    undo!(13),
+    undo!(12),
     undo!(11),
     undo!(10),
     undo!(9),
@@ -71,6 +92,8 @@ pub const TO_VERSION_8: &str = concat!(
 pub const TO_VERSION_7: &str = concat!(
     undo!(15),
     undo!(14),
+    undo!(13),
+    undo!(12),
     undo!(11),
     undo!(10),
     undo!(9),
@@ -82,6 +105,8 @@ pub const TO_VERSION_7: &str = concat!(
 pub const TO_VERSION_5: &str = concat!(
     undo!(15),
     undo!(14),
+    undo!(13),
+    undo!(12),
     undo!(11),
     undo!(10),
     undo!(9),

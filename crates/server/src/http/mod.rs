@@ -8,6 +8,7 @@ mod beat;
 mod boundary;
 mod files;
 mod health;
+mod invited;
 mod listen;
 mod mailbox;
 mod memory;
@@ -86,6 +87,7 @@ fn router(app: Arc<App>) -> Router {
         .route(ANONYMOUS_PATH, any(upgrade::anonymous))
         .route(&format!("{FILES_PATH}/{{id}}"), file)
         .route("/healthz", get(health::check))
+        .route(invited::PATH, get(invited::page))
         .layer(middleware::from_fn(origin::check))
         .with_state(app)
 }
