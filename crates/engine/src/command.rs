@@ -301,6 +301,17 @@ pub enum Command {
         /// Whether others are told that they are typing.
         typing: bool,
     },
+    /// Accept what a stranger has begun: what came is shown, and it goes on as everywhere. In what was accepted already it changes nothing.
+    Accept {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// Whether what strangers begin waits from now on until it is accepted, on this device. It does, unless this says otherwise; a program that
+    /// answers everybody does without.
+    AskFirst {
+        /// It does.
+        wanted: bool,
+    },
 }
 
 /// What a group's rules say who may.
@@ -504,4 +515,7 @@ pub enum Complaint {
     /// Who does not tell does not ask.
     #[error("receipts are switched off: switch them on to see those of others")]
     ReceiptsOff,
+    /// A stranger has begun it.
+    #[error("accept this conversation first, or delete it: somebody you don't know has begun it")]
+    NotAccepted,
 }

@@ -339,3 +339,11 @@ pub const READ_BY_HEEDED: Duration = Duration::from_mins(1);
 
 /// People chosen to see when this person was last active.
 pub const MAX_CHOSEN: usize = 256;
+
+/// Requests of strangers that are shown: more than anybody looks through. When one more comes the oldest is emptied and goes out of the way, until something
+/// new comes in it. What was accepted takes no part in this.
+pub const MAX_REQUESTS: usize = 100;
+
+/// Entries of one request that are kept until it is accepted: what somebody says before they are answered. The first are kept, since by them a person
+/// decides.
+pub const MAX_REQUEST_KEPT: i64 = 100;

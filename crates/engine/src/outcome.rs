@@ -113,6 +113,9 @@ pub enum Event {
     PersonChanged(AccountId),
     /// Somebody is typing or not any more, was active, or has come further: whoever shows the conversation asks for that anew.
     Signal(ConversationId),
+    /// A stranger has begun a conversation, or has brought this account into a group: it waits until it is accepted, and nothing else is told of it
+    /// but [`Event::Changed`]. Once it is accepted, on whichever device, [`Event::Ready`] tells.
+    Requested(ConversationId),
 }
 
 /// Why something could not be done, for a person.

@@ -4,6 +4,7 @@ mod conversation;
 mod file;
 mod fold;
 mod profile;
+mod request;
 mod search;
 mod signal;
 mod timeline;

@@ -1,9 +1,10 @@
 //! What people show of themselves.
 
 use keyfold_protocol::content::Profile;
+use keyfold_protocol::state::Description;
 use keyfold_wire::ids::AccountId;
 
-use crate::table::{blocked, contact, profile};
+use crate::table::{blocked, contact, profile, request};
 use crate::view::Contact;
 use crate::{Engine, Fault};
 
@@ -21,11 +22,20 @@ impl Engine {
         Ok(people)
     }
 
-    /// What somebody, maybe oneself, shows of themselves. `None`: nothing that has come here.
+    /// What somebody, maybe oneself, shows of themselves; of a stranger who waits to be accepted no more than their name. `None`: nothing that has come
+    /// here.
     ///
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn profile(&self, account: &AccountId) -> Result<Option<Profile>, Fault> {
-        profile::get(&self.database, account)
+        let found = profile::get(&self.database, account)?;
+        if found.is_none() || !request::is_stranger(&self.database, account)? {
+            return Ok(found);
+        }
+        Ok(found.map(|profile| Profile {
+            about: Description::default(),
+            picture: None,
+            ..profile
+        }))
     }
 }

@@ -31,6 +31,7 @@ impl Step<'_> {
             } => self.register(&handle, &invitation, &suites),
             Command::RequestLink { suites } => self.request_link(&suites),
             Command::AcceptLink { certificate } => self.accept_link(&certificate),
+            Command::AskFirst { wanted } => self.ask_first(wanted),
             Command::RecoveryKeyKept => {
                 setting::remove(self.tx, setting::Setting::Recovery)?;
                 self.erase = true;
@@ -100,14 +101,19 @@ impl Step<'_> {
         | Command::SetTimer { conversation, .. }
         | Command::SendFleeting { conversation, .. }
         | Command::Typing { conversation, .. }
-        | Command::AskReadBy { conversation, .. }) = &command
+        | Command::AskReadBy { conversation, .. }
+        | Command::Accept { conversation }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
         let Some(mut loaded) = self.named(conversation)? else {
             return Ok(Err(Complaint::NoSuchConversation));
         };
-        let answer = self.change(&mut loaded, command);
+        let answer = match self.may_be_done(&loaded, &command) {
+            Ok(Ok(())) => self.change(&mut loaded, command),
+            Ok(Err(complaint)) => Ok(Err(complaint)),
+            Err(fault) => Err(fault),
+        };
         self.put(loaded);
         answer
     }
@@ -177,6 +183,7 @@ impl Step<'_> {
             } => self.star(loaded, &messages, starred)?,
             Command::Mark { mark, .. } => self.mark(loaded, mark)?,
             Command::Typing { typing, .. } => Ok(self.typing(loaded, typing)?),
+            Command::Accept { .. } => self.accept(loaded)?,
             other => return Ok(Err(other)),
         };
         Ok(Ok(answered))
@@ -327,9 +334,14 @@ impl Step<'_> {
         }
         let direct = handles.len() == 1 && name.is_none();
         if direct && let Some(row) = self.existing_direct(handles.first())? {
-            let loaded = self.expect(row)?;
+            let mut loaded = self.expect(row)?;
             let (id, shown_in) = (loaded.row.public_id, loaded.row.shown_in);
+            // Whoever begins with somebody who has asked accepts it.
+            let accepted = self.accept(&mut loaded);
             self.put(loaded);
+            if let Err(complaint) = accepted? {
+                return Ok(Err(complaint));
+            }
             mark::spoken(self.tx, shown_in)?;
             return Ok(Ok(Answer::Conversation(id)));
         }

@@ -68,7 +68,11 @@ impl Step<'_> {
         content: &Content,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
-        let silent = blocked::has(self.tx, &sender.account())?;
+        let mine = sender.account() == self.me()?.account();
+        if mine && !matches!(content.body, Body::Leaving(_)) {
+            self.accepted_elsewhere(loaded)?;
+        }
+        let silent = blocked::has(self.tx, &sender.account())? || self.keeps_no_more(loaded, at)?;
         if !self.take_turn(loaded, sender, content, at, silent)? {
             return Ok(Fate::Applied);
         }
@@ -90,7 +94,6 @@ impl Step<'_> {
         if aim == Aim::Nowhere {
             return Ok(Fate::Applied);
         }
-        let mine = sender.account() == self.me()?.account();
         let term = if aim == Aim::Itself {
             self.term_of(loaded, content, mine, at)?
         } else {
@@ -204,6 +207,9 @@ impl Step<'_> {
         {
             return Ok(());
         }
+        if self.keeps_no_more(loaded, at)? {
+            return Ok(());
+        }
         let body = notice.encode()?;
         self.append(loaded, by, Kind::Notice, body, at, |_| {})?;
         Ok(())
@@ -277,8 +283,12 @@ impl Step<'_> {
             // Whoever answers has read what was said before.
             self.begin_read(shown_in, place.position())?;
             mark::spoken(self.tx, shown_in)
-        } else {
+        } else if !self.is_request(loaded)? {
             mark::heard(self.tx, shown_in)
+        } else if loaded.leaving {
+            Ok(())
+        } else {
+            self.request_heard(shown_in)
         }
     }
 
@@ -355,6 +365,14 @@ impl Step<'_> {
         if intent::of(self.tx, loaded.row.row)?.iter().any(waits) {
             return Ok(());
         }
+        self.take_out_leavers(loaded.row.row)?;
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Changed(shown));
+        Ok(())
+    }
+
+    /// Whoever has said that they leave is taken out after a random part of [`LEAVE_JITTER`].
+    pub(super) fn take_out_leavers(&mut self, row: Row) -> Result<(), Fault> {
         let jitter = self.rng.with(|rng| rng.next_u64());
         let most = u64::try_from(LEAVE_JITTER.as_millis()).unwrap_or(u64::MAX);
         let when = Timestamp(
@@ -362,10 +380,8 @@ impl Step<'_> {
                 .0
                 .saturating_add(jitter.checked_rem(most).unwrap_or(0)),
         );
-        self.intend(loaded.row.row, &Wish::RemoveLeavers, Progress::Ready, when)?;
+        self.intend(row, &Wish::RemoveLeavers, Progress::Ready, when)?;
         self.wake(when);
-        let shown = self.shown_id(loaded)?;
-        self.tell(Event::Changed(shown));
         Ok(())
     }
 }

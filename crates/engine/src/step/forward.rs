@@ -69,6 +69,9 @@ impl Step<'_> {
         loaded: &Loaded,
         message: &ContentId,
     ) -> Result<Result<Text, Complaint>, Fault> {
+        if self.is_request(loaded)? {
+            return Ok(Err(Complaint::NotAccepted));
+        }
         let entry = match self.meant(loaded, message)? {
             Ok(entry) => entry,
             Err(complaint) => return Ok(Err(complaint)),
@@ -93,6 +96,9 @@ impl Step<'_> {
         }
         if loaded.waiting >= MAX_WAITING {
             return Ok(Err(Complaint::TooMuchWaiting(loaded.waiting)));
+        }
+        if self.is_request(loaded)? {
+            return Ok(Err(Complaint::NotAccepted));
         }
         let text = self.with_mentions(loaded, typed)?;
         Ok(match super::send::check(Saying::Forwarded(&text)) {

@@ -85,12 +85,16 @@ impl Step<'_> {
         if let Some(host) = self.in_use(&view)? {
             return self.join_line(host, joined, serial, at, attempt);
         }
+        let anew = self.comes_anew(&view.state.id)?;
         let Some((mut loaded, former)) = self.seat(&view, inviter)? else {
             return self.decline(attempt);
         };
         self.storage.keep(attempt)?;
         self.used_up(&joined, serial, &loaded)?;
         loaded.group = Some(self.current(joined.group)?);
+        if anew && former.is_none() {
+            self.judge_request(&loaded, inviter)?;
+        }
         self.settle_in(&mut loaded, &view, inviter, at)?;
         if let Some(former) = former {
             // Whoever has made this group has not heard, or the server has lost it. Nor have those whom it leaves behind.
@@ -302,11 +306,15 @@ impl Step<'_> {
         }
         self.merge_twin(loaded)?;
         self.note(loaded, inviter, &Notice::Began, at)?;
+        let asks = self.is_request(loaded)?;
         let due = self.now.after(self.renewal_after_join(loaded));
         let row = loaded.change();
         row.since_update = 0;
-        row.update_due = Some(due);
-        self.bring_own_devices(loaded.row.row, view)?;
+        // Where a stranger has not been accepted nothing goes out.
+        row.update_due = (!asks).then_some(due);
+        if !asks {
+            self.bring_own_devices(loaded.row.row, view)?;
+        }
         if view.state.moves > 0 {
             // Whoever has let it in may have followed a move that nobody else does.
             self.look_later(loaded.row.row)?;
@@ -318,8 +326,13 @@ impl Step<'_> {
             // It is nowhere to be seen until somebody else speaks there, and nothing of it is missed then.
             return self.put_away(loaded);
         }
-        mark::heard(self.tx, loaded.row.shown_in)?;
         let shown = self.shown_id(loaded)?;
+        if asks {
+            self.request_heard(loaded.row.shown_in)?;
+            self.tell(Event::Requested(shown));
+            return Ok(());
+        }
+        mark::heard(self.tx, loaded.row.shown_in)?;
         self.tell(Event::Ready(shown));
         Ok(())
     }

@@ -37,6 +37,7 @@ mod recovery;
 mod register;
 mod reinvite;
 mod reply;
+pub(crate) mod request;
 mod schedule;
 mod send;
 mod signal;
@@ -125,6 +126,7 @@ impl<'e> Step<'e> {
         }
         self.expire()?;
         self.make_signals()?;
+        self.quiet()?;
         self.finish()?;
         Ok(answer)
     }

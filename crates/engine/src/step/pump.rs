@@ -11,6 +11,7 @@ use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::is_due;
 use crate::table::outbox::Kind;
+use crate::table::request;
 use crate::table::timeline::{self, Place, Stage};
 use crate::view::Standing;
 
@@ -148,6 +149,10 @@ impl Step<'_> {
         wanted: impl Fn(&Wish) -> bool,
     ) -> Result<Option<IntentRow>, Fault> {
         if !self.memory.has_intents(row) {
+            return Ok(None);
+        }
+        // Nothing goes out where a stranger has not been accepted.
+        if request::holds(self.tx, row)? {
             return Ok(None);
         }
         let ready = |intent: &IntentRow| {

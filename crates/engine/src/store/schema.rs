@@ -66,4 +66,6 @@ pub(super) const STEPS: &[Step] = &[
     Step::of(&[table::SCHEMA_10]),
     // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
+    // 12: what strangers have begun.
+    Step::of(&[table::SCHEMA_12]),
 ];

@@ -27,6 +27,7 @@ pub(crate) mod clock;
 pub(crate) mod expiry;
 pub(crate) mod hidden;
 pub(crate) mod mark;
+pub(crate) mod request;
 pub(crate) mod search;
 pub(crate) mod signal;
 
@@ -62,6 +63,9 @@ pub(crate) const SCHEMA_10: &str = include_str!("schema_10.sql");
 
 /// Brings them to schema version 11.
 pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");
+
+/// Brings them to schema version 12.
+pub(crate) const SCHEMA_12: &str = include_str!("schema_12.sql");
 
 use keyfold_wire::ids::Timestamp;
 

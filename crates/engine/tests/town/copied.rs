@@ -27,6 +27,9 @@ use super::person::{Person, copy_database};
 
 /// What takes a version's changes back.
 macro_rules! undo {
+    (12) => {
+        "DROP TABLE request; DELETE FROM setting WHERE name = 'ask_first';"
+    };
     (11) => {
         "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;"
     };
@@ -44,14 +47,24 @@ macro_rules! undo {
     };
 }
 
+/// What makes a database of today one of version 11.
+pub const TO_VERSION_11: &str = concat!(undo!(12), "PRAGMA user_version = 11;");
+
 /// What makes a database of today one of version 10.
-pub const TO_VERSION_10: &str = concat!(undo!(11), "PRAGMA user_version = 10;");
+pub const TO_VERSION_10: &str = concat!(undo!(12), undo!(11), "PRAGMA user_version = 10;");
 
 /// What makes a database of today one of version 8.
-pub const TO_VERSION_8: &str = concat!(undo!(11), undo!(10), undo!(9), "PRAGMA user_version = 8;");
+pub const TO_VERSION_8: &str = concat!(
+    undo!(12),
+    undo!(11),
+    undo!(10),
+    undo!(9),
+    "PRAGMA user_version = 8;"
+);
 
 /// What makes a database of today one of version 7.
 pub const TO_VERSION_7: &str = concat!(
+    undo!(12),
     undo!(11),
     undo!(10),
     undo!(9),
@@ -61,6 +74,7 @@ pub const TO_VERSION_7: &str = concat!(
 
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = concat!(
+    undo!(12),
     undo!(11),
     undo!(10),
     undo!(9),
