@@ -1,6 +1,7 @@
 //! The command line: what can be said, as types.
 
 mod keep;
+mod request;
 mod signal;
 
 use std::path::PathBuf;
@@ -13,8 +14,9 @@ use keyfold_protocol::suite::Suite;
 use crate::span;
 
 pub(crate) use keep::{
-    Disappear, Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
+    Disappear, Draft, FilterName, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
 };
+pub(crate) use request::Requests;
 pub(crate) use signal::{Audience, Privacy, ReadBy, Switch};
 
 /// Talk from a terminal or a script, end to end encrypted.
@@ -157,6 +159,10 @@ pub(crate) enum Command {
     Clear(Conversation),
     /// Delete a conversation on this device only; a group must be left first
     Delete(Conversation),
+    /// List what strangers have begun, or say whether that waits until you accept it
+    Requests(Requests),
+    /// Accept what a stranger has begun; `delete` declines it, `block` for good
+    Accept(Conversation),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
 }

@@ -90,6 +90,8 @@ commands! {
     Typing { conversation, typing }
     AskReadBy { conversation, message }
     SetPrivacy { presence, receipts, typing }
+    Accept { conversation }
+    AskFirst { wanted }
 }
 
 impl From<p::RecoveryKeyKept> for Command {

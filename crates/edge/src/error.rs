@@ -124,6 +124,8 @@ kinds! {
     ReadByPeople = 31;
     /// Receipts are switched off.
     ReceiptsOff = 32;
+    /// A stranger has begun the conversation: accept it first.
+    NotAccepted = 50;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -278,6 +280,7 @@ impl From<Complaint> for Error {
             Complaint::Chosen(limit) => of(Kind::Chosen).limited(limit),
             Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
             Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
+            Complaint::NotAccepted => of(Kind::NotAccepted),
         }
     }
 }

@@ -245,6 +245,12 @@ pub enum Event {
         /// Where.
         conversation: ConversationId,
     },
+    /// A stranger has begun a conversation, or has brought this account into a group: it waits until `accept`. Of it nothing else is told but
+    /// `changed`; `ready` tells that it was accepted, on whichever device.
+    Requested {
+        /// Which.
+        conversation: ConversationId,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -289,6 +295,7 @@ impl From<engine::Event> for Event {
             UploadCancelled { conversation: ConversationId, upload: Upload }
             PersonChanged { account: AccountId }
             Signal { conversation: ConversationId }
+            Requested { conversation: ConversationId }
         }
     }
 }

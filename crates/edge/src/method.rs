@@ -187,6 +187,10 @@ methods! {
         "ask_read_by" AskReadBy => Taken;
         /// Says what others may see of the person, on this device. Who hides something does not see it of others.
         "set_privacy" SetPrivacy => Taken;
+        /// Accepts what a stranger has begun. The event `ready` tells that it goes on as everywhere.
+        "accept" Accept => Taken;
+        /// Says whether what strangers begin waits until it is accepted, on this device. A program that answers everybody lets nobody wait.
+        "ask_first" AskFirst => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -199,7 +203,7 @@ methods! {
         "safety_number" SafetyNumber(Person) safety_number;
         /// How much is not finished.
         "waiting" Waiting(Nothing) waiting;
-        /// All conversations, archived ones too: pinned ones first, then the most recent.
+        /// All conversations, archived ones and those that wait to be accepted too: pinned ones first, then the most recent.
         "conversations" Conversations(Nothing) conversations;
         /// Some of the conversations, in the same order.
         "list" List(List) list;
@@ -231,6 +235,8 @@ methods! {
         "privacy" Privacy(Nothing) privacy;
         /// Which members of a group a message has come to, as far as they have told.
         "read_by" ReadBy(Message) read_by;
+        /// Whether what strangers begin waits until it is accepted, on this device.
+        "asks_first" AsksFirst(Nothing) asks_first;
     }
     shell {
         /// How the device stands towards its server now.

@@ -263,6 +263,16 @@ params! {
         /// Seconds after which it is to be gone once it was read, 5 to 31,536,000.
         lasts: u32,
     }
+    /// A conversation to be accepted.
+    Accept {
+        /// The conversation.
+        conversation: ConversationId,
+    }
+    /// Whether strangers wait.
+    AskFirst {
+        /// `true`: what they begin waits until it is accepted, as it does unless this was said otherwise.
+        wanted: bool,
+    }
     /// A conversation.
     Conversation {
         /// The conversation.

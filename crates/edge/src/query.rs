@@ -31,6 +31,13 @@ pub struct Waiting {
     waiting: Count,
 }
 
+/// Whether strangers wait.
+#[derive(Serialize, JsonSchema)]
+pub struct AsksFirst {
+    /// They do.
+    wanted: bool,
+}
+
 /// A message that was found.
 #[derive(Serialize, JsonSchema)]
 pub struct Found {
@@ -178,4 +185,10 @@ pub(crate) fn profile(asked: &Account, engine: &Engine) -> Read<Option<view::Pro
 
 pub(crate) fn blocked(_: &Nothing, engine: &Engine) -> Read<Vec<view::Contact>> {
     Ok(Ok(engine.blocked()?.into_iter().map(Into::into).collect()))
+}
+
+pub(crate) fn asks_first(_: &Nothing, engine: &Engine) -> Read<AsksFirst> {
+    Ok(Ok(AsksFirst {
+        wanted: engine.asks_first()?,
+    }))
 }

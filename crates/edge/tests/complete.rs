@@ -41,6 +41,7 @@ const READS: &[(&str, &str)] = &[
     ("blocked", "blocked"),
     ("privacy", "privacy"),
     ("read_by", "read_by"),
+    ("asks_first", "asks_first"),
 ];
 
 /// Holds a file's key, which does not cross.
@@ -217,6 +218,8 @@ fn about_rules() -> Vec<Command> {
             conversation,
             timer: None,
         },
+        Command::Accept { conversation },
+        Command::AskFirst { wanted: false },
         Command::SendFleeting {
             conversation,
             text: "gone soon".to_owned(),

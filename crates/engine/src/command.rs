@@ -137,7 +137,7 @@ pub enum Command {
         /// The conversation.
         conversation: ConversationId,
     },
-    /// Everything in the conversation has been seen.
+    /// Everything in the conversation has been seen. In one that waits to be accepted it changes nothing.
     MarkRead {
         /// The conversation.
         conversation: ConversationId,

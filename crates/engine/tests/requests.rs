@@ -144,7 +144,6 @@ fn nothing_is_said_or_done_before_accepting() {
             message,
             emoji: Some("👍".to_owned()),
         },
-        Command::MarkRead { conversation: talk },
         Command::Typing {
             conversation: talk,
             typing: true,
@@ -158,6 +157,8 @@ fn nothing_is_said_or_done_before_accepting() {
     for command in refused {
         assert_eq!(town.does(ada, command), Err(Complaint::NotAccepted));
     }
+    town.does(ada, Command::MarkRead { conversation: talk })
+        .unwrap();
     town.passes(Duration::from_mins(5));
     assert_eq!(town.sent(ada), 0);
     // Whoever begins with somebody who has asked accepts them.
@@ -165,6 +166,7 @@ fn nothing_is_said_or_done_before_accepting() {
     assert_eq!(town.asked_by(ada, talk), None);
     town.accepts(ada, talk);
     assert_eq!(town.reads(ada, talk).len(), 2);
+    assert_eq!(town.shows(ada, talk).unread, 2, "nothing of it was read");
 }
 
 #[test]
@@ -201,7 +203,7 @@ fn a_group_of_a_stranger_is_declined_by_leaving_it() {
     town.passes(Duration::from_mins(2));
     assert_eq!(town.members(bo, group), ["bo", "cy"]);
     assert!(!town.is_there(ada, group));
-    assert_eq!(town.people[ada.0].engine.requests().unwrap(), 0);
+    assert!(town.listed(ada, Filter::Requests).is_empty());
     // Added again, it asks again.
     town.adds(bo, group, &[ada]);
     town.settles();
@@ -404,7 +406,7 @@ fn a_flood_of_strangers_pushes_out_the_oldest_of_them_and_nothing_else() {
         town.passes(Duration::from_secs(1));
         groups.push(group);
     }
-    assert_eq!(town.people[ada.0].engine.requests().unwrap(), MAX_REQUESTS);
+    assert_eq!(town.listed(ada, Filter::Requests).len(), MAX_REQUESTS);
     assert!(!town.is_there(ada, groups[0]));
     assert!(town.is_there(ada, groups[1]));
     assert!(town.is_there(ada, talk));

@@ -133,6 +133,7 @@ fn model(entries: Vec<Entry>) -> Model {
         marks: Marks::default(),
         last_active: None,
         typing: Vec::new(),
+        request: None,
     };
     model.show(Some(view), entries, 0, Some(me));
     model.link = Link::Online { caught_up: true };

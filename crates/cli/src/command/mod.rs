@@ -8,6 +8,7 @@ mod find;
 mod keep;
 mod members;
 mod person;
+mod request;
 mod search;
 mod send;
 mod signal;
@@ -84,6 +85,8 @@ fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Block(args) => person::block(session, &args, true),
         Command::Unblock(args) => person::block(session, &args, false),
         Command::Blocked => person::blocked(session),
+        Command::Requests(args) => request::requests(session, &args),
+        Command::Accept(args) => request::accept(session, &args),
         _ => Ok(()),
     }
 }

@@ -428,6 +428,8 @@ impl Server {
 pub struct Person {
     pub handle: String,
     pub home: TempDir,
+    /// Lets strangers wait, as everybody does who does not say otherwise.
+    pub asks_first: bool,
     /// Where the profile is, if not at home.
     #[cfg(target_os = "linux")]
     pub disk: Option<SmallDisk>,
@@ -444,6 +446,7 @@ impl Person {
         Self {
             handle: handle.to_owned(),
             home,
+            asks_first: false,
             #[cfg(target_os = "linux")]
             disk: None,
         }
@@ -509,6 +512,10 @@ impl Person {
             self.handle,
             finished.err
         );
+        let is_new = matches!(words.first(), Some(&("register" | "accept-link")));
+        if is_new && !self.asks_first {
+            self.ok(&["requests", "--ask", "off"]);
+        }
         finished.objects()
     }
 

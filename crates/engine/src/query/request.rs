@@ -4,7 +4,7 @@ use crate::step::request::asks_first;
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::request;
 use crate::table::timeline::{self, EntryRow};
-use crate::view::{Conversation, Filter};
+use crate::view::Conversation;
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -14,14 +14,6 @@ impl Engine {
     /// [`Fault`] when the database fails.
     pub fn asks_first(&self) -> Result<bool, Fault> {
         asks_first(&self.database)
-    }
-
-    /// How many conversations wait to be accepted.
-    ///
-    /// # Errors
-    /// [`Fault`] when the database fails.
-    pub fn requests(&self) -> Result<usize, Fault> {
-        Ok(self.list(Filter::Requests)?.len())
     }
 
     /// Whether a timeline shows an entry.

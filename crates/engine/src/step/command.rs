@@ -166,6 +166,8 @@ impl Step<'_> {
         command: Command,
     ) -> Result<Result<Answered, Command>, Fault> {
         let answered = match command {
+            // What waits to be accepted is not read by being looked at.
+            Command::MarkRead { .. } if self.is_request(loaded)? => Ok(Answer::Taken),
             Command::MarkRead { .. } => {
                 let read_up_to = loaded.row.next.saturating_sub(1);
                 let row = loaded.change();

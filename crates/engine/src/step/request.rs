@@ -80,7 +80,10 @@ impl Step<'_> {
     ) -> Result<Result<(), Complaint>, Fault> {
         let always = matches!(
             command,
-            Command::Accept { .. } | Command::Leave { .. } | Command::DeleteConversation { .. }
+            Command::Accept { .. }
+                | Command::MarkRead { .. }
+                | Command::Leave { .. }
+                | Command::DeleteConversation { .. }
         );
         Ok(if always || !self.is_request(loaded)? {
             Ok(())
