@@ -5,6 +5,7 @@ mod counters;
 mod device;
 mod files;
 mod lane;
+mod report;
 mod signal;
 mod vouched;
 
@@ -22,6 +23,7 @@ use crate::store::{Answer, Operation, Outcome, Store};
 pub(crate) use counters::Counters;
 pub(crate) use lane::Claim;
 pub use lane::Lane;
+pub use report::OpenedReport;
 use lane::Turn;
 pub use vouched::Vouched;
 
