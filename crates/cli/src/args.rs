@@ -16,7 +16,7 @@ use crate::span;
 pub(crate) use keep::{
     Disappear, Draft, FilterName, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
 };
-pub(crate) use request::Requests;
+pub(crate) use request::{Report, Requests};
 pub(crate) use signal::{Audience, Privacy, ReadBy, Switch};
 
 /// Talk from a terminal or a script, end to end encrypted.
@@ -163,6 +163,8 @@ pub(crate) enum Command {
     Requests(Requests),
     /// Accept what a stranger has begun; `delete` declines it, `block` for good
     Accept(Conversation),
+    /// Hand messages that you have received, opened, to the operator of the server
+    Report(Report),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
 }

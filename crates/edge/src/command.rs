@@ -92,6 +92,7 @@ commands! {
     SetPrivacy { presence, receipts, typing }
     Accept { conversation }
     AskFirst { wanted }
+    Report { conversation, about; messages }
 }
 
 impl From<p::RecoveryKeyKept> for Command {

@@ -126,6 +126,8 @@ kinds! {
     ReceiptsOff = 32;
     /// A stranger has begun the conversation: accept it first.
     NotAccepted = 50;
+    /// Nothing, nobody or too much is reported.
+    Report = 51;
     /// The database can't be read.
     WrongKey = 100;
     /// The database is not encrypted.
@@ -281,6 +283,8 @@ impl From<Complaint> for Error {
             Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
             Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
             Complaint::NotAccepted => of(Kind::NotAccepted),
+            // Its two limits are in the sentence.
+            Complaint::Report { .. } => of(Kind::Report),
         }
     }
 }

@@ -251,6 +251,18 @@ pub enum Event {
         /// Which.
         conversation: ConversationId,
     },
+    /// The server's operator has what was reported.
+    Reported {
+        /// Where it was said.
+        conversation: ConversationId,
+    },
+    /// The server does not take what was reported.
+    ReportFailed {
+        /// Where it was said.
+        conversation: ConversationId,
+        /// Why.
+        failure: Failure,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -296,6 +308,8 @@ impl From<engine::Event> for Event {
             PersonChanged { account: AccountId }
             Signal { conversation: ConversationId }
             Requested { conversation: ConversationId }
+            Reported { conversation: ConversationId }
+            ReportFailed { conversation: ConversationId, failure: Failure::from }
         }
     }
 }

@@ -191,6 +191,8 @@ methods! {
         "accept" Accept => Taken;
         /// Says whether what strangers begin waits until it is accepted, on this device. A program that answers everybody lets nobody wait.
         "ask_first" AskFirst => Taken;
+        /// Hands messages, as they were received and opened here, to the server's operator. The event `reported` or `report_failed` tells how it went.
+        "report" Report => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.

@@ -220,6 +220,11 @@ fn about_rules() -> Vec<Command> {
         },
         Command::Accept { conversation },
         Command::AskFirst { wanted: false },
+        Command::Report {
+            conversation,
+            messages: vec![ContentId::from_bytes([1; 32]).unwrap()],
+            about: "again and again".to_owned(),
+        },
         Command::SendFleeting {
             conversation,
             text: "gone soon".to_owned(),

@@ -312,6 +312,17 @@ pub enum Command {
         /// It does.
         wanted: bool,
     },
+    /// Hand messages, as this device has received and opened them, to the operator of the server, with who said them and when. Nobody else hears of it;
+    /// [`Event::Reported`](crate::Event::Reported) tells when the server has it.
+    Report {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Which, at most [`keyfold_wire::limits::MAX_REPORTED`], together at most [`keyfold_wire::limits::MAX_REPORT`] bytes. None: only the other person of
+        /// a one-to-one conversation, or who asks, is named.
+        messages: Vec<ContentId>,
+        /// What the person says about it, at most [`keyfold_wire::limits::MAX_REPORT_ABOUT`] bytes; may be empty.
+        about: String,
+    },
 }
 
 /// What a group's rules say who may.
@@ -518,4 +529,14 @@ pub enum Complaint {
     /// A stranger has begun it.
     #[error("accept this conversation first, or delete it: somebody you don't know has begun it")]
     NotAccepted,
+    /// Nothing, nobody, or too much.
+    #[error(
+        "a report is about what others have said: at most {messages} messages, which with your words have at most {bytes} bytes; in a group name at least one"
+    )]
+    Report {
+        /// The most messages.
+        messages: usize,
+        /// The most bytes.
+        bytes: usize,
+    },
 }

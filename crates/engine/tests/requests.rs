@@ -75,7 +75,8 @@ fn asked(seed: u64) -> (Town, Who, Who, ConversationId) {
 #[test]
 fn a_stranger_waits_with_their_first_text_and_hears_nothing() {
     let (mut town, ada, bo, talk) = asked(1);
-    town.does(ada, Command::Foreground { active: true }).unwrap();
+    town.does(ada, Command::Foreground { active: true })
+        .unwrap();
     let show = |name: &str| Command::SetProfile {
         name: name.to_owned(),
         about: "about".to_owned(),
@@ -91,7 +92,12 @@ fn a_stranger_waits_with_their_first_text_and_hears_nothing() {
     assert_eq!(shown.unread, 0);
     assert!(matches!(shown.last.unwrap().what, What::Text(text) if text == "first words"));
     assert_eq!(town.listed(ada, Filter::Requests), [talk]);
-    for filter in [Filter::All, Filter::People, Filter::Unread, Filter::Archived] {
+    for filter in [
+        Filter::All,
+        Filter::People,
+        Filter::Unread,
+        Filter::Archived,
+    ] {
         assert!(town.listed(ada, filter).is_empty());
     }
     assert_eq!(town.finds(ada, "words"), 1, "what is shown");
@@ -123,7 +129,12 @@ fn a_stranger_waits_with_their_first_text_and_hears_nothing() {
     let told = town.timeline(bo, talk);
     assert_eq!(told.last().unwrap().receipt, Receipt::Delivered);
     assert!(town.shows(bo, talk).last_active.is_some());
-    let name = town.people[bo.0].engine.contact("ada").unwrap().unwrap().name;
+    let name = town.people[bo.0]
+        .engine
+        .contact("ada")
+        .unwrap()
+        .unwrap()
+        .name;
     assert_eq!(name.unwrap().as_str(), "Ada");
     town.says(ada, talk, "hello");
     town.settles();
@@ -196,8 +207,13 @@ fn a_group_of_a_stranger_is_declined_by_leaving_it() {
     town.says(bo, group, "come in");
     town.settles();
     assert_eq!(town.reads(ada, group), ["come in"]);
-    town.does(ada, Command::DeleteConversation { conversation: group })
-        .unwrap();
+    town.does(
+        ada,
+        Command::DeleteConversation {
+            conversation: group,
+        },
+    )
+    .unwrap();
     assert!(!town.is_there(ada, group), "at once");
     town.says(bo, group, "anybody?");
     town.passes(Duration::from_mins(2));
@@ -215,10 +231,16 @@ fn a_group_of_a_stranger_is_declined_by_leaving_it() {
     town.says(ada, group, "well then");
     town.passes(Duration::from_mins(2));
     assert_eq!(town.reads(bo, group).last().unwrap(), "well then");
-    // Whoever takes a stranger out again takes the request back.
+    // Whoever takes a stranger out again takes the request back, and asks again by adding them.
     town.removes(bo, group, &[cy]);
     town.passes(Duration::from_mins(2));
     assert!(!town.is_there(cy, group));
+    town.adds(bo, group, &[cy]);
+    town.settles();
+    town.says(bo, group, "again");
+    town.passes(Duration::from_mins(2));
+    assert_eq!(town.asked_by(cy, group).as_deref(), Some("bo"));
+    assert_eq!(town.reads(cy, group), ["again"]);
 }
 
 #[test]
@@ -230,7 +252,13 @@ fn a_group_that_was_left_shows_what_was_there_and_waits_with_the_rest() {
     town.promotes(ada, group, bo, keyfold_protocol::state::Role::Admin);
     town.says(ada, group, "mine");
     town.settles();
-    town.does(ada, Command::Leave { conversation: group }).unwrap();
+    town.does(
+        ada,
+        Command::Leave {
+            conversation: group,
+        },
+    )
+    .unwrap();
     town.passes(Duration::from_mins(2));
     assert_eq!(town.shows(ada, group).standing, Standing::Left);
     town.adds(bo, group, &[ada]);
@@ -272,7 +300,11 @@ fn blocking_takes_the_request_away_for_good() {
     town.says(bo, talk, "again");
     town.settles();
     assert_eq!(town.reads(ada, talk), ["again"]);
-    assert_eq!(town.asked_by(ada, talk).as_deref(), Some("bo"), "it still waits");
+    assert_eq!(
+        town.asked_by(ada, talk).as_deref(),
+        Some("bo"),
+        "it still waits"
+    );
 }
 
 #[test]
@@ -307,6 +339,65 @@ fn own_devices_learn_of_it_by_what_is_said_and_told_and_new_ones_come_in_then() 
     assert_eq!(town.asked_by(laptop, talk), None, "a receipt has told it");
     assert_eq!(town.reads(laptop, talk), ["first words", "more words"]);
     assert!(town.events(laptop).contains(&Event::Ready(talk)));
+}
+
+#[test]
+fn an_own_device_that_is_removed_goes_at_once() {
+    let mut town = Town::of_strangers(14);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let laptop = town.links(ada, &Suite::ALL);
+    let talk = town.meets(bo, ada);
+    town.says(bo, talk, "first words");
+    town.settles();
+    let device = town.me(laptop).device;
+    town.does(ada, Command::RemoveDevice { device }).unwrap();
+    town.passes(Duration::from_mins(2));
+    let members = town.shows(bo, talk).members;
+    let own = members.iter().find(|one| one.contact.handle == "ada");
+    assert_eq!(own.unwrap().devices, 1);
+    assert_eq!(town.asked_by(ada, talk).as_deref(), Some("bo"));
+    assert_eq!(town.people[ada.0].engine.waiting().unwrap(), 0);
+}
+
+#[test]
+fn a_file_of_a_stranger_is_not_offered() {
+    use keyfold_engine::OutgoingFile;
+    use keyfold_protocol::file::FileKey;
+    use keyfold_wire::file::UploadToken;
+    let mut town = Town::of_strangers(15);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(bo, ada);
+    let file = OutgoingFile {
+        token: UploadToken::new([1; 32]),
+        key: FileKey::new([2; 32], [2; 7]),
+        hash: [3; 32],
+        size: 9,
+        media_type: "image/png".to_owned(),
+        name: None,
+    };
+    let send = Command::SendFile {
+        conversation: talk,
+        file: Box::new(file),
+        caption: "look".to_owned(),
+    };
+    let Ok(Answer::Upload(upload)) = town.does(bo, send) else {
+        panic!("no upload");
+    };
+    let Ok(Answer::Message(message)) = town.does(bo, Command::FileUploaded(upload)) else {
+        panic!("no message");
+    };
+    town.says(bo, talk, "first words");
+    town.settles();
+    let file_of = |town: &Town| {
+        let engine = &town.people[ada.0].engine;
+        engine.attachment(talk, &message).unwrap()
+    };
+    assert!(file_of(&town).is_none());
+    assert_eq!(town.reads(ada, talk), ["first words"]);
+    assert_eq!(town.finds(ada, "look"), 0);
+    town.accepts(ada, talk);
+    assert!(file_of(&town).is_some());
+    assert_eq!(town.finds(ada, "look"), 1);
 }
 
 #[test]
@@ -414,7 +505,11 @@ fn a_flood_of_strangers_pushes_out_the_oldest_of_them_and_nothing_else() {
     town.says(bo, groups[0], "me again");
     town.passes(Duration::from_secs(1));
     assert_eq!(town.reads(ada, talk), ["still here"]);
-    assert_eq!(town.reads(ada, groups[0]), ["me again"], "it is the newest now");
+    assert_eq!(
+        town.reads(ada, groups[0]),
+        ["me again"],
+        "it is the newest now"
+    );
     assert!(!town.is_there(ada, groups[1]));
 }
 
@@ -428,7 +523,11 @@ fn it_waits_across_restarts_and_what_was_there_before_is_accepted() {
         database.execute_batch(TO_VERSION_11).unwrap();
     });
     town.settles();
-    assert_eq!(town.asked_by(ada, talk), None, "the version before knew of none");
+    assert_eq!(
+        town.asked_by(ada, talk),
+        None,
+        "the version before knew of none"
+    );
     assert_eq!(town.reads(ada, talk).len(), 2);
     let group = town.creates_group(bo, "hut", &[ada]);
     town.settles();

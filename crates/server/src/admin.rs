@@ -84,11 +84,7 @@ async fn answer(mut stream: UnixStream, core: &ServerCore) -> io::Result<()> {
     stream.write_all(b"done\n").await
 }
 
-async fn answer_reports(
-    stream: &mut UnixStream,
-    core: &ServerCore,
-    task: &Task,
-) -> io::Result<()> {
+async fn answer_reports(stream: &mut UnixStream, core: &ServerCore, task: &Task) -> io::Result<()> {
     match task.carry_out(core).await {
         Ok(lines) => {
             for line in lines {
@@ -98,7 +94,9 @@ async fn answer_reports(
         }
         Err(refusal) => {
             let why = words(refusal);
-            stream.write_all(format!("failed: {why}\n").as_bytes()).await
+            stream
+                .write_all(format!("failed: {why}\n").as_bytes())
+                .await
         }
     }
 }

@@ -3,11 +3,11 @@
 //! Pure: looks at nothing but the request. What depends on accounts or conversations is the core's.
 
 use bytes::Bytes;
+use keyfold_wire::Message as _;
 use keyfold_wire::certificate::Certificate;
 use keyfold_wire::ids::{AccountId, ConversationHandle, DeviceId, Epoch, MessageId, Serial};
 use keyfold_wire::limits;
 use keyfold_wire::roster::RosterKey;
-use keyfold_wire::Message as _;
 use keyfold_wire::v1::{self, client_frame};
 
 use crate::refusal::Refusal;

@@ -312,7 +312,7 @@ mod shared {
     use std::sync::Arc;
 
     use keyfold_server::store::report::{ReportId, ReportRecord};
-use keyfold_server::store::{
+    use keyfold_server::store::{
         Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState,
         OnceKey, Operation, Page, SignalPage, Store,
     };
@@ -383,13 +383,13 @@ use keyfold_server::store::{
             self.0.overdue_files(now, limit).await
         }
 
-    async fn reports(&self) -> Result<Vec<(ReportId, Timestamp)>, Refusal> {
-        self.0.reports().await
-    }
+        async fn reports(&self) -> Result<Vec<(ReportId, Timestamp)>, Refusal> {
+            self.0.reports().await
+        }
 
-    async fn report(&self, id: ReportId) -> Result<Option<ReportRecord>, Refusal> {
-        self.0.report(id).await
-    }
+        async fn report(&self, id: ReportId) -> Result<Option<ReportRecord>, Refusal> {
+            self.0.report(id).await
+        }
     }
 }
 

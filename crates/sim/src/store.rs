@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keyfold_server::store::memory::{Census, MemoryStore};
-use keyfold_server::store::sqlite::{Layer, OpenError, SqliteStore};
 use keyfold_server::store::report::{ReportId, ReportRecord};
+use keyfold_server::store::sqlite::{Layer, OpenError, SqliteStore};
 use keyfold_server::store::{
     Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState, OnceKey,
     Operation, Page, SignalPage, Store,

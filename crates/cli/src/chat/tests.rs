@@ -383,6 +383,10 @@ fn what_is_typed_is_said_and_commands_are_carried_out() {
         matches!(types(&mut model, "/remove bo"), Wish::Do(Act::Remove(people)) if people == ["bo"])
     );
     assert!(matches!(types(&mut model, "/leave"), Wish::Do(Act::Leave)));
+    assert!(matches!(
+        types(&mut model, "/accept"),
+        Wish::Do(Act::Accept)
+    ));
     assert!(
         matches!(types(&mut model, "/mark bo"), Wish::Do(Act::Mark(account)) if account == contact("bo").account)
     );

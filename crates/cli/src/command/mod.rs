@@ -62,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::SendFile(args) => file::send(&session, args).await,
         Command::Save(args) => file::save(&session, args).await,
         Command::ReadBy(args) => signal::read_by(&session, args).await,
+        Command::Report(args) => request::report(&session, args).await,
         Command::Rpc(args) => crate::rpc::run(&session, args).await,
         other => in_order(&session, other),
     }

@@ -1,12 +1,14 @@
-//! `requests`, `accept`: what strangers have begun.
+//! `requests`, `accept`: what strangers have begun. `report`: what goes to the operator.
 
-use keyfold_engine::Command;
 use keyfold_engine::view::{Conversation, Filter, What};
+use keyfold_engine::{Command, Engine, Event, Fault};
+use keyfold_wire::ids::ConversationId;
 use serde::Serialize;
 
-use crate::args::{self, Requests, Switch};
+use super::amend::choose;
+use super::{conversation, conversation_online};
+use crate::args::{self, Report, Requests, Switch};
 use crate::clean;
-use crate::command::conversation;
 use crate::failure::Failure;
 use crate::session::Session;
 
@@ -18,6 +20,13 @@ struct RequestRecord {
     name: Option<String>,
     group: Option<String>,
     text: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ReportRecord {
+    conversation: String,
+    messages: usize,
+    done: bool,
 }
 
 #[derive(Serialize)]
@@ -64,6 +73,77 @@ pub(super) fn accept(session: &Session, args: &args::Conversation) -> Result<(),
     session.out.show(&record, |_| {
         format!("You talk to {} now.", name.unwrap_or_default())
     })
+}
+
+/// Hands messages to the operator.
+pub(super) async fn report(session: &Session, args: Report) -> Result<(), Failure> {
+    let Report {
+        conversation: named,
+        messages: words,
+        about,
+        queue,
+    } = args;
+    let messages = words.len();
+    let id = if queue {
+        let mut profile = session.open()?;
+        let id = conversation(&profile.engine, &named)?;
+        let command = reporting(&profile.engine, id, &words, about)??;
+        profile.offline(command)?;
+        id
+    } else {
+        let mut online = session.online()?;
+        let reported = async {
+            let id = conversation_online(&online, &named).await?;
+            let read = online
+                .client
+                .read(move |engine| reporting(engine, id, &words, about));
+            let told = |event: &Event| match event {
+                Event::Reported(at) if *at == id => Some(Ok(())),
+                Event::ReportFailed(at, why) if *at == id => Some(Err(Failure::refused(why))),
+                _ => None,
+            };
+            let command = read.await??;
+            online.finish(command, told).await?;
+            Ok(id)
+        };
+        let reported: Result<_, Failure> = reported.await;
+        online.end().await;
+        reported?
+    };
+    let record = ReportRecord {
+        conversation: id.to_string(),
+        messages,
+        done: !queue,
+    };
+    session.out.show(&record, |_| {
+        if record.done {
+            "The operator of your server has it. It is your word, and nobody else is told."
+                .to_owned()
+        } else {
+            "It goes to the operator of your server with the next connection.".to_owned()
+        }
+    })
+}
+
+/// The command that reports what was named.
+fn reporting(
+    engine: &Engine,
+    conversation: ConversationId,
+    words: &[String],
+    about: String,
+) -> Result<Result<Command, Failure>, Fault> {
+    let mut messages = Vec::new();
+    for one in words {
+        match choose(one, &engine.find_messages(conversation, one)?) {
+            Ok(id) => messages.push(id),
+            Err(failure) => return Ok(Err(failure)),
+        }
+    }
+    Ok(Ok(Command::Report {
+        conversation,
+        messages,
+        about,
+    }))
 }
 
 fn record(one: &Conversation) -> Option<RequestRecord> {

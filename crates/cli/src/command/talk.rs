@@ -59,7 +59,9 @@ pub(super) fn list(session: &Session, args: &List) -> Result<(), Failure> {
         return match profile.engine.list(Filter::Requests)?.len() {
             0 => Ok(()),
             1 => session.out.say(|_| format!("1 request: {REQUESTS}")),
-            several => session.out.say(|_| format!("{several} requests: {REQUESTS}")),
+            several => session
+                .out
+                .say(|_| format!("{several} requests: {REQUESTS}")),
         };
     }
     Ok(())

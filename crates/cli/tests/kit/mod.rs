@@ -395,6 +395,16 @@ impl Server {
         person
     }
 
+    /// The same with a person who lets strangers wait, as everybody does who does not say otherwise.
+    pub fn person_who_asks_first(&self, handle: &str) -> Person {
+        let person = Person {
+            asks_first: true,
+            ..Person::new(handle)
+        };
+        person.ok(&self.registration(handle));
+        person
+    }
+
     /// A person with an account here whose device speaks only these suites.
     pub fn person_speaking(&self, handle: &str, suites: &str) -> Person {
         let person = Person::new(handle);

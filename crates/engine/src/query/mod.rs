@@ -12,6 +12,7 @@ mod words;
 
 use keyfold_wire::ids::ConversationId;
 
+pub(crate) use request::{is_shown, reported_words};
 pub(crate) use words::as_typed;
 
 use crate::table::outbox::Kind;

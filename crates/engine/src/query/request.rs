@@ -1,10 +1,15 @@
 //! What is shown of a conversation that waits to be accepted: what was there before, and the first text of whoever asks.
 
+use keyfold_protocol::content::{Body, Text};
+use rusqlite::Connection;
+
+use super::as_typed;
+use super::file::shown;
 use crate::step::request::asks_first;
 use crate::table::conversation::{ConversationRow, Row};
 use crate::table::request;
 use crate::table::timeline::{self, EntryRow};
-use crate::view::Conversation;
+use crate::view::{Conversation, FileState};
 use crate::{Engine, Fault};
 
 impl Engine {
@@ -18,15 +23,7 @@ impl Engine {
 
     /// Whether a timeline shows an entry.
     pub(super) fn is_shown(&self, entry: &EntryRow) -> Result<bool, Fault> {
-        let shown_in = entry.place.conversation();
-        let Some(request) = request::get(&self.database, shown_in)? else {
-            return Ok(true);
-        };
-        if entry.place.position() < request.since {
-            return Ok(true);
-        }
-        let first = request::first_text(&self.database, shown_in, &request)?;
-        Ok(first.is_some_and(|first| first.place == entry.place))
+        is_shown(&self.database, entry)
     }
 
     /// The newest that the timeline of a conversation that waits shows before a position, oldest first. `None`: it does not wait.
@@ -84,4 +81,36 @@ impl Engine {
         shown.last = last.map(|entry| self.entry(&entry)).transpose()?;
         Ok(shown)
     }
+}
+
+/// Whether a timeline shows an entry: where it waits to be accepted, most are not.
+pub(crate) fn is_shown(tx: &Connection, entry: &EntryRow) -> Result<bool, Fault> {
+    let shown_in = entry.place.conversation();
+    let Some(request) = request::get(tx, shown_in)? else {
+        return Ok(true);
+    };
+    if entry.place.position() < request.since {
+        return Ok(true);
+    }
+    let first = request::first_text(tx, shown_in, &request)?;
+    Ok(first.is_some_and(|first| first.place == entry.place))
+}
+
+/// What of a message is handed over in a report: its text, or which file it is. `None`: it says neither.
+pub(crate) fn reported_words(
+    tx: &Connection,
+    entry: &EntryRow,
+    edited: Option<Text>,
+) -> Result<Option<String>, Fault> {
+    let text = match entry.says().map(|kept| kept.body) {
+        Some(Body::Text(text)) => edited.unwrap_or(text),
+        Some(Body::File(file)) => {
+            let caption = file.caption.as_ref();
+            let caption = caption.map(|text| as_typed(tx, text)).transpose()?;
+            let words = shown(&file.attachment, caption, FileState::AtServer).words();
+            return Ok(Some(format!("[{}] {words}", file.attachment.media_type)));
+        }
+        _ => return Ok(None),
+    };
+    as_typed(tx, &text).map(Some)
 }

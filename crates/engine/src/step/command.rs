@@ -102,7 +102,8 @@ impl Step<'_> {
         | Command::SendFleeting { conversation, .. }
         | Command::Typing { conversation, .. }
         | Command::AskReadBy { conversation, .. }
-        | Command::Accept { conversation }) = &command
+        | Command::Accept { conversation }
+        | Command::Report { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
@@ -186,6 +187,9 @@ impl Step<'_> {
             Command::Mark { mark, .. } => self.mark(loaded, mark)?,
             Command::Typing { typing, .. } => Ok(self.typing(loaded, typing)?),
             Command::Accept { .. } => self.accept(loaded)?,
+            Command::Report {
+                messages, about, ..
+            } => self.report(loaded, &messages, about)?,
             other => return Ok(Err(other)),
         };
         Ok(Ok(answered))

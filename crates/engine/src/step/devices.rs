@@ -19,9 +19,9 @@ use crate::limits::{CERTIFICATE_LIFETIME, MAX_REMOVED};
 use crate::outcome::Event;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
-use crate::table::{linked, request};
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
+use crate::table::{linked, request};
 use crate::view::Standing;
 
 impl Step<'_> {

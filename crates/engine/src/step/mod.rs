@@ -37,6 +37,7 @@ mod recovery;
 mod register;
 mod reinvite;
 mod reply;
+mod report;
 pub(crate) mod request;
 mod schedule;
 mod send;

@@ -7,7 +7,7 @@ use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
 use rusqlite::Connection;
 
-use super::command::Answered;
+use super::command::{Answered, may_speak};
 use super::{Notice, Step};
 use crate::Fault;
 use crate::command::{Answer, Command, Complaint};
@@ -18,8 +18,11 @@ use crate::table::conversation::{self, Row};
 use crate::table::finding::{self, Finding};
 use crate::table::request::{self, RequestRow};
 use crate::table::setting::{self, Setting};
-use crate::table::timeline::Kind;
+use crate::table::timeline::{self, Kind, WAITING};
 use crate::table::{blocked, contact, leaver, mark};
+
+/// The first position of a timeline.
+const FIRST: i64 = 1;
 
 impl Step<'_> {
     /// Whether what strangers begin waits from now on. What waits already goes on waiting.
@@ -28,13 +31,13 @@ impl Step<'_> {
         Ok(Ok(Answer::Taken))
     }
 
-    /// Whether a conversation comes anew: this account was never in it, or has left it. Ask before it is entered.
+    /// Whether a conversation comes anew: this account was never in it, has left it, or had not accepted it. Ask before it is entered.
     pub(super) fn comes_anew(&self, id: &ConversationId) -> Result<bool, Fault> {
         let Some(row) = conversation::row_of(self.tx, id)? else {
             return Ok(true);
         };
         let me = self.me()?.account();
-        finding::has(self.tx, row, &me, Finding::HasLeft)
+        Ok(request::holds(self.tx, row)? || finding::has(self.tx, row, &me, Finding::HasLeft)?)
     }
 
     /// A conversation that has come anew waits, if a stranger brought this account into it.
@@ -72,7 +75,7 @@ impl Step<'_> {
         Ok(request::get(self.tx, loaded.row.shown_in)?.is_some())
     }
 
-    /// What a person may do with a conversation that waits: accept it, or be rid of it.
+    /// What a person may do with a conversation that waits: accept it, report it, or be rid of it.
     pub(super) fn may_be_done(
         &self,
         loaded: &Loaded,
@@ -81,6 +84,7 @@ impl Step<'_> {
         let always = matches!(
             command,
             Command::Accept { .. }
+                | Command::Report { .. }
                 | Command::MarkRead { .. }
                 | Command::Leave { .. }
                 | Command::DeleteConversation { .. }
@@ -101,7 +105,9 @@ impl Step<'_> {
             return Ok(Err(Complaint::Blocked));
         }
         self.request_accepted(loaded)?;
-        self.tell_profile(loaded)?;
+        if may_speak(loaded).is_ok() {
+            self.tell_profile(loaded)?;
+        }
         Ok(Ok(Answer::Taken))
     }
 
@@ -160,18 +166,25 @@ impl Step<'_> {
     }
 
     /// Whether so much waits in a conversation that nothing more is kept. That it is so stands at its end.
-    pub(super) fn keeps_no_more(&mut self, loaded: &mut Loaded, at: Timestamp) -> Result<bool, Fault> {
+    pub(super) fn keeps_no_more(
+        &mut self,
+        loaded: &mut Loaded,
+        at: Timestamp,
+    ) -> Result<bool, Fault> {
         let Some(request) = request::get(self.tx, loaded.row.shown_in)? else {
             return Ok(false);
         };
         let next = self.in_shown(loaded, |shown| shown.row.next)?;
-        let kept = next.saturating_sub(request.since);
-        if kept == MAX_REQUEST_KEPT {
+        let full = next.saturating_sub(request.since) >= MAX_REQUEST_KEPT;
+        if full {
             let words = "more was said before you accepted than is kept".to_owned();
             let body = Notice::MayBeMissing(words).encode()?;
-            self.append(loaded, None, Kind::Notice, body, at, |_| {})?;
+            let last = timeline::last(self.tx, loaded.row.shown_in, WAITING, 1)?;
+            if last.first().is_none_or(|last| last.body != body) {
+                self.append(loaded, None, Kind::Notice, body, at, |_| {})?;
+            }
         }
-        Ok(kept >= MAX_REQUEST_KEPT)
+        Ok(full)
     }
 
     /// Something came in a conversation that waits, and is not being left: it is shown again if it was put away, and beyond so many that are shown
@@ -229,14 +242,11 @@ impl Step<'_> {
         Ok(Ok(Answer::Taken))
     }
 
-    /// This account is out of a conversation that it has never accepted: there is nothing to show.
+    /// This account is out of a conversation that it has not accepted: there is nothing to show, but for what was there before. It stays noted, or who
+    /// takes somebody out and adds them again would not have to ask.
     pub(super) fn request_over(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
-        let row = loaded.row.row;
-        let Some(request) = request::get(self.tx, row)? else {
-            return Ok(());
-        };
-        request::remove(self.tx, row)?;
-        if request.since <= 1 {
+        let request = request::get(self.tx, loaded.row.row)?;
+        if request.is_some_and(|request| request.since <= FIRST) {
             self.put_request_away(loaded)?;
             if !loaded.row.direct {
                 loaded.change().title = String::new();
@@ -302,10 +312,7 @@ impl Step<'_> {
     }
 
     /// The message of a conversation that waits that is shown. `None`: it does not wait.
-    fn shown_of_request(
-        &self,
-        id: &ConversationId,
-    ) -> Result<Option<Option<ContentId>>, Fault> {
+    fn shown_of_request(&self, id: &ConversationId) -> Result<Option<Option<ContentId>>, Fault> {
         let Some(row) = conversation::row_of(self.tx, id)? else {
             return Ok(None);
         };

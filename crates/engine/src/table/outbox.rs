@@ -54,9 +54,11 @@ pub(crate) enum Kind {
     RenewCertificate,
     /// The own account: whether the directory has a newer certificate of this device.
     OwnCertificate,
+    /// What a person reports to the operator (reference: the conversation).
+    Report,
 }
 
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 19] = [
     Kind::TakeAddresses,
     Kind::PublishKeyPackages,
     Kind::RevokeAddresses,
@@ -75,6 +77,7 @@ const KINDS: [Kind; 18] = [
     Kind::Parting,
     Kind::RenewCertificate,
     Kind::OwnCertificate,
+    Kind::Report,
 ];
 
 impl Kind {
@@ -92,7 +95,8 @@ impl Kind {
             | Self::RemoveDevice
             | Self::Barrier
             | Self::ReplaceToken
-            | Self::RenewCertificate => Channel::Mailbox,
+            | Self::RenewCertificate
+            | Self::Report => Channel::Mailbox,
             Self::Lookup
             | Self::Confirm
             | Self::Fetch

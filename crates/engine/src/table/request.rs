@@ -103,17 +103,16 @@ pub(crate) fn is_known(tx: &Connection, account: &AccountId, but: Row) -> Result
 
 /// Whether somebody is in no conversation of this account but in those that wait to be accepted.
 pub(crate) fn is_stranger(tx: &Connection, account: &AccountId) -> Result<bool, Fault> {
-    if of(tx, account)?.is_empty() {
-        return Ok(false);
-    }
-    let met = tx
-        .prepare_cached(
-            "SELECT 1 FROM member JOIN conversation ON conversation.id = member.conversation
-             WHERE member.account = ?1
-             AND conversation.shown_in NOT IN (SELECT conversation FROM request)",
-        )?
-        .exists([account.as_ref()])?;
-    Ok(!met)
+    tx.prepare_cached(
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM request)
+         AND NOT EXISTS (SELECT 1 FROM member
+           JOIN conversation ON conversation.id = member.conversation
+           WHERE member.account = ?1
+           AND conversation.shown_in NOT IN (SELECT conversation FROM request))
+         AND EXISTS (SELECT 1 FROM member WHERE member.account = ?1)",
+    )?
+    .exists([account.as_ref()])
+    .map_err(Fault::from)
 }
 
 /// The first text of whoever asks.
@@ -126,18 +125,13 @@ pub(crate) fn first_text(
     let after = request.since.saturating_sub(1);
     let said = timeline::said(tx, shown_in, after, WAITING, most)?;
     Ok(said.into_iter().find(|entry| {
-        let is_text = |entry: &EntryRow| {
-            matches!(entry.says().map(|kept| kept.body), Some(Body::Text(_)))
-        };
+        let is_text =
+            |entry: &EntryRow| matches!(entry.says().map(|kept| kept.body), Some(Body::Text(_)));
         entry.sender == Some(request.sender) && entry.target.is_none() && is_text(entry)
     }))
 }
 
-fn rows(
-    tx: &Connection,
-    sql: &str,
-    params: impl rusqlite::Params,
-) -> Result<Vec<Row>, Fault> {
+fn rows(tx: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Row>, Fault> {
     let mut statement = tx.prepare_cached(sql)?;
     let rows = statement.query_map(params, |row| row.get(0).map(Row))?;
     rows.collect::<Result<_, _>>().map_err(Fault::from)

@@ -23,8 +23,8 @@ use crate::store::{Answer, Operation, Outcome, Store};
 pub(crate) use counters::Counters;
 pub(crate) use lane::Claim;
 pub use lane::Lane;
-pub use report::OpenedReport;
 use lane::Turn;
+pub use report::OpenedReport;
 pub use vouched::Vouched;
 
 /// Who may register.

@@ -1,7 +1,7 @@
 //! Reports: what a person hands to the operator is sealed for the disk, and opened for the operator alone.
 
-use keyfold_wire::ids::Timestamp;
 use keyfold_wire::ids::AccountId;
+use keyfold_wire::ids::Timestamp;
 use keyfold_wire::v1::server_frame::Content;
 use keyfold_wire::{Message as _, v1};
 use sha2::{Digest as _, Sha256};

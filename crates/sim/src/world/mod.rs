@@ -161,6 +161,8 @@ impl World {
     fn plays(&mut self) {
         for person in 0..self.script.people {
             let device = self.arrives(person, 0);
+            // Whoever writes is let in: what waits to be accepted is shown by nobody.
+            self.commands(device, Command::AskFirst { wanted: false });
             let register = Command::Register {
                 handle: handle(person),
                 invitation: String::new(),
