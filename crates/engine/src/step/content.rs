@@ -69,10 +69,7 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<Fate, Fault> {
         let mine = sender.account() == self.me()?.account();
-        if mine && !matches!(content.body, Body::Leaving(_)) {
-            self.accepted_elsewhere(loaded)?;
-        }
-        let silent = blocked::has(self.tx, &sender.account())? || self.keeps_no_more(loaded, at)?;
+        let silent = self.is_silent(loaded, sender, content, at)?;
         if !self.take_turn(loaded, sender, content, at, silent)? {
             return Ok(Fate::Applied);
         }
@@ -133,6 +130,21 @@ impl Step<'_> {
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Arrived(shown, content.id));
         Ok(Fate::Applied)
+    }
+
+    /// Whether nothing of what is said is taken in: its sender is blocked, or as much waits here as is kept. A word of this account accepts what waits.
+    fn is_silent(
+        &mut self,
+        loaded: &mut Loaded,
+        sender: &LeafView,
+        content: &Content,
+        at: Timestamp,
+    ) -> Result<bool, Fault> {
+        let account = sender.account();
+        if account == self.me()?.account() && !matches!(content.body, Body::Leaving(_)) {
+            self.accepted_elsewhere(loaded)?;
+        }
+        Ok(blocked::has(self.tx, &account)? || self.keeps_no_more(loaded, at)?)
     }
 
     /// Judges the sender's counter; a gap is shown, but not of who is not to be heard. `false`: it was heard before.

@@ -97,22 +97,28 @@ impl Step<'_> {
         }
         self.settle_in(&mut loaded, &view, inviter, at)?;
         if let Some(former) = former {
-            // Whoever has made this group has not heard, or the server has lost it. Nor have those whom it leaves behind.
-            if let Some(place) = former.place.filter(|place| *place < view.state.place()) {
-                let astray: Vec<_> = former
-                    .members
-                    .difference(&view.accounts())
-                    .copied()
-                    .collect();
-                self.tell_astray(&loaded, place, &astray)?;
-            }
-            let _answered = self.leave(&mut loaded)?;
-            let me = self.me()?.account();
-            finding::add(self.tx, loaded.row.row, &me, Finding::HasLeft)?;
+            self.leave_again(&mut loaded, &view, &former)?;
         }
         self.unpark.insert(serial);
         self.put(loaded);
         Ok(Fate::Applied)
+    }
+
+    /// Whoever has made this group has not heard that this account had left it, or the server has lost it. Nor have those whom it leaves behind.
+    fn leave_again(
+        &mut self,
+        loaded: &mut Loaded,
+        view: &GroupView,
+        former: &Former,
+    ) -> Result<(), Fault> {
+        if let Some(place) = former.place.filter(|place| *place < view.state.place()) {
+            let there = view.accounts();
+            let astray: Vec<_> = former.members.difference(&there).copied().collect();
+            self.tell_astray(loaded, place, &astray)?;
+        }
+        let _answered = self.leave(loaded)?;
+        let me = self.me()?.account();
+        finding::add(self.tx, loaded.row.row, &me, Finding::HasLeft).map(drop)
     }
 
     /// The key package by which this device came in.
