@@ -18,7 +18,7 @@ impl Engine {
         for row in table::all(tx)? {
             if let Some(found) = table::get(tx, row)?
                 && found.shown_in == row
-                && let Some(shown) = self.show(found)?
+                && let Some(shown) = self.show(&found)?
             {
                 list.push(shown);
             }
@@ -55,12 +55,12 @@ impl Engine {
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Fault> {
-        let found = self.shown_row(&id)?.map(|row| self.show(row));
+        let found = self.shown_row(&id)?.map(|row| self.show(&row));
         Ok(found.transpose()?.flatten())
     }
 
     /// As a list shows it; `None` where it was deleted here.
-    fn show(&self, row: ConversationRow) -> Result<Option<Conversation>, Fault> {
+    fn show(&self, row: &ConversationRow) -> Result<Option<Conversation>, Fault> {
         let tx = &self.database;
         let mark = mark::get(tx, row.row)?;
         if mark.deleted {
@@ -84,9 +84,9 @@ impl Engine {
         members.sort_by(|one, other| one.contact.handle.cmp(&other.contact.handle));
         let last = timeline::last(tx, row.row, timeline::END, 1)?.pop();
         let mut last = last.map(|entry| self.entry(&entry)).transpose()?;
-        self.note_receipts(&row, last.as_mut_slice())?;
+        self.note_receipts(row, last.as_mut_slice())?;
         let agreed = agreed::get(tx, row.row)?;
-        let (last_active, typing) = (self.last_active(&row)?, self.typing(row.row)?);
+        let (last_active, typing) = (self.last_active(row)?, self.typing(row.row)?);
         let peer = members.iter().find(|member| row.direct && !member.me);
         let title = row.title.clone();
         let shown = Conversation {
@@ -109,6 +109,6 @@ impl Engine {
             typing,
             request: None,
         };
-        self.show_request(&row, shown).map(Some)
+        self.show_request(row, shown).map(Some)
     }
 }

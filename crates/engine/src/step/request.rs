@@ -299,8 +299,8 @@ impl Step<'_> {
                 None => *known.entry(id).or_insert(self.shown_of_request(&id)?),
             };
             match (first, &event) {
-                (None, _) => self.events.push(event),
-                (Some(first), Event::Arrived(_, message) | Event::Amended(_, message))
+                ((false, _), _) => self.events.push(event),
+                ((true, first), Event::Arrived(_, message) | Event::Amended(_, message))
                     if first == Some(*message) =>
                 {
                     self.events.push(Event::Changed(id));
@@ -311,16 +311,16 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The message of a conversation that waits that is shown. `None`: it does not wait.
-    fn shown_of_request(&self, id: &ConversationId) -> Result<Option<Option<ContentId>>, Fault> {
+    /// Whether a conversation waits, and its message that is shown then.
+    fn shown_of_request(&self, id: &ConversationId) -> Result<(bool, Option<ContentId>), Fault> {
         let Some(row) = conversation::row_of(self.tx, id)? else {
-            return Ok(None);
+            return Ok((false, None));
         };
         let Some(request) = request::get(self.tx, row)? else {
-            return Ok(None);
+            return Ok((false, None));
         };
         let first = request::first_text(self.tx, row, &request)?;
-        Ok(Some(first.and_then(|entry| entry.content_id)))
+        Ok((true, first.and_then(|entry| entry.content_id)))
     }
 }
 
