@@ -22,16 +22,15 @@ pub(crate) async fn run(arguments: ReportsArguments) -> anyhow::Result<()> {
         );
     }
     let task = Task::read(task.unwrap_or(ReportsTask::List))?;
-    let lines = match admin::ask(&data, &task.line()).await? {
-        Some(lines) => lines,
-        None => {
-            let (core, committer) = open::core(&data, Registrations::Closed)?;
-            let committer = tokio::spawn(committer.run());
-            let lines = task.carry_out(&core).await;
-            core.close();
-            committer.await.context("the store's task broke")?;
-            lines.map_err(|refusal| anyhow::anyhow!(words(refusal)))?
-        }
+    let lines = if let Some(lines) = admin::ask(&data, &task.line()).await? {
+        lines
+    } else {
+        let (core, committer) = open::core(&data, Registrations::Closed)?;
+        let committer = tokio::spawn(committer.run());
+        let lines = task.carry_out(&core).await;
+        core.close();
+        committer.await.context("the store's task broke")?;
+        lines.map_err(|refusal| anyhow::anyhow!(words(refusal)))?
     };
     let mut out = std::io::stdout().lock();
     for line in lines {

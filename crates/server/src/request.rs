@@ -237,7 +237,7 @@ impl DeviceRequest {
                 device: id(&message.device)?,
                 signature: message.signature,
             }),
-            Request::Report(message) => report(message),
+            Request::Report(message) => report(&message),
             _ => Err(Refusal::WrongSocket),
         }
     }
@@ -316,7 +316,7 @@ fn add_device(message: v1::AddDevice) -> Result<DeviceRequest, Refusal> {
     })))
 }
 
-fn report(message: v1::Report) -> Result<DeviceRequest, Refusal> {
+fn report(message: &v1::Report) -> Result<DeviceRequest, Refusal> {
     at_most(message.messages.len(), limits::MAX_REPORTED)?;
     at_most(message.about.len(), limits::MAX_REPORT_ABOUT)?;
     at_most(message.encoded_len(), limits::MAX_REPORT)?;
