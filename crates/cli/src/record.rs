@@ -40,6 +40,9 @@ pub(crate) struct ConversationRecord {
     pub(crate) draft: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_active: Option<String>,
+    /// Who asks, where it waits to be accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<String>,
 }
 
 /// One member of a conversation.
@@ -213,6 +216,7 @@ impl From<&Conversation> for ConversationRecord {
             pinned: conversation.marks.pinned.map(|turn| turn.saturating_add(1)),
             draft: conversation.marks.draft.clone(),
             last_active: conversation.last_active.map(when::rfc3339),
+            request: conversation.request.as_ref().map(|one| one.handle.clone()),
         }
     }
 }

@@ -60,7 +60,8 @@ fn says(entry: &Value, words: &str) -> bool {
 #[test]
 fn the_bot_answers_counts_quotes_and_reacts_and_misses_nothing_while_it_is_away() {
     let server = Server::start();
-    let [ada, bo] = server.people(["ada", "bo"]);
+    // The bot says by itself that nobody waits.
+    let (ada, bo) = (server.person("ada"), server.person_who_asks_first("bo"));
     let listening = bot(&bo);
     let talk = ada.begins(&["bo"]);
     ada.says(&talk, "ping");

@@ -111,6 +111,9 @@ commands! {
     Refuse { request }
     OpenInvitation { fragment }
     CancelOpened { opened }
+    Accept { conversation }
+    AskFirst { wanted }
+    Report { conversation, about; messages }
 }
 
 impl From<p::RecoveryKeyKept> for Command {

@@ -126,6 +126,10 @@ kinds! {
     ReadByPeople = 31;
     /// Receipts are switched off.
     ReceiptsOff = 32;
+    /// A stranger has begun the conversation: accept it first.
+    NotAccepted = 50;
+    /// Nothing, nobody or too much is reported.
+    Report = 51;
     /// The invitation link can't be opened.
     Invitation = 60;
     /// The invitation link is this person's own.
@@ -321,6 +325,9 @@ impl From<Complaint> for Error {
             Complaint::Chosen(limit) => of(Kind::Chosen).limited(limit),
             Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
             Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
+            Complaint::NotAccepted => of(Kind::NotAccepted),
+            // Its two limits are in the sentence.
+            Complaint::Report { .. } => of(Kind::Report),
             Complaint::Invitation(_) => of(Kind::Invitation),
             Complaint::OwnInvitation => of(Kind::OwnInvitation),
             // Its two limits are in the sentence.

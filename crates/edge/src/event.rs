@@ -247,6 +247,24 @@ pub enum Event {
     },
     /// Something about the invitation links that were made or opened here (`invitations`, `opened`).
     InvitationsChanged,
+    /// A stranger has begun a conversation, or has brought this account into a group: it waits until `accept`. Of it nothing else is told but
+    /// `changed`; `ready` tells that it was accepted, on whichever device.
+    Requested {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// The server's operator has what was reported.
+    Reported {
+        /// Where it was said.
+        conversation: ConversationId,
+    },
+    /// The server does not take what was reported.
+    ReportFailed {
+        /// Where it was said.
+        conversation: ConversationId,
+        /// Why.
+        failure: Failure,
+    },
 }
 
 impl From<engine::Event> for Event {
@@ -291,6 +309,9 @@ impl From<engine::Event> for Event {
             UploadCancelled { conversation: ConversationId, upload: Upload }
             PersonChanged { account: AccountId }
             Signal { conversation: ConversationId }
+            Requested { conversation: ConversationId }
+            Reported { conversation: ConversationId }
+            ReportFailed { conversation: ConversationId, failure: Failure::from }
         }
     }
 }

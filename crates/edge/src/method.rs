@@ -218,6 +218,12 @@ methods! {
         "open_invitation" OpenInvitation => OpenedNow;
         /// Does not want to be let in by a link any more, or forgets one that has come to nothing.
         "cancel_opened" CancelOpened => Taken;
+        /// Accepts what a stranger has begun. The event `ready` tells that it goes on as everywhere.
+        "accept" Accept => Taken;
+        /// Says whether what strangers begin waits until it is accepted, on this device. A program that answers everybody lets nobody wait.
+        "ask_first" AskFirst => Taken;
+        /// Hands messages, as they were received and opened here, to the server's operator. The event `reported` or `report_failed` tells how it went.
+        "report" Report => Taken;
     }
     reads {
         /// The account and device of this profile; `null`: there is none yet.
@@ -230,7 +236,7 @@ methods! {
         "safety_number" SafetyNumber(Person) safety_number;
         /// How much is not finished.
         "waiting" Waiting(Nothing) waiting;
-        /// All conversations, archived ones too: pinned ones first, then the most recent.
+        /// All conversations, archived ones and those that wait to be accepted too: pinned ones first, then the most recent.
         "conversations" Conversations(Nothing) conversations;
         /// Some of the conversations, in the same order.
         "list" List(List) list;
@@ -270,6 +276,8 @@ methods! {
         "invitations" Invitations(Nothing) invitations;
         /// Invitation links that were opened on this device and have not let it in, oldest first.
         "opened" Opened(Nothing) opened;
+        /// Whether what strangers begin waits until it is accepted, on this device.
+        "asks_first" AsksFirst(Nothing) asks_first;
     }
     shell {
         /// How the device stands towards its server now.

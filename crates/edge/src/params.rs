@@ -263,6 +263,27 @@ params! {
         /// Seconds after which it is to be gone once it was read, 5 to 31,536,000.
         lasts: u32,
     }
+    /// A conversation to be accepted.
+    Accept {
+        /// The conversation.
+        conversation: ConversationId,
+    }
+    /// What is reported.
+    Report {
+        /// Where it was said.
+        conversation: ConversationId,
+        /// Which messages: at most 20, together with the words at most 135,168 bytes. None: only the other person is named.
+        #[serde(default)]
+        messages: Vec<MessageId>,
+        /// What the person says about it, of at most 2,048 bytes in UTF-8.
+        #[serde(default)]
+        about: String,
+    }
+    /// Whether strangers wait.
+    AskFirst {
+        /// `true`: what they begin waits until it is accepted, as it does unless this was said otherwise.
+        wanted: bool,
+    }
     /// A conversation.
     Conversation {
         /// The conversation.

@@ -32,6 +32,13 @@ pub struct Waiting {
     waiting: Count,
 }
 
+/// Whether strangers wait.
+#[derive(Serialize, JsonSchema)]
+pub struct AsksFirst {
+    /// They do.
+    wanted: bool,
+}
+
 /// A message that was found.
 #[derive(Serialize, JsonSchema)]
 pub struct Found {
@@ -201,4 +208,10 @@ pub(crate) fn invitations(_: &Nothing, engine: &Engine) -> Read<Vec<view::Invita
 
 pub(crate) fn opened(_: &Nothing, engine: &Engine) -> Read<Vec<view::Opened>> {
     Ok(Ok(engine.opened()?.into_iter().map(Into::into).collect()))
+}
+
+pub(crate) fn asks_first(_: &Nothing, engine: &Engine) -> Read<AsksFirst> {
+    Ok(Ok(AsksFirst {
+        wanted: engine.asks_first()?,
+    }))
 }

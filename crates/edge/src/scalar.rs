@@ -441,6 +441,8 @@ pub enum Filter {
     People,
     /// Archived ones.
     Archived,
+    /// Those that wait to be accepted. No other filter shows them.
+    Requests,
 }
 
 macro_rules! same {
@@ -467,4 +469,4 @@ same!(Suite, keyfold_protocol::suite::Suite: Hybrid, Classic);
 same!(Role, keyfold_protocol::state::Role: Member, Admin, Owner);
 same!(Deed, keyfold_engine::Deed: Add, Post, Edit);
 same!(Policy, keyfold_protocol::state::Policy: Admins, Everyone);
-same!(Filter, view::Filter: All, Unread, Groups, People, Archived);
+same!(Filter, view::Filter: All, Unread, Groups, People, Archived, Requests);

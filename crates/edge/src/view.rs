@@ -288,6 +288,8 @@ pub struct Conversation {
     last_active: Option<Instant>,
     /// Who is typing.
     typing: Vec<Contact>,
+    /// It waits to be accepted: who has begun it, or has brought this account into it. Only its first text is shown. `null`: it does not wait.
+    request: Option<Contact>,
 }
 
 impl From<view::Conversation> for Conversation {
@@ -310,6 +312,7 @@ impl From<view::Conversation> for Conversation {
             marks,
             last_active,
             typing,
+            request,
         } = conversation;
         Self {
             id: ConversationId(id),
@@ -329,6 +332,7 @@ impl From<view::Conversation> for Conversation {
             marks: marks.into(),
             last_active: last_active.map(Instant),
             typing: typing.into_iter().map(Contact::from).collect(),
+            request: request.map(Contact::from),
         }
     }
 }

@@ -45,6 +45,7 @@ const READS: &[(&str, &str)] = &[
     ("voters", "voters"),
     ("invitations", "invitations"),
     ("opened", "opened"),
+    ("asks_first", "asks_first"),
 ];
 
 /// Hold a file's key, which does not cross.
@@ -311,6 +312,13 @@ fn about_rules() -> Vec<Command> {
         Command::SetTimer {
             conversation,
             timer: None,
+        },
+        Command::Accept { conversation },
+        Command::AskFirst { wanted: false },
+        Command::Report {
+            conversation,
+            messages: vec![ContentId::from_bytes([1; 32]).unwrap()],
+            about: "again and again".to_owned(),
         },
         Command::SendFleeting {
             conversation,

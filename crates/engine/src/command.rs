@@ -137,7 +137,7 @@ pub enum Command {
         /// The conversation.
         conversation: ConversationId,
     },
-    /// Everything in the conversation has been seen.
+    /// Everything in the conversation has been seen. In one that waits to be accepted it changes nothing.
     MarkRead {
         /// The conversation.
         conversation: ConversationId,
@@ -411,6 +411,28 @@ pub enum Command {
     CancelOpened {
         /// Which.
         opened: OpenedId,
+    },
+    /// Accept what a stranger has begun: what came is shown, and it goes on as everywhere. In what was accepted already it changes nothing.
+    Accept {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// Whether what strangers begin waits from now on until it is accepted, on this device. It does, unless this says otherwise; a program that
+    /// answers everybody does without.
+    AskFirst {
+        /// It does.
+        wanted: bool,
+    },
+    /// Hand messages, as this device has received and opened them, to the operator of the server, with who said them and when. Nobody else hears of it;
+    /// [`Event::Reported`](crate::Event::Reported) tells when the server has it.
+    Report {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Which, at most [`keyfold_wire::limits::MAX_REPORTED`], together at most [`keyfold_wire::limits::MAX_REPORT`] bytes. None: only the other person of
+        /// a one-to-one conversation, or who asks, is named.
+        messages: Vec<ContentId>,
+        /// What the person says about it, at most [`keyfold_wire::limits::MAX_REPORT_ABOUT`] bytes; may be empty.
+        about: String,
     },
 }
 
@@ -747,4 +769,17 @@ pub enum Complaint {
     /// The server has to give one.
     #[error("no delivery address is at hand: connect, and try again")]
     NoAddress,
+    /// A stranger has begun it.
+    #[error("accept this conversation first, or delete it: somebody you don't know has begun it")]
+    NotAccepted,
+    /// Nothing, nobody, or too much.
+    #[error(
+        "a report is about what others have said: at most {messages} messages, which with your words have at most {bytes} bytes; in a group name at least one"
+    )]
+    Report {
+        /// The most messages.
+        messages: usize,
+        /// The most bytes.
+        bytes: usize,
+    },
 }

@@ -370,3 +370,11 @@ pub const MAX_OPENED: usize = 100;
 
 /// How long somebody waits who has opened a link: as long as a server keeps the request.
 pub const OPENED_LASTS: Duration = keyfold_wire::limits::ITEM_RETENTION;
+
+/// Requests of strangers that are shown: more than anybody looks through. When one more comes the oldest is emptied and goes out of the way, until something
+/// new comes in it. What was accepted takes no part in this.
+pub const MAX_REQUESTS: usize = 100;
+
+/// Entries of one request that are kept until it is accepted: what somebody says before they are answered. The first are kept, since by them a person
+/// decides.
+pub const MAX_REQUEST_KEPT: i64 = 100;

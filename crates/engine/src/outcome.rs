@@ -115,6 +115,13 @@ pub enum Event {
     Signal(ConversationId),
     /// Something about the invitation links that were made or opened here: who shows them asks for them anew.
     InvitationsChanged,
+    /// A stranger has begun a conversation, or has brought this account into a group: it waits until it is accepted, and nothing else is told of it
+    /// but [`Event::Changed`]. Once it is accepted, on whichever device, [`Event::Ready`] tells.
+    Requested(ConversationId),
+    /// The server's operator has what was reported here.
+    Reported(ConversationId),
+    /// The server does not take what was reported here.
+    ReportFailed(ConversationId, Failure),
 }
 
 /// Why something could not be done, for a person.

@@ -102,6 +102,8 @@ pub struct Conversation {
     pub last_active: Option<Timestamp>,
     /// Who is typing.
     pub typing: Vec<Contact>,
+    /// It waits to be accepted: who has begun it, or has brought this account into it. Nothing else of it is shown than its first text.
+    pub request: Option<Contact>,
 }
 
 /// One member account of a conversation.
@@ -492,6 +494,8 @@ pub enum Filter {
     People,
     /// Archived ones.
     Archived,
+    /// Those that wait to be accepted. No other filter shows them.
+    Requests,
 }
 
 /// A page of messages that were found.

@@ -1,7 +1,7 @@
 //! The operator's door: a Unix socket in the data folder, for its owner alone.
 //!
-//! One request a connection, one line: `invite COUNT`. The answer is one code a line, then `done`; or one line
-//! `failed:` with a sentence. It exists since the database belongs to one process at a time.
+//! One request a connection, one line: `invite COUNT`, `reports`, `report ID` or `forget ID`. The answer is lines (one code each, or what
+//! there is to see), then `done`; or one line `failed:` with a sentence. It exists since the database belongs to one process at a time.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,6 +14,8 @@ use keyfold_server::ServerCore;
 use keyfold_server::shutdown::Stop;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+
+use crate::reports::{Task, words};
 
 /// A request is a short line that comes at once.
 const LINE: u64 = 64;
@@ -57,6 +59,9 @@ async fn answer(mut stream: UnixStream, core: &ServerCore) -> io::Result<()> {
     let mut line = String::new();
     let mut reader = BufReader::new((&mut stream).take(LINE));
     tokio::time::timeout(LINE_WITHIN, reader.read_line(&mut line)).await??;
+    if let Some(task) = Task::parse(line.trim_end()) {
+        return answer_reports(&mut stream, core, &task).await;
+    }
     let count = line
         .trim_end()
         .strip_prefix("invite ")
@@ -79,14 +84,34 @@ async fn answer(mut stream: UnixStream, core: &ServerCore) -> io::Result<()> {
     stream.write_all(b"done\n").await
 }
 
+async fn answer_reports(stream: &mut UnixStream, core: &ServerCore, task: &Task) -> io::Result<()> {
+    match task.carry_out(core).await {
+        Ok(lines) => {
+            for line in lines {
+                stream.write_all(format!("{line}\n").as_bytes()).await?;
+            }
+            stream.write_all(b"done\n").await
+        }
+        Err(refusal) => {
+            let why = words(refusal);
+            stream
+                .write_all(format!("failed: {why}\n").as_bytes())
+                .await
+        }
+    }
+}
+
 /// Asks a running server for codes. `None`: none is running on this folder.
 pub(crate) async fn invite(data: &Path, count: u32) -> anyhow::Result<Option<Vec<String>>> {
+    ask(data, &format!("invite {count}")).await
+}
+
+/// Asks a running server something, in one line. `None`: none is running on this folder.
+pub(crate) async fn ask(data: &Path, line: &str) -> anyhow::Result<Option<Vec<String>>> {
     let Ok(mut stream) = UnixStream::connect(path(data)).await else {
         return Ok(None);
     };
-    stream
-        .write_all(format!("invite {count}\n").as_bytes())
-        .await?;
+    stream.write_all(format!("{line}\n").as_bytes()).await?;
     let mut answer = String::new();
     stream
         .read_to_string(&mut answer)

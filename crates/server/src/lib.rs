@@ -22,6 +22,6 @@ pub mod shutdown;
 pub mod store;
 pub mod tls;
 
-pub use core::{Core, Device, Registration, Settings};
+pub use core::{Core, Device, OpenedReport, Registration, Settings};
 pub use open::{ServerCore, ServerFeed};
 pub use refusal::Refusal;

@@ -1,8 +1,9 @@
-//! `keyfold-server`: serves devices, or prints invitations.
+//! `keyfold-server`: serves devices, prints invitations, or shows reports.
 
 mod admin;
 mod data_folder;
 mod invite;
+mod reports;
 mod serve;
 
 use std::process::ExitCode;
@@ -31,5 +32,6 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     match task {
         Task::Serve(settings) => runtime.block_on(serve::run(*settings)),
         Task::Invite(arguments) => runtime.block_on(invite::run(arguments)),
+        Task::Reports(arguments) => runtime.block_on(reports::run(arguments)),
     }
 }

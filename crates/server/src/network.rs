@@ -46,6 +46,8 @@ pub enum Class {
     File,
     /// Parts of files, up and down.
     Part,
+    /// Reports to the operator.
+    Report,
 }
 
 /// How much of a class one network may ask: so many at once, and so many a second for ever.
@@ -66,7 +68,7 @@ pub struct RateSetting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a limit is CLASS=BURST:PER_SECOND, for example send=2000:200, with a burst of at least {COMMIT_COST}; the classes \
-     are handshake, connection, register, directory, create, send, file and part"
+     are handshake, connection, register, directory, create, send, file, part and report"
 )]
 pub struct NotARate;
 
@@ -84,7 +86,7 @@ pub struct Network(u128);
 
 impl Class {
     /// All classes, in the order of their discriminants.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Handshake,
         Self::Connection,
         Self::Register,
@@ -93,6 +95,7 @@ impl Class {
         Self::Send,
         Self::File,
         Self::Part,
+        Self::Report,
     ];
 
     /// Its name in `--limit` and in metrics.
@@ -106,6 +109,7 @@ impl Class {
             Self::Send => "send",
             Self::File => "file",
             Self::Part => "part",
+            Self::Report => "report",
         }
     }
 
@@ -149,6 +153,11 @@ impl Class {
             Self::Part => Rate {
                 burst: 2_048,
                 per_second: 40.0,
+            },
+            // What three accounts may hand over in a day; then one in ten minutes.
+            Self::Report => Rate {
+                burst: 60,
+                per_second: 1.0 / 600.0,
             },
         }
     }

@@ -3,6 +3,7 @@
 //! Pure: looks at nothing but the request. What depends on accounts or conversations is the core's.
 
 use bytes::Bytes;
+use keyfold_wire::Message as _;
 use keyfold_wire::certificate::Certificate;
 use keyfold_wire::ids::{AccountId, ConversationHandle, DeviceId, Epoch, MessageId, Serial};
 use keyfold_wire::limits;
@@ -37,6 +38,22 @@ pub enum DeviceRequest {
         /// SHA-256 of it.
         token_hash: [u8; 32],
     },
+    /// Hands something to the operator.
+    Report(Box<Report>),
+}
+
+/// What a person hands to the operator. Does not print: it holds what people have said.
+pub struct Report {
+    /// By which it is known again.
+    pub id: [u8; 16],
+    /// The request within its limits, encoded as the schema of today has it.
+    pub encoded: Bytes,
+}
+
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<what was reported>")
+    }
 }
 
 /// A request on the anonymous socket.
@@ -220,6 +237,7 @@ impl DeviceRequest {
                 device: id(&message.device)?,
                 signature: message.signature,
             }),
+            Request::Report(message) => report(&message),
             _ => Err(Refusal::WrongSocket),
         }
     }
@@ -295,6 +313,21 @@ fn add_device(message: v1::AddDevice) -> Result<DeviceRequest, Refusal> {
         certificate,
         encoded,
         token_hash,
+    })))
+}
+
+fn report(message: &v1::Report) -> Result<DeviceRequest, Refusal> {
+    at_most(message.messages.len(), limits::MAX_REPORTED)?;
+    at_most(message.about.len(), limits::MAX_REPORT_ABOUT)?;
+    at_most(message.encoded_len(), limits::MAX_REPORT)?;
+    let _account: AccountId = id(&message.account)?;
+    for one in &message.messages {
+        let _sender: AccountId = id(&one.sender)?;
+    }
+    let id = <[u8; 16]>::try_from(&*message.id).map_err(|_| Refusal::Malformed)?;
+    Ok(DeviceRequest::Report(Box::new(Report {
+        id,
+        encoded: message.encode_to_vec().into(),
     })))
 }
 

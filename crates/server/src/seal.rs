@@ -192,6 +192,37 @@ fn signal_data(mailbox: &MailboxId) -> Vec<u8> {
     [SIGNAL_LABEL, mailbox.as_bytes()].concat()
 }
 
+const REPORT_LABEL: &[u8] = b"keyfold server report v1";
+
+impl AddressKey {
+    /// Seals a report for the disk, under its id.
+    ///
+    /// # Errors
+    /// [`SealError::NoRandomness`].
+    pub fn seal_report(&self, id: &[u8; 16], report: &[u8]) -> Result<Bytes, SealError> {
+        let mut sealed = Vec::with_capacity(NONCE + report.len() + TAG);
+        let associated = [REPORT_LABEL, id].concat();
+        seal_onto(&mut sealed, &self.cipher, &associated, report)?;
+        Ok(sealed.into())
+    }
+
+    /// Opens what [`AddressKey::seal_report`] has sealed under this id; `None` when it has not.
+    pub fn open_report(&self, id: &[u8; 16], sealed: &[u8]) -> Option<Bytes> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>()?;
+        let (body, tag) = rest.split_last_chunk::<TAG>()?;
+        let mut plain = body.to_vec();
+        self.cipher
+            .decrypt_in_place_detached(
+                GenericArray::from_slice(nonce),
+                &[REPORT_LABEL, id].concat(),
+                &mut plain,
+                GenericArray::from_slice(tag),
+            )
+            .ok()?;
+        Some(plain.into())
+    }
+}
+
 const ROSTER_LABEL: &[u8] = b"keyfold server roster v1";
 
 /// Seals a roster for the disk: each address behind its length (u16, big endian), under the key that members hold.

@@ -311,6 +311,7 @@ struct Shared(std::sync::Arc<SqliteStore>);
 mod shared {
     use std::sync::Arc;
 
+    use keyfold_server::store::report::{ReportId, ReportRecord};
     use keyfold_server::store::{
         Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState,
         OnceKey, Operation, Page, SignalPage, Store,
@@ -380,6 +381,14 @@ mod shared {
             limit: u32,
         ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
             self.0.overdue_files(now, limit).await
+        }
+
+        async fn reports(&self) -> Result<Vec<(ReportId, Timestamp)>, Refusal> {
+            self.0.reports().await
+        }
+
+        async fn report(&self, id: ReportId) -> Result<Option<ReportRecord>, Refusal> {
+            self.0.report(id).await
         }
     }
 }

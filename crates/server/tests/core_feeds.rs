@@ -20,6 +20,7 @@ use keyfold_server::clock::ManualClock;
 use keyfold_server::delivery::Feed;
 use keyfold_server::seal::AddressKey;
 use keyfold_server::store::memory::MemoryStore;
+use keyfold_server::store::report::{ReportId, ReportRecord};
 use keyfold_server::store::{
     Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState, OnceKey,
     Operation, Page, SignalPage, Store,
@@ -285,6 +286,14 @@ impl Store for Slow {
         limit: u32,
     ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
         self.inner.overdue_files(now, limit).await
+    }
+
+    async fn reports(&self) -> Result<Vec<(ReportId, Timestamp)>, Refusal> {
+        self.inner.reports().await
+    }
+
+    async fn report(&self, id: ReportId) -> Result<Option<ReportRecord>, Refusal> {
+        self.inner.report(id).await
     }
 }
 

@@ -200,6 +200,82 @@ fn what_devices_ask_for() {
     bounded(limits::MAX_HANDLE, lookup, anonymous);
 }
 
+fn report() -> v1::Report {
+    v1::Report {
+        id: bytes(16),
+        account: bytes(32),
+        about: String::new(),
+        messages: vec![reported(0)],
+    }
+}
+
+/// A message of so many bytes.
+fn reported(length: usize) -> v1::ReportedMessage {
+    v1::ReportedMessage {
+        sender: bytes(32),
+        at_ms: 1,
+        text: "x".repeat(length),
+    }
+}
+
+#[test]
+fn what_is_reported() {
+    use keyfold_wire::Message as _;
+    let messages = |count| {
+        Request::Report(v1::Report {
+            messages: vec![reported(1); count],
+            ..report()
+        })
+    };
+    bounded(limits::MAX_REPORTED, messages, device);
+    let about = |length| {
+        Request::Report(v1::Report {
+            about: "x".repeat(length),
+            ..report()
+        })
+    };
+    bounded(limits::MAX_REPORT_ABOUT, about, device);
+    // Lengths of this size are written with as many bytes each.
+    let around = {
+        let messages = vec![reported(100_000)];
+        let whole = v1::Report {
+            messages,
+            ..report()
+        };
+        whole.encoded_len() - 100_000
+    };
+    let whole = |length: usize| {
+        let messages = vec![reported(length - around)];
+        Request::Report(v1::Report {
+            messages,
+            ..report()
+        })
+    };
+    bounded(limits::MAX_REPORT, whole, device);
+    for request in [
+        v1::Report {
+            id: bytes(15),
+            ..report()
+        },
+        v1::Report {
+            account: bytes(31),
+            ..report()
+        },
+        v1::Report {
+            messages: vec![v1::ReportedMessage {
+                sender: bytes(33),
+                ..reported(1)
+            }],
+            ..report()
+        },
+    ] {
+        let refused = device(Request::Report(request));
+        assert_eq!(refused, Some(Refusal::Malformed));
+    }
+    let socket = anonymous(Request::Report(report()));
+    assert_eq!(socket, Some(Refusal::WrongSocket));
+}
+
 #[test]
 fn lengths_are_exact() {
     for length in [0, 15, 17, 31, 33] {

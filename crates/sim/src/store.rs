@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keyfold_server::store::memory::{Census, MemoryStore};
+use keyfold_server::store::report::{ReportId, ReportRecord};
 use keyfold_server::store::sqlite::{Layer, OpenError, SqliteStore};
 use keyfold_server::store::{
     Account, Answer, Conversation, ConversationKey, FilePlace, FileRecord, MailboxState, OnceKey,
@@ -202,5 +203,13 @@ impl Store for AnyStore {
         limit: u32,
     ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
         ask!(self, store => store.overdue_files(now, limit))
+    }
+
+    async fn reports(&self) -> Result<Vec<(ReportId, Timestamp)>, Refusal> {
+        ask!(self, store => store.reports())
+    }
+
+    async fn report(&self, id: ReportId) -> Result<Option<ReportRecord>, Refusal> {
+        ask!(self, store => store.report(id))
     }
 }

@@ -97,6 +97,7 @@ pub(crate) fn asked(body: &Body) -> String {
             signal.epoch,
             id(&signal.handle)
         ),
+        Body::Report(_) => "reports something".to_owned(),
         Body::ReplaceToken(_) => "replaces its token".to_owned(),
         _ => "asks for something of its own".to_owned(),
     }

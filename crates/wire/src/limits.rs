@@ -118,4 +118,22 @@ pub const FILE_RETENTION: Duration = Duration::from_secs(45 * DAY);
 /// How long an upload may take from its beginning: 2 GB over 200 kbit/s.
 pub const UPLOAD_RETENTION: Duration = Duration::from_secs(DAY);
 
+/// Messages in one report: what shows how somebody behaves.
+pub const MAX_REPORTED: usize = 20;
+
+/// One report, encoded: two of the longest texts, or twenty long ones.
+pub const MAX_REPORT: usize = 2 * MAX_TEXT + 4 * 1024;
+
+/// What a person says about what they report: half a page.
+pub const MAX_REPORT_ABOUT: usize = 2 * 1024;
+
+/// Reports that one account may hand over in a day: more than anybody has to complain of, and few enough to be read.
+pub const MAX_REPORTS_A_DAY: usize = 20;
+
+/// Reports that a server keeps in all: with the largest ones 264 MB. Beyond it devices keep theirs until the operator has deleted some, or their time is over.
+pub const MAX_REPORTS: usize = 2_000;
+
+/// How long a report is kept, if the operator does not delete it before: time to look into it, and no archive.
+pub const REPORT_RETENTION: Duration = Duration::from_secs(90 * DAY);
+
 const DAY: u64 = 24 * 60 * 60;

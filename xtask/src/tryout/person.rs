@@ -59,7 +59,9 @@ impl Person {
         let files = ["--ca", text(&ca)?, "--recovery-file", text(&recovery)?];
         let mut arguments = vec!["register", &self.name, "--server", server.url()];
         arguments.extend(files);
-        self.run(&arguments).map(drop)
+        self.run(&arguments)?;
+        // They have agreed to meet: nobody waits to be accepted.
+        self.run(&["requests", "--ask", "off"]).map(drop)
     }
 
     /// Starts a conversation; with one handle and no name it is one to one.

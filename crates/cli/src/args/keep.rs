@@ -25,6 +25,8 @@ pub(crate) enum FilterName {
     People,
     /// Archived ones
     Archived,
+    /// Those of strangers, which wait to be accepted
+    Requests,
 }
 
 impl From<FilterName> for Filter {
@@ -35,6 +37,7 @@ impl From<FilterName> for Filter {
             FilterName::Groups => Self::Groups,
             FilterName::People => Self::People,
             FilterName::Archived => Self::Archived,
+            FilterName::Requests => Self::Requests,
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Audience {
     Nobody,
 }
 
-/// Whether something is told, as typed.
+/// Whether something is so, as typed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Switch {
     /// It is

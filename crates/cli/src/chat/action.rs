@@ -24,9 +24,10 @@ pub(super) enum Act {
     Remove(Vec<String>),
     Leave,
     Mark(AccountId),
+    Accept,
 }
 
-const HELP: [&str; 15] = [
+const HELP: [&str; 16] = [
     "Enter            send",
     "Alt+Enter        new line",
     "PgUp, PgDn       look back, look on",
@@ -39,6 +40,7 @@ const HELP: [&str; 15] = [
     "/leave              leave the group",
     "/verify [HANDLE]    the safety number to compare",
     "/mark HANDLE        you have compared it",
+    "/accept             take what a stranger has begun",
     "/quit               close",
     "",
     "A line that begins with // is sent with one /.",
@@ -145,6 +147,7 @@ fn command_of(model: &mut Model, command: &str) -> Wish {
         ("add" | "remove", []) => model.say(format!("/{name} needs a handle, as in /{name} bo")),
         ("add", _) => return Wish::Do(Act::Add(people)),
         ("remove", _) => return Wish::Do(Act::Remove(people)),
+        ("accept", _) => return Wish::Do(Act::Accept),
         ("leave", _) => return Wish::Do(Act::Leave),
         ("verify", whom) => verify(model, whom.first().map(String::as_str)),
         ("mark", [handle]) => {

@@ -190,6 +190,7 @@ async fn carry_out(online: &mut Online, model: &mut Model, act: Act) -> Result<(
             conversation,
             people,
         },
+        Act::Accept => Command::Accept { conversation },
         Act::Leave => Command::Leave { conversation },
         Act::Mark(account) => Command::MarkVerified { account },
     };

@@ -135,6 +135,7 @@ fn model(entries: Vec<Entry>) -> Model {
         marks: Marks::default(),
         last_active: None,
         typing: Vec::new(),
+        request: None,
     };
     model.show(Some(view), entries, 0, Some(me));
     model.link = Link::Online { caught_up: true };
@@ -384,6 +385,10 @@ fn what_is_typed_is_said_and_commands_are_carried_out() {
         matches!(types(&mut model, "/remove bo"), Wish::Do(Act::Remove(people)) if people == ["bo"])
     );
     assert!(matches!(types(&mut model, "/leave"), Wish::Do(Act::Leave)));
+    assert!(matches!(
+        types(&mut model, "/accept"),
+        Wish::Do(Act::Accept)
+    ));
     assert!(
         matches!(types(&mut model, "/mark bo"), Wish::Do(Act::Mark(account)) if account == contact("bo").account)
     );

@@ -10,6 +10,7 @@ mod keep;
 mod kinds;
 mod members;
 mod person;
+mod request;
 mod search;
 mod send;
 mod signal;
@@ -70,6 +71,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Location(args) => kinds::location(&session, args).await,
         Command::Card(args) => kinds::card(&session, args).await,
         Command::Meet(args) => kinds::meet(&session, args).await,
+        Command::Report(args) => request::report(&session, args).await,
         Command::Rpc(args) => crate::rpc::run(&session, args).await,
         Command::Revoke(args) => invite::revoke(&session, args).await,
         Command::Approve(args) => invite::approve(&session, args).await,
@@ -102,6 +104,8 @@ fn in_order(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Blocked => person::blocked(session),
         Command::Invite(args) => invite::invite(session, &args),
         Command::Invitations => invite::invitations(session),
+        Command::Requests(args) => request::requests(session, &args),
+        Command::Accept(args) => request::accept(session, &args),
         _ => Ok(()),
     }
 }

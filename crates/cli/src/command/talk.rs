@@ -4,13 +4,13 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use keyfold_client::{Notice, Notices};
-use keyfold_engine::view::{Entry, State};
+use keyfold_engine::view::{Entry, Filter, State};
 use keyfold_engine::{Command, Event};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::{ConversationId, Timestamp};
 use serde::Serialize;
 
-use crate::args::{List, Pins, Read, Sync};
+use crate::args::{FilterName, List, Pins, Read, Sync};
 use crate::command::{conversation, conversation_online};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -27,9 +27,13 @@ const PRINTED: usize = 200;
 /// Pinned messages that are listed: more than anybody looks for among them.
 const MOST_PINS: usize = 100;
 
+/// How to see them.
+const REQUESTS: &str = "see them with keyfold requests";
+
 #[derive(Serialize)]
 struct Synced {
     conversations: u64,
+    requests: u64,
     arrived: u64,
     sent: u64,
     failed: u64,
@@ -50,7 +54,17 @@ pub(super) fn list(session: &Session, args: &List) -> Result<(), Failure> {
     }
     session
         .out
-        .say(|paint| words::table(&conversations, &Reader::here(), paint))
+        .say(|paint| words::table(&conversations, &Reader::here(), paint))?;
+    if args.show == FilterName::All {
+        return match profile.engine.list(Filter::Requests)?.len() {
+            0 => Ok(()),
+            1 => session.out.say(|_| format!("1 request: {REQUESTS}")),
+            several => session
+                .out
+                .say(|_| format!("{several} requests: {REQUESTS}")),
+        };
+    }
+    Ok(())
 }
 
 /// Prints what is pinned in a conversation.
@@ -178,6 +192,7 @@ fn concerns(event: &Event, id: ConversationId) -> bool {
         | Event::Amended(at, _)
         | Event::Sent(at, _)
         | Event::Changed(at)
+        | Event::Ready(at)
         | Event::Gap(at)
         | Event::Removed(at)
         | Event::SendFailed(at, ..)
@@ -326,6 +341,7 @@ pub(super) async fn sync(session: &Session, args: Sync) -> Result<(), Failure> {
     let counted = counting.await.unwrap_or_default();
     let record = Synced {
         conversations: counted.conversations,
+        requests: counted.requests,
         arrived: counted.arrived,
         sent: counted.sent,
         failed: counted.failed,
@@ -338,6 +354,7 @@ pub(super) async fn sync(session: &Session, args: Sync) -> Result<(), Failure> {
 #[derive(Default)]
 struct Counted {
     conversations: u64,
+    requests: u64,
     arrived: u64,
     sent: u64,
     failed: u64,
@@ -348,6 +365,7 @@ async fn count(mut notices: Notices) -> Counted {
     while let Some(notice) = notices.next().await {
         match notice {
             Notice::Event(Event::Ready(_)) => counted.conversations += 1,
+            Notice::Event(Event::Requested(_)) => counted.requests += 1,
             Notice::Event(Event::Arrived(..)) => counted.arrived += 1,
             Notice::Event(Event::Sent(..)) => counted.sent += 1,
             Notice::Event(Event::SendFailed(..)) => counted.failed += 1,
@@ -363,6 +381,11 @@ fn sentence(synced: &Synced) -> String {
         1 => vec!["1 new conversation".to_owned()],
         several => vec![format!("{several} new conversations")],
     };
+    match synced.requests {
+        0 => {}
+        1 => parts.push("1 request".to_owned()),
+        several => parts.push(format!("{several} requests")),
+    }
     for (count, what) in [
         (synced.arrived, "arrived"),
         (synced.sent, "sent"),

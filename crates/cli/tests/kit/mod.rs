@@ -395,6 +395,16 @@ impl Server {
         person
     }
 
+    /// The same with a person who lets strangers wait, as everybody does who does not say otherwise.
+    pub fn person_who_asks_first(&self, handle: &str) -> Person {
+        let person = Person {
+            asks_first: true,
+            ..Person::new(handle)
+        };
+        person.ok(&self.registration(handle));
+        person
+    }
+
     /// A person with an account here whose device speaks only these suites.
     pub fn person_speaking(&self, handle: &str, suites: &str) -> Person {
         let person = Person::new(handle);
@@ -428,6 +438,8 @@ impl Server {
 pub struct Person {
     pub handle: String,
     pub home: TempDir,
+    /// Lets strangers wait, as everybody does who does not say otherwise.
+    pub asks_first: bool,
     /// Where the profile is, if not at home.
     #[cfg(target_os = "linux")]
     pub disk: Option<SmallDisk>,
@@ -444,6 +456,7 @@ impl Person {
         Self {
             handle: handle.to_owned(),
             home,
+            asks_first: false,
             #[cfg(target_os = "linux")]
             disk: None,
         }
@@ -509,6 +522,10 @@ impl Person {
             self.handle,
             finished.err
         );
+        let is_new = matches!(words.first(), Some(&("register" | "accept-link")));
+        if is_new && !self.asks_first {
+            self.ok(&["requests", "--ask", "off"]);
+        }
         finished.objects()
     }
 

@@ -8,7 +8,7 @@ use keyfold_wire::v1::server_frame::Content;
 
 use crate::recorder::Recorder;
 use crate::search::Words;
-use crate::{HANDLES, WORDS};
+use crate::{HANDLES, REPORTED, WORDS};
 
 /// What a frame is called, and where in the server it belongs.
 type Kind = (&'static str, Place);
@@ -37,6 +37,7 @@ fn request_kind(request: &Request) -> Kind {
         Request::Send(_) => ("send", Place::Elsewhere),
         Request::Commit(_) => ("commit", Place::Elsewhere),
         Request::Probe(_) => ("probe", Place::Elsewhere),
+        Request::Report(_) => ("report", Place::Elsewhere),
         Request::Signal(_) => ("signal", Place::Elsewhere),
         Request::AcknowledgeSignals(_) => ("acknowledge signals", Place::Elsewhere),
     }
@@ -83,6 +84,11 @@ pub(crate) fn search(recorder: &Recorder, planted: &str) {
         kinds_with(&[PLANTED]),
         plain,
         "earlier ones were delivered, too"
+    );
+    assert_eq!(
+        kinds_with(&REPORTED),
+        BTreeSet::from(["report"]),
+        "what somebody reports is in the report alone"
     );
     let named = kinds_with(&HANDLES);
     for kind in ["register", "publish", "lookup", "account", "key packages"] {

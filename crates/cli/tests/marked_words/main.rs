@@ -49,6 +49,12 @@ const EXPEDITION: &str = WORDS[0];
 const THUNDERHILL: &str = WORDS[1];
 const LANTERNFOLD: &str = WORDS[2];
 
+/// What a member hands to the operator: a text, and what they say about it. On the disk it is sealed.
+const REPORTED: [&str; 2] = [
+    "cravenshaw sells you shares",
+    "ludgrove says so each Monday",
+];
+
 /// Handles: in the directory only.
 const HANDLES: [&str; 3] = ["zorblaxa", "quimbelle", "wexforth"];
 
@@ -84,6 +90,10 @@ fn nothing_of_a_conversation_is_readable_at_the_server() {
     ada.syncs();
     ada.ok(&["remove", &group, &cy.handle]);
     bo.syncs();
+    ada.says(&group, REPORTED[0]);
+    bo.syncs();
+    let report = ["report", group.as_str(), "last", "--about", REPORTED[1]];
+    assert_eq!(bo.ok(&report)[0]["done"], true);
     // These wait at the server for somebody who is away.
     bo.says(&group, WORDS[7]);
     bo.says(&talk, WORDS[7]);
@@ -210,6 +220,7 @@ fn search_disk(server: &Observed, planted: &str) {
     assert!(found(HANDLES[0]), "the directory is on the disk");
     for path in files(&server.data()) {
         Words::new(&WORDS).are_not_in_file(&path);
+        Words::new(&REPORTED).are_not_in_file(&path);
     }
     let plain = tables_with(&server.data(), &[planted]);
     assert_eq!(plain, ["bodies"], "the plain message waits in a mailbox");
@@ -221,6 +232,7 @@ fn search_disk(server: &Observed, planted: &str) {
 fn search_log(server: &Observed) {
     let log = server.log_with_a_planted_word();
     Words::new(&WORDS).are_not_in(&log, "the log");
+    Words::new(&REPORTED).are_not_in(&log, "the log");
     Words::new(&HANDLES).are_not_in(&log, "the log");
 }
 

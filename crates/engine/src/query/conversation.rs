@@ -8,7 +8,7 @@ use crate::view::{Conversation, Filter, Member};
 use crate::{Engine, Fault};
 
 impl Engine {
-    /// All conversations, archived ones too, in the order of a list: pinned ones first, then the most recent.
+    /// All conversations, archived ones and those that wait to be accepted too, in the order of a list: pinned ones first, then the most recent.
     ///
     /// # Errors
     /// [`Fault`] when the database fails.
@@ -18,7 +18,7 @@ impl Engine {
         for row in table::all(tx)? {
             if let Some(found) = table::get(tx, row)?
                 && found.shown_in == row
-                && let Some(shown) = self.show(found)?
+                && let Some(shown) = self.show(&found)?
             {
                 list.push(shown);
             }
@@ -38,6 +38,8 @@ impl Engine {
     pub fn list(&self, filter: Filter) -> Result<Vec<Conversation>, Fault> {
         let mut list = self.conversations()?;
         list.retain(|one| match filter {
+            Filter::Requests => one.request.is_some(),
+            _ if one.request.is_some() => false,
             Filter::Archived => one.marks.archived,
             _ if one.marks.archived => false,
             Filter::All => true,
@@ -53,12 +55,12 @@ impl Engine {
     /// # Errors
     /// [`Fault`] when the database fails.
     pub fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Fault> {
-        let found = self.shown_row(&id)?.map(|row| self.show(row));
+        let found = self.shown_row(&id)?.map(|row| self.show(&row));
         Ok(found.transpose()?.flatten())
     }
 
     /// As a list shows it; `None` where it was deleted here.
-    fn show(&self, row: ConversationRow) -> Result<Option<Conversation>, Fault> {
+    fn show(&self, row: &ConversationRow) -> Result<Option<Conversation>, Fault> {
         let tx = &self.database;
         let mark = mark::get(tx, row.row)?;
         if mark.deleted {
@@ -82,15 +84,16 @@ impl Engine {
         members.sort_by(|one, other| one.contact.handle.cmp(&other.contact.handle));
         let last = timeline::last(tx, row.row, timeline::END, 1)?.pop();
         let mut last = last.map(|entry| self.entry(&entry)).transpose()?;
-        self.note_receipts(&row, last.as_mut_slice())?;
+        self.note_receipts(row, last.as_mut_slice())?;
         let agreed = agreed::get(tx, row.row)?;
-        let (last_active, typing) = (self.last_active(&row)?, self.typing(row.row)?);
+        let (last_active, typing) = (self.last_active(row)?, self.typing(row.row)?);
         let peer = members.iter().find(|member| row.direct && !member.me);
-        Ok(Some(Conversation {
+        let title = row.title.clone();
+        let shown = Conversation {
             id: row.public_id,
-            name: peer.map_or(row.title, |peer| peer.contact.handle.clone()),
+            name: peer.map_or(title, |peer| peer.contact.handle.clone()),
             direct: row.direct,
-            standing: row.standing,
+            standing: row.standing.clone(),
             members,
             epoch: row.epoch,
             suite: row.suite,
@@ -104,6 +107,8 @@ impl Engine {
             marks: mark.marks,
             last_active,
             typing,
-        }))
+            request: None,
+        };
+        self.show_request(row, shown).map(Some)
     }
 }

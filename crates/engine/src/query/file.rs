@@ -52,6 +52,9 @@ impl Engine {
         let Some(entry) = found.filter(|entry| entry.kind == Kind::Content) else {
             return Ok(None);
         };
+        if !self.is_shown(&entry)? {
+            return Ok(None);
+        }
         if self.fate(row.row, &entry)?.taken_back.is_some() {
             return Ok(None);
         }

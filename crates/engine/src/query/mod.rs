@@ -6,6 +6,7 @@ mod fold;
 mod invitation;
 mod poll;
 mod profile;
+mod request;
 mod search;
 mod signal;
 mod timeline;
@@ -13,6 +14,7 @@ mod words;
 
 use keyfold_wire::ids::ConversationId;
 
+pub(crate) use request::{is_shown, reported_words};
 pub(crate) use words::as_typed;
 
 use crate::table::outbox::Kind;

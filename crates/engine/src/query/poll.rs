@@ -37,7 +37,7 @@ impl Engine {
         let Some(Body::Poll(poll)) = entry.says().map(|kept| kept.body) else {
             return Ok(Vec::new());
         };
-        if self.fate(row.row, &entry)?.taken_back.is_some() {
+        if !self.is_shown(&entry)? || self.fate(row.row, &entry)?.taken_back.is_some() {
             return Ok(Vec::new());
         }
         let tally = self.tally(&entry, &poll)?;
@@ -68,7 +68,7 @@ impl Engine {
         let Some(entry) = found.filter(|entry| entry.kind == Kind::Content && !entry.mine) else {
             return Ok(None);
         };
-        if self.fate(row.row, &entry)?.taken_back.is_some() {
+        if !self.is_shown(&entry)? || self.fate(row.row, &entry)?.taken_back.is_some() {
             return Ok(None);
         }
         Ok(match entry.says().map(|kept| kept.body) {

@@ -94,6 +94,9 @@ impl Engine {
         let next = rows.last().filter(|_| more).map(cursor);
         let mut hits = Vec::new();
         for row in rows {
+            if !self.is_shown(&row)? {
+                continue;
+            }
             let entry = self.entry(&row)?;
             let snippet = snippet(&words(&entry.what).unwrap_or_default(), Vec::new());
             hits.extend(self.hit(row.place.conversation(), entry, snippet)?);
@@ -193,7 +196,7 @@ impl Engine {
     }
 
     fn matches(&self, query: &Query, row: &EntryRow) -> Result<Option<(Cursor, Hit)>, Fault> {
-        if row.target.is_some() {
+        if row.target.is_some() || !self.is_shown(row)? {
             return Ok(None);
         }
         let entry = self.entry(row)?;

@@ -10,9 +10,9 @@ use super::poll::{location_entry, once_entry};
 use super::words::{as_typed, mentions};
 use crate::identity::Identity;
 use crate::step::Notice;
-use crate::table::contact;
 use crate::table::conversation::ConversationRow;
 use crate::table::timeline::{self, EntryRow, Kind, Stage};
+use crate::table::{contact, request};
 use crate::view::{Contact, Entry, Expiry, FileState, OnceState, QUOTE, Receipt, State, What};
 use crate::{Engine, Fault};
 
@@ -31,7 +31,9 @@ impl Engine {
             return Ok(Vec::new());
         };
         let tx = &self.database;
-        let entries = timeline::after(tx, row.row, after.unwrap_or(-1), limit)?;
+        let after = after.unwrap_or(-1);
+        let entries = timeline::after(tx, row.row, after, limit)?;
+        let entries = self.shown_of_request(row.row, after, entries, limit)?;
         self.page(&row, &entries)
     }
 
@@ -78,6 +80,9 @@ impl Engine {
         };
         let mut messages = Vec::new();
         for found in found {
+            if !self.is_shown(&found)? {
+                continue;
+            }
             if let Some(id) = found.content_id {
                 let entry = self.entry(&found)?;
                 let says = match entry.what {
@@ -109,7 +114,9 @@ impl Engine {
             let Some(target) = pin.target.filter(|target| seen.insert(*target)) else {
                 continue;
             };
-            if let Some(found) = timeline::find(tx, row.row, &target)? {
+            if let Some(found) = timeline::find(tx, row.row, &target)?
+                && self.is_shown(&found)?
+            {
                 let entry = self.entry(&found)?;
                 if entry.pinned {
                     pinned.push(entry);
@@ -132,14 +139,21 @@ impl Engine {
         };
         let found = timeline::find(&self.database, row.row, message)?;
         let found = found.filter(|row| row.target.is_none() && row.kind != Kind::Superseded);
-        found.map(|row| self.entry(&row)).transpose()
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let shown = self.is_shown(&found)?;
+        shown.then(|| self.entry(&found)).transpose()
     }
 
     fn newest(&self, id: ConversationId, before: i64, limit: usize) -> Result<Vec<Entry>, Fault> {
         let Some(row) = self.shown_row(&id)? else {
             return Ok(Vec::new());
         };
-        let entries = timeline::last(&self.database, row.row, before, limit)?;
+        let entries = match self.last_of_request(row.row, before, limit)? {
+            Some(shown) => shown,
+            None => timeline::last(&self.database, row.row, before, limit)?,
+        };
         self.page(&row, &entries)
     }
 
@@ -190,7 +204,10 @@ impl Engine {
                 | What::Card(_)
                 | What::Once(_)
         );
-        let preview = text.and_then(|text| text.preview.clone());
+        let preview = match text.and_then(|text| text.preview.clone()) {
+            Some(preview) if !request::holds(&self.database, shown_in)? => Some(preview),
+            _ => None,
+        };
         let said = said.filter(|_| stands);
         let forwarded = said.as_ref().is_some_and(|kept| kept.forwarded);
         let reply_to = said.and_then(|kept| kept.in_reply_to);

@@ -24,6 +24,9 @@ impl Step<'_> {
         }
         if blocked::set(self.tx, account, wanted)? {
             self.tell(Event::PersonChanged(*account));
+            if wanted {
+                self.requests_away(account)?;
+            }
         }
         Ok(Ok(Answer::Taken))
     }

@@ -78,8 +78,12 @@ impl Step<'_> {
         let Some(loaded) = self.named(conversation)? else {
             return Ok(Err(Complaint::NoSuchConversation));
         };
+        let waits = self.is_request(&loaded);
         let meant = self.meant(&loaded, message);
         self.put(loaded);
+        if waits? {
+            return Ok(Err(Complaint::NotAccepted));
+        }
         let entry = match meant? {
             Ok(entry) => entry,
             Err(complaint) => return Ok(Err(complaint)),

@@ -33,6 +33,7 @@ impl Step<'_> {
             } => self.register(&handle, &invitation, &suites),
             Command::RequestLink { suites } => self.request_link(&suites),
             Command::AcceptLink { certificate } => self.accept_link(&certificate),
+            Command::AskFirst { wanted } => self.ask_first(wanted),
             Command::RecoveryKeyKept => {
                 setting::remove(self.tx, setting::Setting::Recovery)?;
                 self.erase = true;
@@ -117,14 +118,20 @@ impl Step<'_> {
         | Command::EndPoll { conversation, .. }
         | Command::SendLocation { conversation, .. }
         | Command::SendContact { conversation, .. }
-        | Command::OpenOnce { conversation, .. }) = &command
+        | Command::OpenOnce { conversation, .. }
+        | Command::Accept { conversation }
+        | Command::Report { conversation, .. }) = &command
         else {
             return Ok(Ok(Answer::Taken));
         };
         let Some(mut loaded) = self.named(conversation)? else {
             return Ok(Err(Complaint::NoSuchConversation));
         };
-        let answer = self.change(&mut loaded, command);
+        let answer = match self.may_be_done(&loaded, &command) {
+            Ok(Ok(())) => self.change(&mut loaded, command),
+            Ok(Err(complaint)) => Ok(Err(complaint)),
+            Err(fault) => Err(fault),
+        };
         self.put(loaded);
         answer
     }
@@ -192,6 +199,8 @@ impl Step<'_> {
         command: Command,
     ) -> Result<Result<Answered, Command>, Fault> {
         let answered = match command {
+            // What waits to be accepted is not read by being looked at.
+            Command::MarkRead { .. } if self.is_request(loaded)? => Ok(Answer::Taken),
             Command::MarkRead { .. } => {
                 let read_up_to = loaded.row.next.saturating_sub(1);
                 let row = loaded.change();
@@ -210,6 +219,10 @@ impl Step<'_> {
             Command::Mark { mark, .. } => self.mark(loaded, mark)?,
             Command::Typing { typing, .. } => Ok(self.typing(loaded, typing)?),
             Command::OpenOnce { message, .. } => self.open_once(loaded, &message)?,
+            Command::Accept { .. } => self.accept(loaded)?,
+            Command::Report {
+                messages, about, ..
+            } => self.report(loaded, &messages, about)?,
             other => return Ok(Err(other)),
         };
         Ok(Ok(answered))
@@ -373,9 +386,14 @@ impl Step<'_> {
         }
         let direct = handles.len() == 1 && name.is_none();
         if direct && let Some(row) = self.existing_direct(handles.first())? {
-            let loaded = self.expect(row)?;
+            let mut loaded = self.expect(row)?;
             let (id, shown_in) = (loaded.row.public_id, loaded.row.shown_in);
+            // Whoever begins with somebody who has asked accepts it.
+            let accepted = self.accept(&mut loaded);
             self.put(loaded);
+            if let Err(complaint) = accepted? {
+                return Ok(Err(complaint));
+            }
             mark::spoken(self.tx, shown_in)?;
             return Ok(Ok(Answer::Conversation(id)));
         }

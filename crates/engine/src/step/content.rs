@@ -68,7 +68,8 @@ impl Step<'_> {
         content: &Content,
         at: Timestamp,
     ) -> Result<Fate, Fault> {
-        let silent = blocked::has(self.tx, &sender.account())?;
+        let mine = sender.account() == self.me()?.account();
+        let silent = self.is_silent(loaded, sender, content, at)?;
         if !self.take_turn(loaded, sender, content, at, silent)? {
             return Ok(Fate::Applied);
         }
@@ -90,7 +91,6 @@ impl Step<'_> {
         if aim == Aim::Nowhere {
             return Ok(Fate::Applied);
         }
-        let mine = sender.account() == self.me()?.account();
         let term = if aim == Aim::Itself {
             self.term_of(loaded, content, mine, at)?
         } else {
@@ -130,6 +130,21 @@ impl Step<'_> {
             self.tell(Event::Arrived(shown, content.id));
         }
         Ok(Fate::Applied)
+    }
+
+    /// Whether nothing of what is said is taken in: its sender is blocked, or as much waits here as is kept. A word of this account accepts what waits.
+    fn is_silent(
+        &mut self,
+        loaded: &mut Loaded,
+        sender: &LeafView,
+        content: &Content,
+        at: Timestamp,
+    ) -> Result<bool, Fault> {
+        let account = sender.account();
+        if account == self.me()?.account() && !matches!(content.body, Body::Leaving(_)) {
+            self.accepted_elsewhere(loaded)?;
+        }
+        Ok(blocked::has(self.tx, &account)? || self.keeps_no_more(loaded, at)?)
     }
 
     /// Judges the sender's counter; a gap is shown, but not of who is not to be heard. `false`: it was heard before.
@@ -202,6 +217,9 @@ impl Step<'_> {
             && loaded.row.direct
             && blocked::has(self.tx, by)?
         {
+            return Ok(());
+        }
+        if self.keeps_no_more(loaded, at)? {
             return Ok(());
         }
         let body = notice.encode()?;
@@ -278,8 +296,12 @@ impl Step<'_> {
             // Whoever answers has read what was said before.
             self.begin_read(shown_in, place.position())?;
             mark::spoken(self.tx, shown_in)
-        } else {
+        } else if !self.is_request(loaded)? {
             mark::heard(self.tx, shown_in)
+        } else if loaded.leaving {
+            Ok(())
+        } else {
+            self.request_heard(shown_in)
         }
     }
 
@@ -356,6 +378,14 @@ impl Step<'_> {
         if intent::of(self.tx, loaded.row.row)?.iter().any(waits) {
             return Ok(());
         }
+        self.take_out_leavers(loaded.row.row)?;
+        let shown = self.shown_id(loaded)?;
+        self.tell(Event::Changed(shown));
+        Ok(())
+    }
+
+    /// Whoever has said that they leave is taken out after a random part of [`LEAVE_JITTER`].
+    pub(super) fn take_out_leavers(&mut self, row: Row) -> Result<(), Fault> {
         let jitter = self.rng.with(|rng| rng.next_u64());
         let most = u64::try_from(LEAVE_JITTER.as_millis()).unwrap_or(u64::MAX);
         let when = Timestamp(
@@ -363,10 +393,8 @@ impl Step<'_> {
                 .0
                 .saturating_add(jitter.checked_rem(most).unwrap_or(0)),
         );
-        self.intend(loaded.row.row, &Wish::RemoveLeavers, Progress::Ready, when)?;
+        self.intend(row, &Wish::RemoveLeavers, Progress::Ready, when)?;
         self.wake(when);
-        let shown = self.shown_id(loaded)?;
-        self.tell(Event::Changed(shown));
         Ok(())
     }
 }

@@ -19,9 +19,9 @@ use crate::limits::{CERTIFICATE_LIFETIME, MAX_REMOVED};
 use crate::outcome::Event;
 use crate::table::conversation::{self, Row};
 use crate::table::intent::{self, Progress, Wish};
-use crate::table::linked;
 use crate::table::outbox::{Kind, Waiting};
 use crate::table::setting::{self, Setting};
+use crate::table::{linked, request};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -120,7 +120,9 @@ impl Step<'_> {
 
     fn wish_device(&mut self, row: Row, device: &DeviceId) -> Result<(), Fault> {
         let wish = Wish::AddDevice(*device.as_bytes());
-        if intent::of(self.tx, row)?.iter().any(|one| one.wish == wish) {
+        // What waits to be accepted they come into when it is.
+        let waits = request::holds(self.tx, row)?;
+        if waits || intent::of(self.tx, row)?.iter().any(|one| one.wish == wish) {
             return Ok(());
         }
         let now = self.now;

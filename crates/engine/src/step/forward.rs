@@ -69,6 +69,9 @@ impl Step<'_> {
         loaded: &Loaded,
         message: &ContentId,
     ) -> Result<Result<Forwarded, Complaint>, Fault> {
+        if self.is_request(loaded)? {
+            return Ok(Err(Complaint::NotAccepted));
+        }
         let entry = match self.meant(loaded, message)? {
             Ok(entry) => entry,
             Err(complaint) => return Ok(Err(complaint)),
@@ -97,6 +100,9 @@ impl Step<'_> {
         }
         if loaded.waiting >= MAX_WAITING {
             return Ok(Err(Complaint::TooMuchWaiting(loaded.waiting)));
+        }
+        if self.is_request(loaded)? {
+            return Ok(Err(Complaint::NotAccepted));
         }
         let said = match said {
             Forwarded::Text(typed) => Forwarded::Text(self.with_mentions(loaded, typed)?),

@@ -136,6 +136,13 @@ impl Step<'_> {
     /// Judges a signal that a member has signed, and does what follows from it.
     fn heard_signal(&mut self, heard: &Heard) -> Result<(), Fault> {
         let signal = &heard.signal;
+        let me = self.me()?;
+        if heard.account == me.account() && signal.device != me.device() {
+            let mut loaded = self.expect(heard.shown_in)?;
+            let accepted = self.accepted_elsewhere(&mut loaded);
+            self.put(loaded);
+            accepted?;
+        }
         let Some(kind) = signal.says.kind() else {
             return Ok(());
         };

@@ -114,7 +114,7 @@ impl Step<'_> {
         Ok(Ok(Answer::Taken))
     }
 
-    fn clear_timeline(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
+    pub(super) fn clear_timeline(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         let row = loaded.row.row;
         let up_to = search::up_to(self.tx, row)?;
         let some = UNINDEX_AT_ONCE.saturating_add(1);
@@ -147,6 +147,9 @@ impl Step<'_> {
     /// Deletes a conversation from the list, with everything that it shows.
     pub(super) fn delete_conversation(&mut self, loaded: &mut Loaded) -> Result<Answered, Fault> {
         let over = matches!(loaded.row.standing, Standing::Left | Standing::Failed(_));
+        if !loaded.row.direct && !over && self.is_request(loaded)? {
+            return self.decline_group(loaded);
+        }
         if !loaded.row.direct && !over {
             return Ok(Err(Complaint::LeaveFirst));
         }

@@ -85,30 +85,40 @@ impl Step<'_> {
         if let Some(host) = self.in_use(&view)? {
             return self.join_line(host, joined, serial, at, attempt);
         }
+        let anew = self.comes_anew(&view.state.id)?;
         let Some((mut loaded, former)) = self.seat(&view, inviter)? else {
             return self.decline(attempt);
         };
         self.storage.keep(attempt)?;
         self.used_up(&joined, serial, &loaded)?;
         loaded.group = Some(self.current(joined.group)?);
+        if anew && former.is_none() {
+            self.judge_request(&loaded, &view, inviter)?;
+        }
         self.settle_in(&mut loaded, &view, inviter, at)?;
         if let Some(former) = former {
-            // Whoever has made this group has not heard, or the server has lost it. Nor have those whom it leaves behind.
-            if let Some(place) = former.place.filter(|place| *place < view.state.place()) {
-                let astray: Vec<_> = former
-                    .members
-                    .difference(&view.accounts())
-                    .copied()
-                    .collect();
-                self.tell_astray(&loaded, place, &astray)?;
-            }
-            let _answered = self.leave(&mut loaded)?;
-            let me = self.me()?.account();
-            finding::add(self.tx, loaded.row.row, &me, Finding::HasLeft)?;
+            self.leave_again(&mut loaded, &view, &former)?;
         }
         self.unpark.insert(serial);
         self.put(loaded);
         Ok(Fate::Applied)
+    }
+
+    /// Whoever has made this group has not heard that this account had left it, or the server has lost it. Nor have those whom it leaves behind.
+    fn leave_again(
+        &mut self,
+        loaded: &mut Loaded,
+        view: &GroupView,
+        former: &Former,
+    ) -> Result<(), Fault> {
+        if let Some(place) = former.place.filter(|place| *place < view.state.place()) {
+            let there = view.accounts();
+            let astray: Vec<_> = former.members.difference(&there).copied().collect();
+            self.tell_astray(loaded, place, &astray)?;
+        }
+        let _answered = self.leave(loaded)?;
+        let me = self.me()?.account();
+        finding::add(self.tx, loaded.row.row, &me, Finding::HasLeft).map(drop)
     }
 
     /// The key package by which this device came in.
@@ -303,11 +313,15 @@ impl Step<'_> {
         self.merge_twin(loaded)?;
         self.let_in_by_link(view)?;
         self.note(loaded, inviter, &Notice::Began, at)?;
+        let asks = self.is_request(loaded)?;
         let due = self.now.after(self.renewal_after_join(loaded));
         let row = loaded.change();
         row.since_update = 0;
-        row.update_due = Some(due);
-        self.bring_own_devices(loaded.row.row, view)?;
+        // Where a stranger has not been accepted nothing goes out.
+        row.update_due = (!asks).then_some(due);
+        if !asks {
+            self.bring_own_devices(loaded.row.row, view)?;
+        }
         if view.state.moves > 0 {
             // Whoever has let it in may have followed a move that nobody else does.
             self.look_later(loaded.row.row)?;
@@ -319,8 +333,13 @@ impl Step<'_> {
             // It is nowhere to be seen until somebody else speaks there, and nothing of it is missed then.
             return self.put_away(loaded);
         }
-        mark::heard(self.tx, loaded.row.shown_in)?;
         let shown = self.shown_id(loaded)?;
+        if asks {
+            self.request_heard(loaded.row.shown_in)?;
+            self.tell(Event::Requested(shown));
+            return Ok(());
+        }
+        mark::heard(self.tx, loaded.row.shown_in)?;
         self.tell(Event::Ready(shown));
         Ok(())
     }

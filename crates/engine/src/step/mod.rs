@@ -41,6 +41,8 @@ mod recovery;
 mod register;
 mod reinvite;
 mod reply;
+mod report;
+pub(crate) mod request;
 mod schedule;
 mod send;
 mod signal;
@@ -133,6 +135,7 @@ impl<'e> Step<'e> {
         }
         self.expire()?;
         self.make_signals()?;
+        self.quiet()?;
         self.finish()?;
         Ok(answer)
     }

@@ -61,6 +61,7 @@ impl Step<'_> {
         let me = *self.me()?.account().as_bytes();
         self.note(loaded, by, &Notice::Removed(vec![me]), at)?;
         self.part(loaded)?;
+        self.request_over(loaded)?;
         let shown = self.shown_id(loaded)?;
         self.tell(Event::Removed(shown));
         Ok(Fate::Applied)
@@ -69,6 +70,7 @@ impl Step<'_> {
     /// This account has left.
     pub(super) fn left(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         self.part(loaded)?;
+        self.request_over(loaded)?;
         let me = self.me()?.account();
         finding::add(self.tx, loaded.row.row, &me, Finding::HasLeft)?;
         let shown = self.shown_id(loaded)?;

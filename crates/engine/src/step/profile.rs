@@ -97,6 +97,7 @@ impl Step<'_> {
         let row = loaded.row.row;
         let told = profile::told(self.tx, row)?;
         let waits = loaded.waiting >= MAX_WAITING || self.is_with_blocked(loaded)?;
+        let waits = waits || self.is_request(loaded)?;
         if waits || told == Some(mine.version) {
             return Ok(());
         }

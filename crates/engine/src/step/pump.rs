@@ -11,6 +11,7 @@ use crate::table::conversation::Row;
 use crate::table::intent::{self, IntentRow, Progress, Wish};
 use crate::table::is_due;
 use crate::table::outbox::Kind;
+use crate::table::request;
 use crate::table::timeline::{self, Place, Stage};
 use crate::view::Standing;
 
@@ -150,10 +151,13 @@ impl Step<'_> {
         if !self.memory.has_intents(row) {
             return Ok(None);
         }
+        // Nothing goes out where a stranger has not been accepted, but what takes an own device out: it may be in other hands.
+        let waits = request::holds(self.tx, row)?;
         let ready = |intent: &IntentRow| {
             intent.progress == Progress::Ready
                 && is_due(intent.not_before, self.now)
                 && wanted(&intent.wish)
+                && (!waits || matches!(intent.wish, Wish::RemoveDevice(_)))
         };
         Ok(intent::of(self.tx, row)?.into_iter().find(ready))
     }

@@ -131,6 +131,7 @@ impl Step<'_> {
             (Body::PublishKeyPackages(publish), Reply::Done(_)) if publish.replace => {
                 key_package::retire_last_again(self.tx, self.now)
             }
+            (Body::Report(_), Reply::Done(_)) => self.report_over(Row(waiting.reference), Ok(())),
             (_, Reply::Done(done)) if waiting.kind == Kind::Barrier => {
                 self.told_time(Told::Since(Timestamp(done.now_ms)));
                 self.passed(Row(waiting.reference), Timestamp(done.now_ms))
@@ -284,6 +285,10 @@ impl Step<'_> {
             (Some(Body::Lookup(asked)), RefusalCode::NotFound) => {
                 self.found_nobody(waiting, &asked)
             }
+            (Some(Body::Report(_)), code) => {
+                let failure = Failure::Server(words(code).to_owned());
+                self.report_over(Row(waiting.reference), Err(failure))
+            }
             (Some(Body::Lookup(_) | Body::FetchKeyPackages(_)), code) => {
                 let failure = Failure::Server(words(code).to_owned());
                 self.gather_failed(waiting.reference, failure)
@@ -306,6 +311,7 @@ const fn fits(body: &Body, reply: &Reply) -> bool {
                     | Body::RemoveDevice(_)
                     | Body::ReplaceToken(_)
                     | Body::PublishKeyPackages(_)
+                    | Body::Report(_)
                     | Body::RevokeAddresses(_),
                 Reply::Done(_)
             )

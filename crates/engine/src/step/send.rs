@@ -51,6 +51,9 @@ impl Step<'_> {
         if self.is_with_blocked(loaded)? {
             return Ok(Err(Complaint::Blocked));
         }
+        if self.is_request(loaded)? {
+            return Ok(Err(Complaint::NotAccepted));
+        }
         let me = self.me()?.account();
         let is_posted = !matches!(
             saying,

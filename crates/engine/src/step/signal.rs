@@ -28,7 +28,7 @@ use crate::view::Standing;
 
 impl Step<'_> {
     /// Whether this account tells anything at all in a conversation: in one that it has not begun, only once it has said something in it, or, in a
-    /// group, to somebody of it one to one; and nothing to who is blocked. Everything that is told of oneself unasked asks here.
+    /// group, to somebody of it one to one; and nothing to who is blocked, or has not been accepted. Everything that is told of oneself unasked asks here.
     pub(super) fn may_tell(&mut self, row: Row) -> Result<bool, Fault> {
         let mut loaded = self.expect(row)?;
         let told = self.tells(&mut loaded);
@@ -37,7 +37,7 @@ impl Step<'_> {
     }
 
     fn tells(&mut self, loaded: &mut Loaded) -> Result<bool, Fault> {
-        if self.is_with_blocked(loaded)? {
+        if self.is_with_blocked(loaded)? || self.is_request(loaded)? {
             return Ok(false);
         }
         let row = loaded.row.shown_in;

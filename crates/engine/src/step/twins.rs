@@ -81,6 +81,7 @@ impl Step<'_> {
         self.renumber(None)?;
         self.recount.insert(guest.row.row);
         self.touched.insert(guest.row.row);
+        self.merge_requests(guest, host)?;
         let unread = guest.row.unread;
         guest.change().shown_in = host.row.row;
         guest.change().unread = 0;

@@ -66,8 +66,8 @@ pub(super) const STEPS: &[Step] = &[
     Step::of(&[table::SCHEMA_10]),
     // 11: profiles, and who is blocked.
     Step::of(&[table::SCHEMA_11]),
-    // 12: elsewhere
-    Step::of(&[]),
+    // 12: what strangers have begun.
+    Step::of(&[table::SCHEMA_12]),
     // 13: invitation links.
     Step::of(&[table::SCHEMA_13]),
     // 14: polls and files that are opened once, which until then were kept as what needs a newer version.

@@ -317,13 +317,23 @@ pub(crate) fn active(tx: &Connection) -> Result<Vec<Row>, Fault> {
     )
 }
 
-/// One-to-one conversations in use, those in which something came last first, not too many.
+/// One-to-one conversations in use, those in which something came last first, not too many. What waits to be accepted takes nobody's place.
 pub(crate) fn lately_direct(tx: &Connection) -> Result<Vec<Row>, Fault> {
     rows(
         tx,
         "SELECT id FROM conversation WHERE standing = 1 AND line_of IS NULL AND direct = 1 AND shown_in = id
+         AND id NOT IN (SELECT conversation FROM request)
          ORDER BY applied DESC, id DESC LIMIT ?1",
         [MAX_PRESENCE],
+    )
+}
+
+/// What one timeline shows: the conversation itself and its twins.
+pub(crate) fn shown_in(tx: &Connection, row: Row) -> Result<Vec<Row>, Fault> {
+    rows(
+        tx,
+        "SELECT id FROM conversation WHERE shown_in = ?1 AND line_of IS NULL ORDER BY id",
+        [row.0],
     )
 }
 

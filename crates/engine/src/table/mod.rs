@@ -28,6 +28,7 @@ pub(crate) mod expiry;
 pub(crate) mod hidden;
 pub(crate) mod mark;
 pub(crate) mod once;
+pub(crate) mod request;
 pub(crate) mod search;
 pub(crate) mod signal;
 
@@ -67,6 +68,9 @@ pub(crate) const SCHEMA_10: &str = include_str!("schema_10.sql");
 
 /// Brings them to schema version 11.
 pub(crate) const SCHEMA_11: &str = include_str!("schema_11.sql");
+
+/// Brings them to schema version 12.
+pub(crate) const SCHEMA_12: &str = include_str!("schema_12.sql");
 
 /// Brings them to schema version 13.
 pub(crate) const SCHEMA_13: &str = include_str!("schema_13.sql");

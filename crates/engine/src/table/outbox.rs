@@ -56,9 +56,11 @@ pub(crate) enum Kind {
     OwnCertificate,
     /// To be let in by an invitation link (reference: the link that was opened).
     JoinRequest,
+    /// What a person reports to the operator (reference: the conversation).
+    Report,
 }
 
-const KINDS: [Kind; 19] = [
+const KINDS: [Kind; 20] = [
     Kind::TakeAddresses,
     Kind::PublishKeyPackages,
     Kind::RevokeAddresses,
@@ -78,6 +80,7 @@ const KINDS: [Kind; 19] = [
     Kind::RenewCertificate,
     Kind::OwnCertificate,
     Kind::JoinRequest,
+    Kind::Report,
 ];
 
 impl Kind {
@@ -95,7 +98,8 @@ impl Kind {
             | Self::RemoveDevice
             | Self::Barrier
             | Self::ReplaceToken
-            | Self::RenewCertificate => Channel::Mailbox,
+            | Self::RenewCertificate
+            | Self::Report => Channel::Mailbox,
             Self::Lookup
             | Self::Confirm
             | Self::Fetch

@@ -49,6 +49,8 @@ pub(crate) enum Setting {
     SignalCounter,
     /// What others may see, see `step::privacy`.
     Privacy,
+    /// Whether what strangers begin waits to be accepted (1 byte; 0: it does not).
+    AskFirst,
 }
 
 impl Setting {
@@ -74,6 +76,7 @@ impl Setting {
             Self::SignalSecret => "signal_secret",
             Self::SignalCounter => "signal_counter",
             Self::Privacy => "privacy",
+            Self::AskFirst => "ask_first",
         }
     }
 }

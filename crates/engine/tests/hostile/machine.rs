@@ -229,6 +229,8 @@ fn encrypted(folder: &Path) -> std::path::PathBuf {
     let bo = town.newcomer();
     town.people[bo.0].engine =
         Engine::open(Place::File(&path), Some(&key()), Durability::Full).unwrap();
+    let open = Command::AskFirst { wanted: false };
+    town.does(bo, open).unwrap();
     let register = Command::Register {
         handle: "bo".to_owned(),
         invitation: String::new(),

@@ -36,6 +36,9 @@ macro_rules! undo {
     (13) => {
         "DROP TABLE invitation; DROP TABLE join_request; DROP TABLE opened;"
     };
+    (12) => {
+        "DROP TABLE request; DELETE FROM setting WHERE name = 'ask_first';"
+    };
     (11) => {
         "DROP TABLE profile; DROP TABLE told; DROP TABLE blocked;"
     };

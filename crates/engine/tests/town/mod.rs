@@ -22,7 +22,7 @@ use std::time::Duration;
 use keyfold_engine::limits::KEY_PACKAGES;
 use keyfold_engine::store::{Durability, Place};
 use keyfold_engine::view::{Entry, Me, State, What};
-use keyfold_engine::{Answer, Command, Complaint, Engine, Event};
+use keyfold_engine::{Answer, Command, Complaint, Engine, Event, Input};
 use keyfold_protocol::state::Role;
 use keyfold_protocol::suite::Suite;
 use keyfold_server::clock::ManualClock;
@@ -64,6 +64,8 @@ pub struct Town {
     pub rng: StdRng,
     /// Where databases lie, where they are files.
     pub folder: Option<tempfile::TempDir>,
+    /// Whoever comes from now on lets strangers wait until they are accepted.
+    pub asks_first: bool,
 }
 
 impl Town {
@@ -82,6 +84,16 @@ impl Town {
             people: Vec::new(),
             rng: StdRng::seed_from_u64(seed),
             folder: None,
+            asks_first: false,
+        }
+    }
+
+    /// A town whose people let strangers wait, as they do everywhere else.
+    pub fn of_strangers(seed: u64) -> Self {
+        Self {
+            folder: Some(tempfile::tempdir().unwrap()),
+            asks_first: true,
+            ..Self::new(seed)
         }
     }
 
@@ -126,8 +138,13 @@ impl Town {
             .as_ref()
             .map(|folder| folder.path().join(format!("{number}.db")));
         let place = file.as_deref().map_or(Place::Memory, Place::File);
-        let engine = Engine::open(place, None, Durability::Off).unwrap();
-        let rng = StdRng::from_rng(&mut self.rng);
+        let mut engine = Engine::open(place, None, Durability::Off).unwrap();
+        let mut rng = StdRng::from_rng(&mut self.rng);
+        if !self.asks_first {
+            let open = Input::Command(Command::AskFirst { wanted: false });
+            let outcome = engine.apply(open, self.now(), &mut rng).unwrap();
+            assert!(outcome.answer.is_ok());
+        }
         self.people.push(Person::new(engine, rng, file));
         Who(number)
     }

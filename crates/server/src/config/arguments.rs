@@ -30,6 +30,36 @@ pub struct Arguments {
 enum Command {
     /// Prints invitation codes, each good for one registration. Works while the server runs.
     Invite(InviteArguments),
+    /// Lists, shows or deletes what people have reported. Works while the server runs. A report is its reporter's word.
+    Reports(ReportsArguments),
+}
+
+/// What to do with reports.
+#[derive(Debug, Args)]
+pub struct ReportsArguments {
+    /// The server's data folder.
+    #[arg(long, value_name = "DIR", default_value = DATA, global = true)]
+    pub data: PathBuf,
+    /// What.
+    #[command(subcommand)]
+    pub task: Option<ReportsTask>,
+}
+
+/// One thing to do with reports.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ReportsTask {
+    /// Lists them, the oldest first.
+    List,
+    /// Shows one.
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// Deletes one.
+    Delete {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// What to print invitations for.
@@ -85,7 +115,7 @@ struct ServeArguments {
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     log: LogLevel,
     /// What one network may ask, e.g. register=60:0.05 (a burst of 60, then 0.05 a second). Classes: handshake,
-    /// connection, register, directory, create, send, file, part.
+    /// connection, register, directory, create, send, file, part, report.
     #[arg(long = "limit", value_name = "CLASS=BURST:PER_SECOND", action = ArgAction::Append)]
     limits: Vec<RateSetting>,
     /// Switches all limits per network off: for tests and benchmarks only.
@@ -140,6 +170,8 @@ pub enum Task {
     Serve(Box<Settings>),
     /// To print invitations.
     Invite(InviteArguments),
+    /// To see to reports.
+    Reports(ReportsArguments),
 }
 
 const DATA: &str = "keyfold-data";
@@ -152,6 +184,7 @@ impl Arguments {
     pub fn task(self) -> Result<Task, ConfigError> {
         match self.command {
             Some(Command::Invite(arguments)) => Ok(Task::Invite(arguments)),
+            Some(Command::Reports(arguments)) => Ok(Task::Reports(arguments)),
             None => self.serve.settings().map(Box::new).map(Task::Serve),
         }
     }
@@ -212,7 +245,7 @@ mod tests {
         let arguments = Arguments::try_parse_from(words).map_err(|error| error.to_string())?;
         match arguments.task().map_err(|error| error.to_string())? {
             Task::Serve(settings) => Ok(*settings),
-            Task::Invite(_) => panic!("not asked for"),
+            Task::Invite(_) | Task::Reports(_) => panic!("not asked for"),
         }
     }
 
@@ -281,6 +314,23 @@ mod tests {
         assert_eq!(acme.domains, ["a.org", "b.org"]);
         assert!(settings("--limit send=10").is_err());
         assert!(settings("--no-network-limits").unwrap().rates.is_none());
+    }
+
+    #[test]
+    fn reports_are_asked_for_by_name() {
+        let asked = |line: &str| {
+            let words = std::iter::once("keyfold-server").chain(line.split_whitespace());
+            let arguments = Arguments::try_parse_from(words).unwrap();
+            let Task::Reports(asked) = arguments.task().unwrap() else {
+                panic!("reports were asked for")
+            };
+            asked
+        };
+        assert_eq!(asked("reports").task, None);
+        let show = asked("reports show 01 --data here");
+        let id = "01".to_owned();
+        assert_eq!(show.task, Some(ReportsTask::Show { id }));
+        assert_eq!(show.data, PathBuf::from("here"));
     }
 
     #[test]

@@ -10,7 +10,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use arguments::{Arguments, InviteArguments, LogLevel, Registrations, Task};
+pub use arguments::{
+    Arguments, InviteArguments, LogLevel, Registrations, ReportsArguments, ReportsTask, Task,
+};
 
 use crate::network::RateTable;
 

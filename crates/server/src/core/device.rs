@@ -156,6 +156,7 @@ impl<S: Store, C: Clock> Core<S, C> {
                 device: id,
                 signature,
             } => self.removal(device, id, &signature).await?,
+            DeviceRequest::Report(report) => return self.keep_report(device, *report).await,
         };
         self.store(operation).await?;
         Ok(self.done())
@@ -248,7 +249,7 @@ impl<S: Store, C: Clock> Core<S, C> {
     }
 
     /// A removed device may still hold its socket for a moment; it may not touch the account any more.
-    async fn confirm(&self, mailbox: MailboxId) -> Result<(), Refusal> {
+    pub(super) async fn confirm(&self, mailbox: MailboxId) -> Result<(), Refusal> {
         self.store
             .mailbox(mailbox, Sequence(0))
             .await?

@@ -5,6 +5,7 @@ mod counters;
 mod device;
 mod files;
 mod lane;
+mod report;
 mod signal;
 mod vouched;
 
@@ -23,6 +24,7 @@ pub(crate) use counters::Counters;
 pub(crate) use lane::Claim;
 pub use lane::Lane;
 use lane::Turn;
+pub use report::OpenedReport;
 pub use vouched::Vouched;
 
 /// Who may register.

@@ -262,8 +262,8 @@ impl<'a> Session<'a> {
             return Err(Refusal::Malformed);
         }
         let request = DeviceRequest::parse(frame.request.ok_or(Refusal::UnknownRequest)?)?;
-        self.app
-            .admit(Class::Directory, self.network, cost(&request))?;
+        let (class, cost) = cost(&request);
+        self.app.admit(class, self.network, cost)?;
         self.app.core.device_request(&self.device, request).await
     }
 
@@ -298,15 +298,17 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What a device's request costs its network, in lookups: some write a lot.
-fn cost(request: &DeviceRequest) -> u32 {
-    match request {
+/// What a device's request costs its network, and of what: some write a lot.
+const fn cost(request: &DeviceRequest) -> (Class, u32) {
+    let cost = match request {
+        DeviceRequest::Report(_) => return (Class::Report, 1),
         DeviceRequest::TakeAddresses { .. } | DeviceRequest::RevokeAddresses(_) => 1,
         DeviceRequest::PublishKeyPackages(_)
         | DeviceRequest::AddDevice(_)
         | DeviceRequest::ReplaceToken { .. }
         | DeviceRequest::RemoveDevice { .. } => COMMIT_COST,
-    }
+    };
+    (Class::Directory, cost)
 }
 
 fn feed_ended(refusal: Refusal) -> Ending {

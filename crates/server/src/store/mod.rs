@@ -11,6 +11,7 @@ pub mod memory;
 pub mod operation;
 mod recent;
 pub mod record;
+pub mod report;
 pub mod sqlite;
 
 use std::future::Future;
@@ -20,6 +21,8 @@ use keyfold_wire::ids::{AccountId, MailboxId, Sequence, Timestamp};
 
 use crate::core::Device;
 use crate::refusal::Refusal;
+use report::{ReportId, ReportRecord};
+
 pub use file::{FilePlace, FileRecord};
 pub use operation::{Operation, Outcome};
 pub use record::{Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, SignalPage};
@@ -107,4 +110,13 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<(FilePlace, FileRecord)>, Refusal>> + Send;
+
+    /// The reports that are kept: each one's id and when it came, the oldest first.
+    fn reports(&self) -> impl Future<Output = Result<Vec<(ReportId, Timestamp)>, Refusal>> + Send;
+
+    /// One report.
+    fn report(
+        &self,
+        id: ReportId,
+    ) -> impl Future<Output = Result<Option<ReportRecord>, Refusal>> + Send;
 }

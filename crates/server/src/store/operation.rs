@@ -11,6 +11,7 @@ use keyfold_wire::v1;
 use super::Answer;
 use super::file::{FilePlace, FileRecord};
 use super::record::{ConversationKey, OnceKey};
+use super::report::{NewReport, ReportId};
 use crate::core::{Device, Vouched};
 use crate::directory::Handle;
 use crate::refusal::Refusal;
@@ -138,6 +139,11 @@ pub enum Operation {
         /// Up to and with.
         number: u64,
     },
+    /// A report for the operator. The same id of the same account with the same hash is [`Outcome::Done`] again, any other [`Refusal::Conflict`]; past a
+    /// limit ([`super::report::room`]) it is [`Refusal::Busy`].
+    Report(Box<NewReport>),
+    /// Deletes a report; [`Refusal::NotFound`] where there is none.
+    ForgetReport(ReportId),
 }
 
 impl Operation {
@@ -364,6 +370,7 @@ impl Operation {
                 let copies = signal.copies.iter();
                 copies.map(|copy| copy.sealed.len() + 96).sum()
             }
+            Self::Report(report) => report.sealed.len() + 512,
             _ => 512,
         }
     }

@@ -196,6 +196,9 @@ impl Town {
     }
 
     fn registers(&mut self, who: usize) {
+        // Whoever writes is let in.
+        let open = |_: &Engine| Command::AskFirst { wanted: false };
+        self.does(who, open, |engine| !engine.asks_first().unwrap_or(true));
         let handle = self.people[who].name.to_owned();
         let register = |_: &Engine| Command::Register {
             handle: handle.clone(),

@@ -317,8 +317,9 @@ impl World {
         let number = self.devices.len();
         let rng = nature(self.script.seed, number, 1);
         let disk = Disk::new(self.script.seed ^ number as u64);
-        self.devices
-            .push(Device::new(disk, number, person, rng, skew));
+        let mut device = Device::new(disk, number, person, rng, skew);
+        device.lets_everybody_in(self.now());
+        self.devices.push(device);
         self.fates.push(Fate::new(self.script.seed, number));
         number
     }

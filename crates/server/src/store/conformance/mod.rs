@@ -5,6 +5,7 @@
 mod accounts;
 mod conversations;
 mod files;
+mod reports;
 mod retention;
 mod signals;
 
@@ -74,6 +75,9 @@ pub async fn check<S: Store, F: Future<Output = S>>(fresh: impl Fn() -> F) {
     retention::a_sweep_is_bounded(bench().await).await;
     files::a_file_grows_from_its_end_alone(bench().await).await;
     files::a_file_is_kept_for_its_time(bench().await).await;
+    reports::a_report_is_known_again_and_goes_when_it_is_deleted(bench().await).await;
+    reports::an_account_reports_so_often_a_day(bench().await).await;
+    reports::so_many_reports_are_kept_and_each_for_its_time(bench().await).await;
     signals::a_newer_one_takes_an_older_ones_place(bench().await).await;
     signals::what_is_acknowledged_is_gone_and_no_number_comes_twice(bench().await).await;
     signals::so_many_wait_and_no_more(bench().await).await;

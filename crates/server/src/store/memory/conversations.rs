@@ -186,6 +186,7 @@ impl State {
         self.sweep_signals(now, &mut left);
         self.sweep_ids(now, &mut left);
         self.sweep_conversations(now, &mut left);
+        self.sweep_reports(now, &mut left);
         let spent_before = first_kept_day(now, limits::MESSAGE_ID_RETENTION);
         for mailbox in self.mailboxes.values_mut() {
             mailbox

@@ -4,6 +4,7 @@ mod accounts;
 mod conversations;
 mod files;
 mod look;
+mod reports;
 mod signals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -17,6 +18,7 @@ use super::file::{FilePlace, FileRecord};
 use super::record::{
     Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, SignalPage, item_size,
 };
+use super::report::{ReportId, ReportRecord};
 use super::{Answer, Operation, Outcome, Store};
 use crate::core::Device;
 use crate::refusal::Refusal;
@@ -36,6 +38,7 @@ struct State {
     conversations_ever: i64,
     once: BTreeMap<(i64, [u8; 16]), Once>,
     files: BTreeMap<FilePlace, FileRecord>,
+    reports: BTreeMap<ReportId, reports::Kept>,
 }
 
 #[derive(Clone)]
@@ -155,6 +158,8 @@ impl State {
             Operation::AcknowledgeSignals { mailbox, number } => {
                 Ok(self.acknowledge_signals(mailbox, number))
             }
+            Operation::Report(new) => self.report(*new, now),
+            Operation::ForgetReport(id) => self.forget_report(id),
         }
     }
 
@@ -289,5 +294,19 @@ impl Store for MemoryStore {
         limit: u32,
     ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
         Ok(self.lock().overdue(now, limit))
+    }
+
+    async fn reports(&self) -> Result<Vec<(ReportId, Timestamp)>, Refusal> {
+        let state = self.lock();
+        let mut all: Vec<_> = state.reports.iter().collect();
+        all.sort_by_key(|(id, kept)| (kept.record.at, **id));
+        Ok(all
+            .into_iter()
+            .map(|(id, kept)| (*id, kept.record.at))
+            .collect())
+    }
+
+    async fn report(&self, id: ReportId) -> Result<Option<ReportRecord>, Refusal> {
+        Ok(self.lock().reports.get(&id).map(|kept| kept.record.clone()))
     }
 }

@@ -8,6 +8,7 @@ mod conversations;
 mod files;
 mod packages;
 mod read;
+mod reports;
 mod schema;
 mod signals;
 mod sweep;
@@ -27,6 +28,7 @@ use super::recent::Recent;
 use super::record::{
     Account, Conversation, ConversationKey, MailboxState, OnceKey, Page, SignalPage,
 };
+use super::report::{ReportId, ReportRecord};
 use super::{Answer, Operation, Store};
 use crate::core::Device;
 use crate::refusal::Refusal;
@@ -298,5 +300,13 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<(FilePlace, FileRecord)>, Refusal> {
         self.read(move |db| files::overdue(db, now, limit)).await
+    }
+
+    async fn reports(&self) -> Result<Vec<(ReportId, Timestamp)>, Refusal> {
+        self.read(reports::all).await
+    }
+
+    async fn report(&self, id: ReportId) -> Result<Option<ReportRecord>, Refusal> {
+        self.read(move |db| reports::one(db, id)).await
     }
 }

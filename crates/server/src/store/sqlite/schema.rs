@@ -14,7 +14,20 @@ const APPLICATION_ID: i64 = 0x4B46_4C44;
 const CHECKED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Each takes the database from the version of its index to the next.
-const MIGRATIONS: &[&str] = &[FIRST, FILES, SIGNALS];
+const MIGRATIONS: &[&str] = &[FIRST, FILES, SIGNALS, REPORTS];
+
+/// What people have handed to the operator, sealed under the server's key: only that an account has reported something, and when, can be read.
+const REPORTS: &str = r"
+CREATE TABLE reports (
+    id BLOB PRIMARY KEY,
+    account BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    received INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT;
+CREATE INDEX reports_account ON reports (account, received);
+CREATE INDEX reports_received ON reports (received);
+";
 
 /// Signals that wait. Each copy is sealed by the server for its mailbox, its place is a hash that differs from mailbox to mailbox, and only the day says when
 /// it came: nothing leads from one copy to another, nor to a conversation.

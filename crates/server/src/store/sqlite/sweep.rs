@@ -25,6 +25,7 @@ impl Writer {
         more |= self.sweep_grace(now, portion)?;
         more |= self.sweep_conversations(now, portion)?;
         more |= self.sweep_spent(now, portion)?;
+        more |= self.sweep_reports(now, portion)?;
         Ok(Outcome::Swept { more })
     }
 

@@ -210,6 +210,8 @@ impl Writer {
             Operation::AcknowledgeSignals { mailbox, number } => {
                 self.acknowledge_signals(*mailbox, *number)
             }
+            Operation::Report(new) => self.report(new, now),
+            Operation::ForgetReport(id) => self.forget_report(*id),
         }
     }
 
