@@ -275,85 +275,108 @@ impl Error {
     }
 }
 
+macro_rules! complaints {
+    ($($complaint:pat => $kind:ident;)*) => {
+        /// What kind of error a complaint is.
+        const fn kind_of(complaint: &Complaint) -> Kind {
+            match complaint {
+                $($complaint => Kind::$kind,)*
+            }
+        }
+    };
+}
+
+complaints! {
+    Complaint::NotRegistered => NotRegistered;
+    Complaint::AlreadyRegistered => AlreadyRegistered;
+    Complaint::NoSuchConversation => NoSuchConversation;
+    Complaint::NotAMember => NotAMember;
+    Complaint::Leaving => Leaving;
+    Complaint::NotAllowed => NotAllowed;
+    Complaint::Oneself => Oneself;
+    Complaint::GroupsOnly => GroupsOnly;
+    Complaint::NotThere(..) => NotThere;
+    Complaint::TextSize { .. } => TextSize;
+    Complaint::Name(..) => Name;
+    Complaint::People(..) => People;
+    Complaint::Handle(..) => Handle;
+    Complaint::NotPrimary => NotPrimary;
+    Complaint::Link(..) => Link;
+    Complaint::NoSuchMessage => NoSuchMessage;
+    Complaint::NotYours => NotYours;
+    Complaint::Reaction(..) => Reaction;
+    Complaint::TooMuchWaiting(..) => TooMuchWaiting;
+    Complaint::NoText => NoText;
+    Complaint::Forward(..) => Forward;
+    Complaint::LeaveFirst => LeaveFirst;
+    Complaint::Query { .. } => Query;
+    Complaint::TooManyMessages(..) => TooManyMessages;
+    Complaint::TooManyPinned(..) => TooManyPinned;
+    Complaint::Draft(..) => Draft;
+    Complaint::File => File;
+    Complaint::TooManyUploads(..) => TooManyUploads;
+    Complaint::NoSuchUpload => NoSuchUpload;
+    Complaint::Profile(..) => Profile;
+    Complaint::GroupPicture(..) => GroupPicture;
+    Complaint::Blocked => Blocked;
+    Complaint::Timer(..) => Timer;
+    Complaint::Chosen(..) => Chosen;
+    Complaint::ReadByPeople(..) => ReadByPeople;
+    Complaint::ReceiptsOff => ReceiptsOff;
+    Complaint::NotAccepted => NotAccepted;
+    Complaint::Report { .. } => Report;
+    Complaint::Invitation(..) => Invitation;
+    Complaint::OwnInvitation => OwnInvitation;
+    Complaint::InvitationLasts(..) => InvitationLasts;
+    Complaint::InvitationUses(..) => InvitationUses;
+    Complaint::TooManyInvitations(..) => TooManyInvitations;
+    Complaint::NoSuchInvitation => NoSuchInvitation;
+    Complaint::NoSuchRequest => NoSuchRequest;
+    Complaint::UsedUp => UsedUp;
+    Complaint::TooManyOpened(..) => Opened;
+    Complaint::NoSuchOpened => Opened;
+    Complaint::NoAddress => NoAddress;
+    Complaint::Poll(..) => Poll;
+    Complaint::NoPoll => NoPoll;
+    Complaint::PollOver => PollOver;
+    Complaint::Vote(..) => Vote;
+    Complaint::Location(..) => Location;
+    Complaint::NotLookedUp(..) => NotLookedUp;
+    Complaint::NoCard | Complaint::OwnCard => NoCard;
+    Complaint::CardWrong(..) => CardWrong;
+    Complaint::OpenedAlready | Complaint::OnlyOnce => OpenedOnce;
+    Complaint::Preview => Preview;
+}
+
 impl From<Complaint> for Error {
     fn from(complaint: Complaint) -> Self {
-        let message = complaint.to_string();
-        let of = |kind| Self::new(kind, message);
+        let mut error = Self::new(kind_of(&complaint), complaint.to_string());
         match complaint {
-            Complaint::NotRegistered => of(Kind::NotRegistered),
-            Complaint::AlreadyRegistered => of(Kind::AlreadyRegistered),
-            Complaint::NoSuchConversation => of(Kind::NoSuchConversation),
-            Complaint::NotAMember => of(Kind::NotAMember),
-            Complaint::Leaving => of(Kind::Leaving),
-            Complaint::NotAllowed => of(Kind::NotAllowed),
-            Complaint::Oneself => of(Kind::Oneself),
-            Complaint::GroupsOnly => of(Kind::GroupsOnly),
-            Complaint::NotThere(handle) => of(Kind::NotThere).about(handle),
             Complaint::TextSize { limit, actual } => {
-                let mut error = of(Kind::TextSize).limited(limit);
                 error.data.actual = Some(actual);
-                error
+                error.limited(limit)
             }
-            Complaint::Name(_) => of(Kind::Name),
-            Complaint::People(limit) => of(Kind::People).limited(limit),
-            Complaint::Handle(handle) => of(Kind::Handle).about(handle),
-            Complaint::NotPrimary => of(Kind::NotPrimary),
-            Complaint::Link(_) => of(Kind::Link),
-            Complaint::NoSuchMessage => of(Kind::NoSuchMessage),
-            Complaint::NotYours => of(Kind::NotYours),
-            Complaint::Reaction(limit) => of(Kind::Reaction).limited(limit),
-            Complaint::TooMuchWaiting(limit) => of(Kind::TooMuchWaiting).limited(limit),
-            Complaint::NoText => of(Kind::NoText),
-            Complaint::Forward(limit) => of(Kind::Forward).limited(limit),
-            Complaint::LeaveFirst => of(Kind::LeaveFirst),
-            // Its two limits are in the sentence.
-            Complaint::Query { .. } => of(Kind::Query),
-            Complaint::TooManyMessages(limit) => of(Kind::TooManyMessages).limited(limit),
-            Complaint::TooManyPinned(limit) => of(Kind::TooManyPinned).limited(limit),
-            Complaint::Draft(limit) => of(Kind::Draft).limited(limit),
-            Complaint::File => of(Kind::File),
-            Complaint::TooManyUploads(limit) => {
-                of(Kind::TooManyUploads).limited(usize::try_from(limit).unwrap_or(usize::MAX))
+            Complaint::NotThere(handle)
+            | Complaint::Handle(handle)
+            | Complaint::NotLookedUp(handle)
+            | Complaint::CardWrong(handle) => error.about(handle),
+            Complaint::People(limit)
+            | Complaint::Reaction(limit)
+            | Complaint::TooMuchWaiting(limit)
+            | Complaint::Forward(limit)
+            | Complaint::TooManyMessages(limit)
+            | Complaint::TooManyPinned(limit)
+            | Complaint::Draft(limit)
+            | Complaint::Chosen(limit)
+            | Complaint::ReadByPeople(limit)
+            | Complaint::TooManyInvitations(limit)
+            | Complaint::TooManyOpened(limit)
+            | Complaint::Vote(limit) => error.limited(limit),
+            Complaint::TooManyUploads(limit) | Complaint::InvitationUses(limit) => {
+                error.limited(usize::try_from(limit).unwrap_or(usize::MAX))
             }
-            Complaint::NoSuchUpload => of(Kind::NoSuchUpload),
-            // Its two limits are in the sentence.
-            Complaint::Profile(..) => of(Kind::Profile),
-            Complaint::GroupPicture(_) => of(Kind::GroupPicture),
-            Complaint::Blocked => of(Kind::Blocked),
-            // Its two limits are in the sentence.
-            Complaint::Timer(..) => of(Kind::Timer),
-            Complaint::Chosen(limit) => of(Kind::Chosen).limited(limit),
-            Complaint::ReadByPeople(limit) => of(Kind::ReadByPeople).limited(limit),
-            Complaint::ReceiptsOff => of(Kind::ReceiptsOff),
-            Complaint::NotAccepted => of(Kind::NotAccepted),
-            // Its two limits are in the sentence.
-            Complaint::Report { .. } => of(Kind::Report),
-            Complaint::Invitation(_) => of(Kind::Invitation),
-            Complaint::OwnInvitation => of(Kind::OwnInvitation),
-            // Its two limits are in the sentence.
-            Complaint::InvitationLasts(..) => of(Kind::InvitationLasts),
-            Complaint::InvitationUses(limit) => {
-                of(Kind::InvitationUses).limited(usize::try_from(limit).unwrap_or(usize::MAX))
-            }
-            Complaint::TooManyInvitations(limit) => of(Kind::TooManyInvitations).limited(limit),
-            Complaint::NoSuchInvitation => of(Kind::NoSuchInvitation),
-            Complaint::NoSuchRequest => of(Kind::NoSuchRequest),
-            Complaint::UsedUp => of(Kind::UsedUp),
-            Complaint::TooManyOpened(limit) => of(Kind::Opened).limited(limit),
-            Complaint::NoSuchOpened => of(Kind::Opened),
-            Complaint::NoAddress => of(Kind::NoAddress),
-            // Its two limits are in the sentence.
-            Complaint::Poll(..) => of(Kind::Poll),
-            Complaint::NoPoll => of(Kind::NoPoll),
-            Complaint::PollOver => of(Kind::PollOver),
-            Complaint::Vote(limit) => of(Kind::Vote).limited(limit),
-            // Its limits are in the sentence.
-            Complaint::Location(_) => of(Kind::Location),
-            Complaint::NotLookedUp(handle) => of(Kind::NotLookedUp).about(handle),
-            Complaint::NoCard | Complaint::OwnCard => of(Kind::NoCard),
-            Complaint::CardWrong(handle) => of(Kind::CardWrong).about(handle),
-            Complaint::OpenedAlready | Complaint::OnlyOnce => of(Kind::OpenedOnce),
-            Complaint::Preview => of(Kind::Preview),
+            // Where there is more than one limit, they are in the sentence.
+            _ => error,
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Media {
     width: Option<u32>,
     /// Pixels from top to bottom, the same.
     height: Option<u32>,
-    /// A ThumbHash, which draws a blurred picture.
+    /// A `ThumbHash`, which draws a blurred picture.
     blur: Option<Bytes>,
     /// Milliseconds that it plays.
     duration: Option<u32>,

@@ -36,6 +36,7 @@ fn file(media_type: &str) -> OutgoingFile {
         media_type: media_type.to_owned(),
         name: Some(FileName::new("the-summit-at-night.jpg").unwrap()),
         opens: Opens::Once,
+        media: keyfold_protocol::content::Media::default(),
     }
 }
 
@@ -254,6 +255,7 @@ fn a_message_that_says_it_was_opened_is_none() {
         media_type: "image/jpeg".to_owned(),
         name: None,
         expires: None,
+        media: keyfold_protocol::content::Media::default(),
     };
     let mut rng = scene.town.rng.clone();
     let once = Saying::Once(&sent);

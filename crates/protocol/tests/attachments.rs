@@ -161,17 +161,20 @@ fn what_can_be_seen_of_a_file_comes_with_it() {
     }
 }
 
+/// Brings one to a limit, or over it.
+type BendMedia = fn(&mut Media, bool);
+
 #[test]
 fn what_can_be_seen_of_a_file_has_limits() {
-    let bends: [(&str, fn(&mut Media, bool)); 4] = [
+    let bends: [(&str, BendMedia); 4] = [
         ("pixels", |media, over| {
             media.sides = Some((1, MAX_PIXELS_ON_A_SIDE + u32::from(over)));
         }),
         ("no pixels", |media, over| {
-            media.sides = Some((u32::from(!over), 1))
+            media.sides = Some((u32::from(!over), 1));
         }),
         ("a blur", |media, over| {
-            media.blur = Some(vec![1; MAX_BLUR + usize::from(over)])
+            media.blur = Some(vec![1; MAX_BLUR + usize::from(over)]);
         }),
         ("a waveform", |media, over| {
             media.waveform = Some(vec![1; MAX_WAVEFORM + usize::from(over)]);
