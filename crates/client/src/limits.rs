@@ -108,3 +108,6 @@ pub const MAX_PICTURE_SIDE: u32 = 16_384;
 
 /// Memory for looking at one: a photograph of 100 megapixels in four bytes each.
 pub const MAX_PICTURE_MEMORY: u64 = 400_000_000;
+
+/// Memory for looking at the picture of a page: 16 megapixels of three bytes each. It is somebody else's, and decoding one in stages takes three times as much.
+pub const MAX_PREVIEW_MEMORY: u64 = 48_000_000;

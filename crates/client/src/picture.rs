@@ -9,7 +9,8 @@ use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage}
 use keyfold_protocol::limits::{MAX_GROUP_PICTURE, MAX_PICTURE, MAX_PREVIEW_PICTURE};
 
 use crate::limits::{
-    MAX_PICTURE_MEMORY, MAX_PICTURE_SIDE, PREVIEW_PICTURE_SIDE, PROFILE_PICTURE_SIDE,
+    MAX_PICTURE_MEMORY, MAX_PICTURE_SIDE, MAX_PREVIEW_MEMORY, PREVIEW_PICTURE_SIDE,
+    PROFILE_PICTURE_SIDE,
 };
 
 /// How much of a picture is kept, the best first; the first that fits is taken.
@@ -63,7 +64,7 @@ pub fn for_group(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailure>
 }
 
 fn square(source: impl BufRead + Seek, most: usize) -> Result<Vec<u8>, PictureFailure> {
-    let (picture, turned) = decoded(source)?;
+    let (picture, turned) = decoded(source, MAX_PICTURE_MEMORY)?;
     let mut picture = middle(&picture);
     picture.apply_orientation(turned);
     for side in [PROFILE_PICTURE_SIDE, PROFILE_PICTURE_SIDE / 2] {
@@ -81,7 +82,7 @@ fn square(source: impl BufRead + Seek, most: usize) -> Result<Vec<u8>, PictureFa
 /// # Errors
 /// [`PictureFailure`].
 pub fn for_preview(source: impl BufRead + Seek) -> Result<Vec<u8>, PictureFailure> {
-    let (picture, turned) = decoded(source)?;
+    let (picture, turned) = decoded(source, MAX_PREVIEW_MEMORY)?;
     let mut side = PREVIEW_PICTURE_SIDE;
     let mut small = picture.thumbnail(side, side);
     drop(picture);
@@ -109,11 +110,14 @@ fn fitting(picture: &RgbImage, most: usize) -> Result<Option<Vec<u8>>, PictureFa
 }
 
 /// A picture, and how it was taken. How large it is is read before anything is decoded.
-fn decoded(source: impl BufRead + Seek) -> Result<(DynamicImage, Orientation), PictureFailure> {
+fn decoded(
+    source: impl BufRead + Seek,
+    memory: u64,
+) -> Result<(DynamicImage, Orientation), PictureFailure> {
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) =
         (Some(MAX_PICTURE_SIDE), Some(MAX_PICTURE_SIDE));
-    limits.max_alloc = Some(MAX_PICTURE_MEMORY);
+    limits.max_alloc = Some(memory);
     let mut reader = ImageReader::new(source).with_guessed_format()?;
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;

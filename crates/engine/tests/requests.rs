@@ -465,8 +465,6 @@ fn so_much_of_a_stranger_is_kept_and_no_more() {
         town.says(bo, talk, &format!("number {number}"));
         town.settles();
     }
-    let full = town.people[ada.0].engine.conversation(talk).unwrap();
-    assert!(full.is_some());
     town.says(bo, talk, "one too many");
     town.says(bo, talk, "and another");
     town.settles();
@@ -481,6 +479,27 @@ fn so_much_of_a_stranger_is_kept_and_no_more() {
     assert_eq!(town.reads(ada, talk).last().unwrap(), "heard again");
     let gaps = town.timeline(ada, talk);
     assert!(!gaps.iter().any(|entry| matches!(entry.what, What::Gap(_))));
+}
+
+#[test]
+fn one_that_was_full_when_it_was_deleted_asks_again_when_they_write() {
+    let mut town = Town::of_strangers(17);
+    let [ada, bo] = town.people(["ada", "bo"]);
+    let talk = town.meets(bo, ada);
+    for number in 0..=MAX_REQUEST_KEPT {
+        town.says(bo, talk, &format!("number {number}"));
+    }
+    town.settles();
+    town.does(ada, Command::DeleteConversation { conversation: talk })
+        .unwrap();
+    town.settles();
+    assert!(!town.is_there(ada, talk));
+    town.says(bo, talk, "please");
+    town.settles();
+    assert!(town.is_there(ada, talk));
+    assert_eq!(town.reads(ada, talk), ["please"]);
+    town.accepts(ada, talk);
+    assert_eq!(town.reads(ada, talk), ["please"]);
 }
 
 #[test]

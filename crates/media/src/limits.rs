@@ -26,3 +26,6 @@ pub const MAX_PARTS: usize = 1 << 16;
 
 /// Bytes of one table of a film that are read at once: a day at 60 pictures a second has 5 million entries of 4 bytes.
 pub const MAX_TABLE: u64 = 32 << 20;
+
+/// Bytes of a picture that is decoded: a photograph of 100 million pixels at its best takes 60 million. A larger one is sent without a small picture.
+pub const MAX_DECODED: u64 = 64 << 20;

@@ -57,6 +57,7 @@ fn film(camera: Camera) -> Vec<u8> {
         ));
         all.extend(part(b"udta", &part(b"\xa9xyz", SECRET)));
         all.extend(part(b"meta", SECRET));
+        all.extend(part(b"gps ", SECRET));
         part(b"moov", &all)
     };
     let data_at = |before: usize| u32::try_from(before + 8).unwrap();
@@ -69,7 +70,9 @@ fn film(camera: Camera) -> Vec<u8> {
         bytes.extend(contents(data_at(head.len() + length)));
         bytes.extend(part(b"mdat", &data));
     }
-    bytes.extend(part(b"uuid", SECRET));
+    for kind in [b"uuid", b"free", b"skip"] {
+        bytes.extend(part(kind, SECRET));
+    }
     bytes
 }
 
@@ -115,7 +118,10 @@ fn track(handler: [u8; 4], chunks: &[u32], first: u32, camera: Camera) -> Vec<u8
     let table = [part(b"stsc", &runs), part(b"stsz", &sizes), places].concat();
     let media = [
         part(b"mdhd", &numbers(&[0, 7, 7, 600, 1_200, 0])),
-        part(b"hdlr", &[&[0; 8], handler.as_slice(), &[0; 13]].concat()),
+        part(
+            b"hdlr",
+            &[&[0; 8], handler.as_slice(), &[0; 12], SECRET].concat(),
+        ),
         part(b"minf", &part(b"stbl", &table)),
     ];
     part(
@@ -174,6 +180,16 @@ fn a_film_in_fragments_with_a_track_beside_picture_and_sound_is_refused() {
         part(b"moof", &part(b"traf", &part(b"udta", SECRET))),
     ];
     clean(&only_seen.concat());
+}
+
+#[test]
+fn boxes_in_boxes_without_end_are_no_trouble() {
+    let mut bytes = part(b"ftyp", b"iso5");
+    bytes.extend(b"\0\0\0\0moof");
+    for _ in 0..100_000 {
+        bytes.extend(b"\0\0\0\0traf");
+    }
+    let _ = sent(&bytes, "video/mp4", Sent::Clean);
 }
 
 #[test]

@@ -220,6 +220,36 @@ fn a_picture_of_an_iphone_says_nothing_wherever_it_says_it() {
 }
 
 #[test]
+fn a_table_of_places_without_end_costs_nothing() {
+    let mut places = vec![1, 0, 0, 0, 0, 0, 0xff, 0xff];
+    for id in 0..2_000_u16 {
+        places.extend(id.to_be_bytes());
+        places.extend([0, 0, 0, 0, 0xff, 0xff]);
+    }
+    let infos = [
+        numbers(&[0]),
+        vec![0, 1],
+        part(b"infe", b"\x02\0\0\0\0\x01\0\0Exif\0"),
+    ]
+    .concat();
+    let hdlr = part(b"hdlr", &[&[0; 8], b"pict".as_slice(), &[0; 13]].concat());
+    let meta = [
+        numbers(&[0]),
+        hdlr,
+        part(b"iinf", &infos),
+        part(b"iloc", &places),
+    ]
+    .concat();
+    let bytes = [
+        part(b"ftyp", b"heic"),
+        part(b"meta", &meta),
+        part(b"mdat", SECRET),
+    ]
+    .concat();
+    assert!(sent(&bytes, "image/heic", Sent::Clean).is_err());
+}
+
+#[test]
 fn one_that_is_sent_as_it_is_comes_byte_for_byte_and_is_seen_all_the_same() {
     let bytes = photograph(6);
     let (all, looked) = sent(&bytes, "image/jpeg", Sent::AsItIs).unwrap();

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::io::Read as _;
 
 use keyfold_client::profile::Profile;
-use keyfold_client::{Notice, preview};
+use keyfold_client::{ClientError, Notice, preview};
 use keyfold_engine::command::LinkPreview;
-use keyfold_engine::{Answer, Command, Event};
+use keyfold_engine::{Answer, Command, Complaint, Event};
 use keyfold_protocol::content::ContentId;
 use keyfold_wire::ids::ConversationId;
 use keyfold_wire::limits::MAX_TEXT;
@@ -45,12 +45,7 @@ pub(super) async fn send(session: &Session, args: Send) -> Result<(), Failure> {
     let profile = session.open()?;
     let looks = profile.previews() && args.lasts.is_none();
     let mut online = Online::new(profile, session.out)?;
-    let preview = if looks {
-        look(session.out, &text).await
-    } else {
-        None
-    };
-    let sent = say(&mut online, &args, text, preview).await;
+    let sent = say(&mut online, session.out, &args, text, looks).await;
     online.end().await;
     let (conversation, id) = sent?;
     show(session.out, conversation, id, "sent")
@@ -95,21 +90,29 @@ async fn look(out: Output, text: &str) -> Option<LinkPreview> {
 
 async fn say(
     online: &mut Online,
+    out: Output,
     args: &Send,
     text: String,
-    preview: Option<LinkPreview>,
+    looks: bool,
 ) -> Result<(ConversationId, ContentId), Failure> {
     let conversation = conversation_online(online, &args.conversation).await?;
-    let command = match preview.map(Box::new) {
-        Some(preview) => Command::SendPreviewed {
-            conversation,
-            text,
-            preview,
+    let preview = if looks { look(out, &text).await } else { None };
+    let plain = saying(conversation, text.clone(), args.lasts);
+    let command = preview.map(Box::new).map(|preview| Command::SendPreviewed {
+        conversation,
+        text,
+        preview,
+    });
+    let answer = match command {
+        // The text goes without what can't be said of its link.
+        Some(previewed) => match online.client.command(previewed).await {
+            Err(ClientError::Complaint(Complaint::Preview)) => online.command(plain).await?,
+            answer => answer?,
         },
-        None => saying(conversation, text, args.lasts),
+        None => online.command(plain).await?,
     };
-    let sent = settled(online, command).await?;
-    let id = sent.ok_or_else(not_taken)?;
+    let id = message(&answer)?;
+    all_sent(online, HashSet::from([id])).await?;
     Ok((conversation, id))
 }
 

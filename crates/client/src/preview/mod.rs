@@ -67,10 +67,16 @@ async fn look(fetcher: &Fetcher, link: &str) -> Result<LinkPreview, PreviewFailu
     let page = page::read(&body);
     let title = page.title.ok_or(PreviewFailure::Untitled)?;
     let source = page.picture.and_then(|picture| url.join(&picture).ok());
+    // What nobody on the way can read does not lead to what everybody can.
+    let source =
+        source.filter(|source| source.scheme() == url.scheme() || source.scheme() == "https");
     // A page without its picture is better than none.
     let picture = match source {
         Some(source) => match fetcher.get(source, MAX_PREVIEW_SOURCE).await {
-            Ok(fetched) => picture::for_preview(Cursor::new(fetched.body)).ok(),
+            Ok(fetched) => {
+                let small = move || picture::for_preview(Cursor::new(fetched.body)).ok();
+                tokio::task::spawn_blocking(small).await.ok().flatten()
+            }
             Err(_) => None,
         },
         None => None,

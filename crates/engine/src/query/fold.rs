@@ -110,6 +110,9 @@ impl Engine {
                 None => return Ok(unknown),
             }
         }
+        if !self.is_shown(&found)? {
+            return Ok(unknown);
+        }
         let fate = self.fate(shown_in, &found)?;
         let said = found.says().map(|kept| kept.body);
         let text = fate.text(said.as_ref());

@@ -22,6 +22,9 @@ use crate::table::outbox::{Kind, Waiting};
 use crate::table::{blocked, contact, gone, member};
 use crate::view::{Contact, Ended, Standing};
 
+/// Why somebody waits whom nobody has to approve of: as many as may come are being let in.
+const FOR_A_PLACE: &str = "as many as may come are being let in: one of them has to fail first";
+
 impl Step<'_> {
     /// Something that is no welcome came for the address in a link.
     pub(super) fn no_request(&mut self, serial: Serial) -> Result<Fate, Fault> {
@@ -45,7 +48,7 @@ impl Step<'_> {
         if self.was_over(&link, at) {
             return Ok(Fate::Dropped);
         }
-        let Some((asked, package)) = self.read_request(&link, item) else {
+        let Some((asked, package)) = self.read_request(&link, item, at) else {
             self.useless_for(&link)?;
             return Ok(Fate::Dropped);
         };
@@ -57,10 +60,12 @@ impl Step<'_> {
         &self,
         link: &InvitationRow,
         item: &v1::Welcome,
+        at: Timestamp,
     ) -> Option<(JoinRequest, CheckedKeyPackage)> {
         let secret = link.secret.as_ref()?;
         let asked = JoinRequest::open(secret, &item.secrets, &item.group_info).ok()?;
-        let package = asked.check(self.crypto, secret, self.now).ok()?;
+        // By the server's clock: this device's may be wrong, and who asks would not hear of it. Before anybody is added all of it is judged again.
+        let package = asked.check(self.crypto, secret, at).ok()?;
         let whose = package.certificate();
         let handle = keyfold_wire::handle::normal_form(&whose.handle);
         (handle == whose.handle).then_some((asked, package))
@@ -98,6 +103,7 @@ impl Step<'_> {
         if waits && waiting.count() >= MAX_JOIN_REQUESTS {
             return Ok(());
         }
+        let for_a_place = !link.approval && link.uses == 0;
         self.meet_who_asks(package)?;
         let mut row = RequestRow {
             id: 0,
@@ -112,6 +118,9 @@ impl Step<'_> {
             failure: None,
         };
         row.id = join_request::insert(self.tx, &row)?;
+        if for_a_place {
+            join_request::waits_again(self.tx, row.id, FOR_A_PLACE)?;
+        }
         self.links_changed();
         if !waits && let Err(why) = self.admit(link, &row)? {
             join_request::waits_again(self.tx, row.id, &why.to_string())?;
@@ -264,19 +273,49 @@ impl Step<'_> {
         self.links_changed();
         let link = invitation::get(self.tx, asked.invitation)?;
         if let Some(failure) = failure {
-            if let Some(link) = link {
-                let uses = link.uses.saturating_add(1);
-                invitation::count(self.tx, link.id, uses, link.admitted)?;
-            }
-            return join_request::waits_again(self.tx, asked.id, &failure.to_string());
+            return self.not_let_in(link, &asked, failure);
         }
         join_request::settle(self.tx, asked.id, Stage::Done)?;
         if let Some(link) = link {
             let admitted = link.admitted.saturating_add(1);
             invitation::count(self.tx, link.id, link.uses, admitted)?;
-            if link.uses == 0 && link.ended.is_none() {
+            let others = join_request::admitting(self.tx, link.id)?;
+            if link.uses == 0 && link.ended.is_none() && others.is_empty() {
                 self.end_invitation(&link, Ended::UsedUp)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Somebody could not be let in: their place is another's.
+    fn not_let_in(
+        &mut self,
+        link: Option<InvitationRow>,
+        asked: &RequestRow,
+        failure: &Failure,
+    ) -> Result<(), Fault> {
+        let Some(mut link) = link else {
+            return join_request::remove(self.tx, asked.id);
+        };
+        link.uses = link.uses.saturating_add(1);
+        invitation::count(self.tx, link.id, link.uses, link.admitted)?;
+        let over = matches!(
+            link.ended,
+            Some(Ended::Revoked | Ended::UsedUp | Ended::Left)
+        );
+        // Whom the directory does not know cannot be let in later either.
+        let nobody = matches!(failure, Failure::NobodyCalled(_));
+        let full = join_request::count_waiting(self.tx, link.id)? >= MAX_JOIN_REQUESTS;
+        if over || nobody || full {
+            join_request::remove(self.tx, asked.id)?;
+        } else {
+            join_request::waits_again(self.tx, asked.id, &failure.to_string())?;
+        }
+        if !over
+            && let Some(next) = join_request::oldest_waiting(self.tx, link.id, FOR_A_PLACE)?
+            && let Err(why) = self.admit(&link, &next)?
+        {
+            join_request::waits_again(self.tx, next.id, &why.to_string())?;
         }
         Ok(())
     }
@@ -292,28 +331,33 @@ impl Step<'_> {
         Ok(asked.map(|one| one.handle))
     }
 
-    /// The key package that a request shows stands for its device, where the directory lists that one.
+    /// The key package that a request shows stands for its device, where the directory lists that one. `false`: it does not, so whoever asks may be somebody who has
+    /// stolen the device, and nobody is added.
     pub(super) fn with_the_one_shown(
         &self,
         id: i64,
         account: &AccountId,
         packages: &mut [Fetched],
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let Some(asked) = join_request::of_intent(self.tx, id)? else {
-            return Ok(());
+            return Ok(true);
         };
+        if *account != asked.account {
+            return Ok(true);
+        }
         let Some(found) = intent::get(self.tx, id)? else {
-            return Ok(());
+            return Ok(true);
         };
         let row = conversation::get(self.tx, found.conversation)?;
         let suite = row.map(|row| row.suite);
         let checked = CheckedKeyPackage::check(self.crypto, &asked.key_package, self.now).ok();
         let fits = checked.is_some_and(|package| Some(package.suite()) == suite);
-        for package in packages {
-            if fits && *account == asked.account && package.device() == asked.device {
-                package.key_package.clone_from(&asked.key_package);
-            }
+        let Some(shown) = packages.iter_mut().find(|one| one.device() == asked.device) else {
+            return Ok(false);
+        };
+        if fits {
+            shown.key_package.clone_from(&asked.key_package);
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -423,7 +423,9 @@ impl Step<'_> {
             return Ok(None);
         };
         let being_made = conversation::direct_being_made(self.tx, handle)?;
-        let Some(contact) = contact::by_handle(self.tx, handle)? else {
+        let contact = contact::by_handle(self.tx, handle)?;
+        // Who merely calls themselves so is not who is meant: the directory is asked.
+        let Some(contact) = contact.filter(|contact| contact.confirmed) else {
             return Ok(being_made);
         };
         let existing = conversation::with_peer(self.tx, &contact.account)?;

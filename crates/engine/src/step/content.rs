@@ -141,7 +141,7 @@ impl Step<'_> {
         at: Timestamp,
     ) -> Result<bool, Fault> {
         let account = sender.account();
-        if account == self.me()?.account() && !matches!(content.body, Body::Leaving(_)) {
+        if self.is_own(&account, &sender.device())? && !matches!(content.body, Body::Leaving(_)) {
             self.accepted_elsewhere(loaded)?;
         }
         Ok(blocked::has(self.tx, &account)? || self.keeps_no_more(loaded, at)?)

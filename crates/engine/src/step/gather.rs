@@ -11,10 +11,10 @@ use crate::Fault;
 use crate::command::{Answer, Complaint};
 use crate::memory::Loaded;
 use crate::outcome::{Event, Failure};
-use crate::table::contact;
 use crate::table::conversation::Row;
 use crate::table::intent::{self, Fetched, Progress, Wish};
 use crate::table::outbox::{self, Kind, Waiting};
+use crate::table::{contact, join_request};
 use crate::view::Contact;
 
 impl Step<'_> {
@@ -274,7 +274,10 @@ impl Step<'_> {
             }
             // It answered, and there is nothing to wait for: an intent without it would wait for ever.
             Some(v1::lookup::By::Account(_)) => {
-                Failure::Server("its directory does not know this account".to_owned())
+                match join_request::of_intent(self.tx, waiting.reference)? {
+                    Some(asked) => Failure::NobodyCalled(asked.handle),
+                    None => Failure::Server("its directory does not know this account".to_owned()),
+                }
             }
             None => return Ok(()),
         };
@@ -332,7 +335,9 @@ impl Step<'_> {
                 Some(_) => {}
             }
         }
-        self.with_the_one_shown(waiting.reference, &account, &mut packages)?;
+        if !self.with_the_one_shown(waiting.reference, &account, &mut packages)? {
+            return self.gather_failed(waiting.reference, Failure::Nothing);
+        }
         intent::set_packages(self.tx, waiting.reference, &account, &packages)?;
         self.gathered(waiting.reference)
     }

@@ -137,17 +137,18 @@ impl Step<'_> {
     fn heard_signal(&mut self, heard: &Heard) -> Result<(), Fault> {
         let signal = &heard.signal;
         let me = self.me()?;
-        if heard.account == me.account() && signal.device != me.device() {
+        let other = signal.device != me.device();
+        let Some(kind) = signal.says.kind() else {
+            return Ok(());
+        };
+        if !other || !self.is_current(heard, kind)? {
+            return Ok(());
+        }
+        if other && self.is_own(&heard.account, &signal.device)? {
             let mut loaded = self.expect(heard.shown_in)?;
             let accepted = self.accepted_elsewhere(&mut loaded);
             self.put(loaded);
             accepted?;
-        }
-        let Some(kind) = signal.says.kind() else {
-            return Ok(());
-        };
-        if signal.device == self.me()?.device() || !self.is_current(heard, kind)? {
-            return Ok(());
         }
         match signal.says {
             Says::Presence(at) => self.heard_presence(heard, at),

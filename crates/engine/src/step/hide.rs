@@ -12,7 +12,7 @@ use crate::limits::{MAX_MARKED, UNINDEX_AT_ONCE};
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::timeline::{self, EntryRow, Kind, Stage, WAITING};
-use crate::table::{hidden, mark, search};
+use crate::table::{agreed, hidden, mark, request, search};
 use crate::view::Standing;
 
 impl EntryRow {
@@ -155,10 +155,14 @@ impl Step<'_> {
         }
         self.clear_timeline(loaded)?;
         let row = loaded.row.row;
+        // One that waits to be accepted asks again with what comes from now on.
+        request::begin_anew(self.tx, row, loaded.row.next)?;
         mark::delete(self.tx, row)?;
         self.renumber(None)?;
         if !loaded.row.direct {
             loaded.change().title = String::new();
+            agreed::forget(self.tx, row)?;
+            self.erase = true;
         }
         self.tell(Event::Marked(loaded.row.public_id));
         Ok(Ok(Answer::Taken))

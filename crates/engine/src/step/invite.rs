@@ -7,6 +7,7 @@ use keyfold_protocol::invitation::LinkSecret;
 use keyfold_protocol::state::Name;
 use keyfold_protocol::suite::Suite;
 use keyfold_wire::ids::{ConversationId, Timestamp};
+use keyfold_wire::limits::ITEM_RETENTION;
 
 use super::Step;
 use super::command::{Answered, may_speak};
@@ -20,6 +21,7 @@ use crate::limits::{
 use crate::memory::Loaded;
 use crate::outcome::Event;
 use crate::table::address::{self, Use};
+use crate::table::intent::{self, Progress};
 use crate::table::invitation::{self, InvitationRow};
 use crate::table::{join_request, opened};
 use crate::view::Ended;
@@ -132,6 +134,9 @@ impl Step<'_> {
         if loaded.row.direct {
             return Ok(Err(Complaint::GroupsOnly));
         }
+        if self.is_request(loaded)? {
+            return Ok(Err(Complaint::NotAccepted));
+        }
         let me = self.me()?.account();
         self.load_group(loaded)?;
         let view = loaded.group.as_ref().map(|current| current.group.view());
@@ -156,13 +161,31 @@ impl Step<'_> {
 
     /// Nobody asks by a link any more: its secret is erased, and nothing comes to its address. Who has asked in time can be let in, where anybody can.
     pub(super) fn end_invitation(&mut self, link: &InvitationRow, how: Ended) -> Result<(), Fault> {
+        invitation::end(self.tx, link.id, link.ended.unwrap_or(how))?;
+        if how == Ended::Revoked {
+            self.let_go_of_admissions(link)?;
+        }
         if matches!(how, Ended::Revoked | Ended::UsedUp | Ended::Left) {
             join_request::forget_waiting(self.tx, link.id)?;
         }
-        invitation::end(self.tx, link.id, link.ended.unwrap_or(how))?;
         self.erase = true;
         self.revoke(link.serial.into_iter().collect())?;
         self.links_changed();
+        Ok(())
+    }
+
+    /// Nobody is let in any more for whom nothing has gone to the server yet.
+    fn let_go_of_admissions(&mut self, link: &InvitationRow) -> Result<(), Fault> {
+        if link.conversation.is_none() {
+            // Each is a conversation of its own by now.
+            return Ok(());
+        }
+        for intent in join_request::admitting(self.tx, link.id)? {
+            let found = intent::get(self.tx, intent)?;
+            if found.is_some_and(|found| found.progress != Progress::Requested) {
+                self.forget_intent(intent)?;
+            }
+        }
         Ok(())
     }
 
@@ -200,9 +223,11 @@ impl Step<'_> {
 
     /// Links that are over by now. All that came in time for one that was made here has to have come.
     pub(super) fn expire_links(&mut self, passed: i64) -> Result<(), Fault> {
-        if self.session.caught_up && invitation::next_over(self.tx)?.is_some_and(|at| at <= passed)
-        {
-            for link in invitation::over(self.tx, passed)? {
+        // Nothing that was asked in time lies at the server for longer than that.
+        let gone = passed.saturating_sub(in_millis(ITEM_RETENTION));
+        let over_by = if self.session.caught_up { passed } else { gone };
+        if invitation::next_over(self.tx)?.is_some_and(|at| at <= over_by) {
+            for link in invitation::over(self.tx, over_by)? {
                 self.end_invitation(&link, Ended::Over)?;
             }
         }

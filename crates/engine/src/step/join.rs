@@ -13,6 +13,7 @@ use keyfold_wire::v1;
 use super::asking::ELSEWHERE;
 use super::content::Fate;
 use super::reinvite::INVITED_AGAIN;
+use super::request::Brought;
 use super::{Notice, Step};
 use crate::Fault;
 use crate::limits::UPDATE_AFTER_JOIN;
@@ -80,12 +81,17 @@ impl Step<'_> {
         if let Some(row) = offered {
             return self.let_in(row, joined, serial, at, attempt);
         }
-        let inviter = joined.group.member(joined.inviter).map(LeafView::account);
+        let by = joined.group.member(joined.inviter);
+        let brought = Brought {
+            by: by.map(|leaf| (leaf.account(), leaf.device())),
+            serial,
+        };
+        let inviter = by.map(LeafView::account);
         let view = joined.group.view().clone();
         if let Some(host) = self.in_use(&view)? {
             return self.join_line(host, joined, serial, at, attempt);
         }
-        let anew = self.comes_anew(&view.state.id)?;
+        let anew = self.comes_anew(&view.state.id, inviter)?;
         let Some((mut loaded, former)) = self.seat(&view, inviter)? else {
             return self.decline(attempt);
         };
@@ -93,9 +99,9 @@ impl Step<'_> {
         self.used_up(&joined, serial, &loaded)?;
         loaded.group = Some(self.current(joined.group)?);
         if anew && former.is_none() {
-            self.judge_request(&loaded, &view, inviter)?;
+            self.judge_request(&loaded, &view, brought)?;
         }
-        self.settle_in(&mut loaded, &view, inviter, at)?;
+        self.settle_in(&mut loaded, &view, brought, at)?;
         if let Some(former) = former {
             self.leave_again(&mut loaded, &view, &former)?;
         }
@@ -300,9 +306,10 @@ impl Step<'_> {
         &mut self,
         loaded: &mut Loaded,
         view: &GroupView,
-        inviter: Option<AccountId>,
+        brought: Brought,
         at: Timestamp,
     ) -> Result<(), Fault> {
+        let inviter = brought.by.map(|(account, _)| account);
         self.mirror(loaded, view)?;
         if loaded.row.direct
             && let Some(peer) = loaded.row.peer
@@ -311,7 +318,7 @@ impl Step<'_> {
             loaded.change().title = known.handle;
         }
         self.merge_twin(loaded)?;
-        self.let_in_by_link(view)?;
+        self.let_in_by_link(view, brought)?;
         self.note(loaded, inviter, &Notice::Began, at)?;
         let asks = self.is_request(loaded)?;
         let due = self.now.after(self.renewal_after_join(loaded));

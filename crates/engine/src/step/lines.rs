@@ -17,7 +17,7 @@ use crate::table::conversation::{self, ConversationRow, Row};
 use crate::table::intent::{self, Progress, Wish};
 use crate::table::outbox::{self, Kind};
 use crate::table::timeline::{self, Place};
-use crate::table::{address, finding, given_up, key_package, member, parked, profile};
+use crate::table::{address, agreed, finding, given_up, key_package, member, parked, profile};
 use crate::view::Standing;
 
 impl Step<'_> {
@@ -277,6 +277,7 @@ impl Step<'_> {
         }
         self.revoke(unused)?;
         member::replace(self.tx, row, &[])?;
+        agreed::forget(self.tx, row)?;
         conversation::remove(self.tx, row)?;
         self.memory.serials.retain(|_, used| *used != row);
         self.memory.intents.remove(&row);

@@ -13,6 +13,7 @@ use keyfold_wire::v1::{self, RefusalCode};
 use super::Step;
 use super::command::Answered;
 use super::reply::words;
+use super::request::Brought;
 use crate::Fault;
 use crate::clock::in_millis;
 use crate::command::{Answer, Complaint, OpenedId};
@@ -20,7 +21,7 @@ use crate::limits::{FEW_ADDRESSES, MAX_OPENED, OPENED_LASTS};
 use crate::table::address::{self, Use};
 use crate::table::opened::{self, OpenedRow};
 use crate::table::outbox::{Kind, Waiting};
-use crate::table::{blocked, conversation, key_package, parked};
+use crate::table::{blocked, conversation, key_package, member, parked, request};
 use crate::view::{OpenedState, Standing};
 
 /// The epoch of the conversation in which a request goes to the server, and nobody stays.
@@ -68,6 +69,13 @@ impl Step<'_> {
                 .copied(),
         };
         let Some(row) = row else { return Ok(None) };
+        // Anybody can make a group of any id, and a stranger's waits.
+        let with_maker = member::all(self.tx, row)?
+            .iter()
+            .any(|one| one.account == link.maker);
+        if !with_maker || request::holds(self.tx, row)? {
+            return Ok(None);
+        }
         let loaded = self.memory.loaded.get(&row);
         let found = match loaded {
             Some(loaded) => Some((loaded.row.standing.clone(), loaded.row.public_id)),
@@ -214,21 +222,31 @@ impl Step<'_> {
     }
 
     /// Which of the links that were opened here a welcome into this group answers: the conversation was asked for.
-    pub(super) fn was_asked_for(&self, view: &GroupView) -> Result<Vec<OpenedRow>, Fault> {
+    /// It must come from the maker, or by the key package in the request, which nobody else has: the id of a group is known to whoever has seen the link.
+    pub(super) fn was_asked_for(
+        &self,
+        view: &GroupView,
+        brought: Brought,
+    ) -> Result<Vec<OpenedRow>, Fault> {
         let accounts = view.accounts();
         let direct = matches!(view.state.kind, StateKind::Direct(_));
         let answers = |one: &OpenedRow| match &one.conversation {
             Some(conversation) => !direct && *conversation == view.state.id,
             None => direct && accounts.contains(&one.maker),
         };
+        let by = brought.by.map(|(account, _)| account);
         let mut open = opened::open(self.tx)?;
-        open.retain(answers);
+        open.retain(|one| answers(one) && (by == Some(one.maker) || brought.serial == one.serial));
         Ok(open)
     }
 
     /// This device has come into a group: whoever waited for that waits no longer.
-    pub(super) fn let_in_by_link(&mut self, view: &GroupView) -> Result<(), Fault> {
-        for opened in self.was_asked_for(view)? {
+    pub(super) fn let_in_by_link(
+        &mut self,
+        view: &GroupView,
+        brought: Brought,
+    ) -> Result<(), Fault> {
+        for opened in self.was_asked_for(view, brought)? {
             self.withdraw_shown(&opened)?;
             opened::remove(self.tx, opened.id)?;
             self.links_changed();

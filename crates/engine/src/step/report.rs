@@ -58,7 +58,7 @@ impl Step<'_> {
         }
         let asks = request::get(self.tx, row)?.map(|request| request.sender);
         let peer = loaded.row.peer.filter(|_| loaded.row.direct);
-        let Some(account) = peer.or(asks).or(others.first().copied()) else {
+        let Some(account) = peer.or(others.first().copied()).or(asks) else {
             return Ok(Err(COMPLAINT));
         };
         self.hand_over(row, account, about, reported)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use keyfold_protocol::content::ContentId;
 use keyfold_protocol::rules::GroupView;
-use keyfold_wire::ids::{AccountId, ConversationId, Timestamp};
+use keyfold_wire::ids::{AccountId, ConversationId, DeviceId, Serial, Timestamp};
 use rusqlite::Connection;
 
 use super::command::{Answered, may_speak};
@@ -20,25 +20,48 @@ use crate::table::finding::{self, Finding};
 use crate::table::request::{self, RequestRow};
 use crate::table::setting::{self, Setting};
 use crate::table::timeline::{self, Kind, WAITING};
-use crate::table::{blocked, contact, leaver, mark};
+use crate::table::{agreed, blocked, contact, leaver, mark, member};
+use crate::view::Standing;
 
-/// The first position of a timeline.
-const FIRST: i64 = 1;
+/// How this device came into a group.
+#[derive(Clone, Copy)]
+pub(super) struct Brought {
+    /// Whose device has added it, and which.
+    pub(super) by: Option<(AccountId, DeviceId)>,
+    /// The address to which the welcome came: that of the key package.
+    pub(super) serial: Serial,
+}
 
 impl Step<'_> {
+    /// Whether it is a device of this account, and was not removed: one that was may be in other hands.
+    pub(super) fn is_own(&self, account: &AccountId, device: &DeviceId) -> Result<bool, Fault> {
+        Ok(*account == self.me()?.account() && !self.removed_devices()?.contains(device))
+    }
+
     /// Whether what strangers begin waits from now on. What waits already goes on waiting.
     pub(super) fn ask_first(&self, wanted: bool) -> Result<Answered, Fault> {
         setting::put(self.tx, Setting::AskFirst, &[u8::from(wanted)])?;
         Ok(Ok(Answer::Taken))
     }
 
-    /// Whether a conversation comes anew: this account was never in it, has left it, or had not accepted it. Ask before it is entered.
-    pub(super) fn comes_anew(&self, id: &ConversationId) -> Result<bool, Fault> {
+    /// Whether a conversation comes anew: this account was never in it, has left it, had not accepted it, or was taken out and is brought in by
+    /// somebody who was not in it then. Ask before it is entered.
+    pub(super) fn comes_anew(
+        &self,
+        id: &ConversationId,
+        inviter: Option<AccountId>,
+    ) -> Result<bool, Fault> {
         let Some(row) = conversation::row_of(self.tx, id)? else {
             return Ok(true);
         };
         let me = self.me()?.account();
-        Ok(request::holds(self.tx, row)? || finding::has(self.tx, row, &me, Finding::HasLeft)?)
+        if request::holds(self.tx, row)? || finding::has(self.tx, row, &me, Finding::HasLeft)? {
+            return Ok(true);
+        }
+        let found = conversation::get(self.tx, row)?;
+        let out = found.is_some_and(|found| found.standing == Standing::Left);
+        let known = member::all(self.tx, row)?;
+        Ok(out && !known.iter().any(|member| Some(member.account) == inviter))
     }
 
     /// A conversation that has come anew waits, if a stranger brought this account into it, and not because this device had asked for that.
@@ -46,15 +69,15 @@ impl Step<'_> {
         &mut self,
         loaded: &Loaded,
         view: &GroupView,
-        inviter: Option<AccountId>,
+        brought: Brought,
     ) -> Result<(), Fault> {
         let row = loaded.row.row;
         request::remove(self.tx, row)?;
-        let Some(sender) = inviter else {
+        let Some((sender, device)) = brought.by else {
             return Ok(());
         };
-        let own = sender == self.me()?.account();
-        let asked_for = !self.was_asked_for(view)?.is_empty();
+        let own = self.is_own(&sender, &device)?;
+        let asked_for = !self.was_asked_for(view, brought)?.is_empty();
         if own || asked_for || !asks_first(self.tx)? || self.talks_to(&sender, row)? {
             return Ok(());
         }
@@ -67,7 +90,8 @@ impl Step<'_> {
         if request::is_known(self.tx, account, but)? {
             return Ok(true);
         }
-        let Some(contact) = contact::get(self.tx, account)? else {
+        let contact = contact::get(self.tx, account)?;
+        let Some(contact) = contact.filter(|contact| contact.confirmed) else {
             return Ok(false);
         };
         Ok(conversation::direct_being_made(self.tx, &contact.handle)?.is_some())
@@ -193,6 +217,12 @@ impl Step<'_> {
     /// Something came in a conversation that waits, and is not being left: it is shown again if it was put away, and beyond so many that are shown
     /// the oldest goes out of the way.
     pub(super) fn request_heard(&mut self, shown_in: Row) -> Result<(), Fault> {
+        if let Some(request) = request::get(self.tx, shown_in)?
+            && blocked::has(self.tx, &request.sender)?
+        {
+            // It stays out of the way, whoever else says something in it.
+            return Ok(());
+        }
         if mark::get(self.tx, shown_in)?.deleted {
             request::renew(self.tx, shown_in, self.now)?;
         }
@@ -217,6 +247,8 @@ impl Step<'_> {
     /// What has come of a request is deleted here, and it is not shown until something new comes.
     pub(super) fn put_request_away(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         self.clear_timeline(loaded)?;
+        // What comes from now on is kept and shown as if it were the first.
+        request::begin_anew(self.tx, loaded.row.shown_in, loaded.row.next)?;
         mark::delete(self.tx, loaded.row.row)?;
         self.tell(Event::Marked(loaded.row.public_id));
         Ok(())
@@ -249,10 +281,15 @@ impl Step<'_> {
     /// takes somebody out and adds them again would not have to ask.
     pub(super) fn request_over(&mut self, loaded: &mut Loaded) -> Result<(), Fault> {
         let request = request::get(self.tx, loaded.row.row)?;
-        if request.is_some_and(|request| request.since <= FIRST) {
+        let Some(request) = request else {
+            return Ok(());
+        };
+        if timeline::last(self.tx, loaded.row.row, request.since, 1)?.is_empty() {
             self.put_request_away(loaded)?;
             if !loaded.row.direct {
                 loaded.change().title = String::new();
+                agreed::forget(self.tx, loaded.row.row)?;
+                self.erase = true;
             }
         }
         Ok(())

@@ -61,6 +61,17 @@ pub(crate) fn get(tx: &Connection, conversation: Row) -> Result<Agreed, Fault> {
     Ok(found.unwrap_or_default())
 }
 
+/// Nothing is left of what a conversation has agreed on.
+pub(crate) fn forget(tx: &Connection, conversation: Row) -> Result<(), Fault> {
+    for sql in [
+        "DELETE FROM agreed WHERE conversation = ?1",
+        "DELETE FROM group_picture WHERE conversation = ?1",
+    ] {
+        tx.prepare_cached(sql)?.execute([conversation.0])?;
+    }
+    Ok(())
+}
+
 /// The picture of a group.
 pub(crate) fn picture(tx: &Connection, conversation: Row) -> Result<Option<Vec<u8>>, Fault> {
     let found = tx

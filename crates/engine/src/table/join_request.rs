@@ -114,14 +114,57 @@ pub(crate) fn get(tx: &Connection, id: i64) -> Result<Option<RequestRow>, Fault>
     Ok(some(tx, "WHERE id = ?1", [id])?.pop())
 }
 
-/// All by one link, oldest first.
+/// All by one link, oldest first, without their key packages: there may be thousands.
 pub(crate) fn of(tx: &Connection, invitation: i64) -> Result<Vec<RequestRow>, Fault> {
-    some(tx, "WHERE invitation = ?1 ORDER BY id", [invitation])
+    let columns = COLUMNS.replace("key_package", "x''");
+    let sql = format!("SELECT {columns} FROM join_request WHERE invitation = ?1 ORDER BY id");
+    let mut statement = tx.prepare_cached(&sql)?;
+    let mut rows = statement.query([invitation])?;
+    let mut requests = Vec::new();
+    while let Some(row) = rows.next()? {
+        requests.push(read(row)?);
+    }
+    Ok(requests)
 }
 
 /// The one that this intent lets in.
 pub(crate) fn of_intent(tx: &Connection, intent: i64) -> Result<Option<RequestRow>, Fault> {
     Ok(some(tx, "WHERE intent = ?1", [intent])?.pop())
+}
+
+/// The intents that let in those who have asked by one link.
+pub(crate) fn admitting(tx: &Connection, invitation: i64) -> Result<Vec<i64>, Fault> {
+    let sql =
+        "SELECT intent FROM join_request WHERE invitation = ?1 AND intent IS NOT NULL ORDER BY id";
+    let mut statement = tx.prepare_cached(sql)?;
+    let intents = statement.query_map([invitation], |row| row.get(0))?;
+    intents.collect::<Result<_, _>>().map_err(Fault::from)
+}
+
+/// The oldest by one link that waits for this reason.
+pub(crate) fn oldest_waiting(
+    tx: &Connection,
+    invitation: i64,
+    why: &str,
+) -> Result<Option<RequestRow>, Fault> {
+    let rest = "WHERE invitation = ?1 AND state = 0 AND failure = ?2 ORDER BY id LIMIT 1";
+    Ok(some(tx, rest, (invitation, why))?.pop())
+}
+
+/// How many wait by one link.
+pub(crate) fn count_waiting(tx: &Connection, invitation: i64) -> Result<usize, Fault> {
+    let sql = "SELECT count(*) FROM join_request WHERE invitation = ?1 AND state = 0";
+    let count: i64 = tx
+        .prepare_cached(sql)?
+        .query_row([invitation], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Forgets one.
+pub(crate) fn remove(tx: &Connection, id: i64) -> Result<(), Fault> {
+    tx.prepare_cached("DELETE FROM join_request WHERE id = ?1")?
+        .execute([id])?;
+    Ok(())
 }
 
 /// An intent lets it in from now on.

@@ -5,7 +5,7 @@ use keyfold_wire::ids::{AccountId, Timestamp};
 use rusqlite::Connection;
 
 use super::conversation::Row;
-use super::timeline::{self, EntryRow, WAITING};
+use super::timeline::{self, EntryRow};
 use super::{id, instant};
 use crate::Fault;
 use crate::limits::MAX_REQUEST_KEPT;
@@ -35,6 +35,13 @@ pub(crate) fn put(
 pub(crate) fn renew(tx: &Connection, row: Row, at: Timestamp) -> Result<(), Fault> {
     tx.prepare_cached("UPDATE request SET at = ?2 WHERE conversation = ?1")?
         .execute((row.0, instant(at)))?;
+    Ok(())
+}
+
+/// It is out of the way, and begins anew at this position.
+pub(crate) fn begin_anew(tx: &Connection, row: Row, since: i64) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE request SET since = ?2 WHERE conversation = ?1")?
+        .execute((row.0, since))?;
     Ok(())
 }
 
@@ -121,14 +128,17 @@ pub(crate) fn first_text(
     shown_in: Row,
     request: &RequestRow,
 ) -> Result<Option<EntryRow>, Fault> {
-    let most = usize::try_from(MAX_REQUEST_KEPT).unwrap_or(usize::MAX);
-    let after = request.since.saturating_sub(1);
-    let said = timeline::said(tx, shown_in, after, WAITING, most)?;
-    Ok(said.into_iter().find(|entry| {
-        let is_text =
-            |entry: &EntryRow| matches!(entry.says().map(|kept| kept.body), Some(Body::Text(_)));
-        entry.sender == Some(request.sender) && entry.target.is_none() && is_text(entry)
-    }))
+    let mut after = request.since.saturating_sub(1);
+    // Mostly it is the first thing that they say.
+    for _ in 0..MAX_REQUEST_KEPT {
+        let mut said = timeline::said_by(tx, shown_in, &request.sender, after, 1)?;
+        let Some(entry) = said.pop() else { break };
+        if matches!(entry.says().map(|kept| kept.body), Some(Body::Text(_))) {
+            return Ok(Some(entry));
+        }
+        after = entry.place.position();
+    }
+    Ok(None)
 }
 
 fn rows(tx: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Row>, Fault> {

@@ -2,7 +2,7 @@
 
 -- Links made on this device.
 CREATE TABLE invitation (
-  id           INTEGER PRIMARY KEY,
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,  -- no number is given twice
   serial       INTEGER UNIQUE,              -- of the delivery address in it; NULL: it has ended
   secret       BLOB,                        -- NULL: it has ended
   suite        INTEGER NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE invitation (
 
 -- Who has asked by them.
 CREATE TABLE join_request (
-  id          INTEGER PRIMARY KEY,
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
   invitation  INTEGER NOT NULL,
   request     BLOB NOT NULL,      -- its id
   account     BLOB NOT NULL,
@@ -36,7 +36,7 @@ CREATE INDEX join_request_intent ON join_request (intent) WHERE intent IS NOT NU
 
 -- Links opened on this device, until they have let it in.
 CREATE TABLE opened (
-  id           INTEGER PRIMARY KEY,
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,  -- no number is given twice
   link         BLOB NOT NULL UNIQUE,  -- the link's id
   maker        BLOB NOT NULL,
   conversation BLOB,                  -- of a group; NULL: it leads to the maker

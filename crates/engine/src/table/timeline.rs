@@ -622,6 +622,27 @@ pub(crate) fn said(
     ))?)
 }
 
+/// What somebody has said by itself after a position, as [`said`].
+pub(crate) fn said_by(
+    tx: &Connection,
+    shown_in: Row,
+    sender: &AccountId,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<EntryRow>, Fault> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM timeline
+         WHERE id > ?1 AND id < ?2 AND kind = 0 AND target IS NULL AND sender = ?3 ORDER BY id LIMIT ?4"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    collect(statement.query((
+        Place::new(shown_in, after).0,
+        Place::new(shown_in, WAITING).0,
+        sender.as_ref(),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    ))?)
+}
+
 /// Own entries that have no place: on their way, or failed.
 pub(crate) fn without_place(tx: &Connection, shown_in: Row) -> Result<Vec<EntryRow>, Fault> {
     let sql = format!("SELECT {COLUMNS} FROM timeline WHERE id >= ?1 AND id < ?2 ORDER BY id");

@@ -4,6 +4,7 @@ use keyfold_engine::limits::{MAX_JOIN_REQUESTS, MAX_REJECTED};
 use keyfold_protocol::group::{Use, make};
 use keyfold_protocol::identity::{AccountKey, CertificateRequest};
 use keyfold_protocol::invitation::{Invitation as Link, JoinRequest, SealedRequest};
+use keyfold_protocol::state::{ConversationState, Name};
 use keyfold_wire::certificate::Certificate;
 use keyfold_wire::ids::AccountId;
 use keyfold_wire::v1;
@@ -226,49 +227,101 @@ fn nobody_comes_in_under_another_handle() {
         let asked = JoinRequest::make(&scene.link.secret, [1; 16], shown, &scene.mallory.keys);
         let asked = sealed(&mut scene.town, &scene.link, &asked);
         brings(&mut scene.town, &scene.link, asked);
-        let waiting = requests(&scene.town, scene.ada);
-        assert_eq!(waiting[0].who.handle, "mallory", "as the directory says");
         if terms.approval {
+            let waiting = requests(&scene.town, scene.ada);
+            assert_eq!(waiting[0].who.handle, "mallory", "as the directory says");
             let request = waiting[0].id;
             let approve = Command::Approve { request };
             scene.town.does(scene.ada, approve).unwrap();
             scene.town.settles();
         }
-        let failure = requests(&scene.town, scene.ada)[0].failure.clone();
-        assert_eq!(failure.as_deref(), Some("nobody is called bo here"));
-        assert_eq!(
-            scene.town.members(scene.ada, scene.hut),
-            ["ada", "zoe"],
-            "nobody came"
-        );
+        scene.nobody_came();
     }
+}
+
+/// Somebody asks whom no server knows.
+fn asks_of_nobody(scene: &mut Scene, number: usize) {
+    let key = AccountKey::generate(&mut scene.town.rng);
+    let keys = keyfold_protocol::identity::DeviceKeys::generate(&mut scene.town.rng);
+    let now = scene.town.now();
+    let made_up = CertificateRequest {
+        handle: format!("nobody{number}"),
+        device: keys.device(),
+        signature_key: keys.public(),
+        suites: Suite::ALL.to_vec(),
+        created: now,
+        expires: now.after(DAY),
+    };
+    scene.mallory.certificate = key.certify(&made_up).unwrap();
+    scene.mallory.keys = keys;
+    let shown = package(&mut scene.mallory);
+    let id = scene.town.rng.random();
+    let asked = JoinRequest::make(&scene.link.secret, id, shown, &scene.mallory.keys);
+    let asked = sealed(&mut scene.town, &scene.link, &asked);
+    brings(&mut scene.town, &scene.link, asked);
 }
 
 #[test]
 fn so_many_wait_and_no_more() {
     let mut scene = scene(36, APPROVED);
-    // Accounts of people whom no server knows.
     for number in 0..=MAX_JOIN_REQUESTS {
-        let key = AccountKey::generate(&mut scene.town.rng);
-        let keys = keyfold_protocol::identity::DeviceKeys::generate(&mut scene.town.rng);
-        let now = scene.town.now();
-        let made_up = CertificateRequest {
-            handle: format!("nobody{number}"),
-            device: keys.device(),
-            signature_key: keys.public(),
-            suites: Suite::ALL.to_vec(),
-            created: now,
-            expires: now.after(DAY),
-        };
-        scene.mallory.certificate = key.certify(&made_up).unwrap();
-        scene.mallory.keys = keys;
-        let shown = package(&mut scene.mallory);
-        let id = scene.town.rng.random();
-        let asked = JoinRequest::make(&scene.link.secret, id, shown, &scene.mallory.keys);
-        let asked = sealed(&mut scene.town, &scene.link, &asked);
-        brings(&mut scene.town, &scene.link, asked);
+        asks_of_nobody(&mut scene, number);
         let waiting = requests(&scene.town, scene.ada);
         assert_eq!(waiting.len(), (number + 1).min(MAX_JOIN_REQUESTS));
         assert!(waiting.iter().all(|one| !one.who.confirmed));
     }
+}
+
+#[test]
+fn whom_the_directory_does_not_know_takes_nobodys_place() {
+    let mut scene = scene(
+        37,
+        Terms {
+            uses: Some(2),
+            ..ANYBODY
+        },
+    );
+    scene.town.goes_offline(scene.ada);
+    for number in 0..3 {
+        asks_of_nobody(&mut scene, number);
+    }
+    let (bo, link) = (scene.bo, scene.link.fragment().to_string());
+    opens(&mut scene.town, bo, &link).unwrap();
+    scene.town.settles();
+    scene.town.comes_back(scene.ada);
+    scene.town.settles();
+    assert!(requests(&scene.town, scene.ada).is_empty());
+    assert_eq!(
+        scene.town.members(scene.ada, scene.hut),
+        ["ada", "bo", "zoe"]
+    );
+    assert_eq!(invitations(&scene.town, scene.ada)[0].ended, None);
+}
+
+#[test]
+fn a_strangers_group_of_the_same_id_is_not_what_was_asked_for() {
+    let mut town = Town::on_disk(38);
+    let [ada, bo, mallory] = town.people(["ada", "bo", "mallory"]);
+    let hut = founds(&mut town, ada);
+    let link = invites(&mut town, ada, APPROVED, Some(hut));
+    let own = town.creates_group(mallory, "own", &[ada]);
+    town.does(bo, Command::AskFirst { wanted: true }).unwrap();
+    opens(&mut town, bo, &link).unwrap();
+    town.settles();
+    let (of_bo, of_mallory) = (town.me(bo).account, town.me(mallory).account);
+    let shown = fetched(&mut town, of_bo);
+    let now = town.now();
+    let mut copied = Copied::of(&town.people[mallory.0]);
+    let (from, handle) = (copied.group(own), copied.handle());
+    let state = ConversationState::group(hut, handle, Name::new("hut").unwrap(), of_mallory);
+    let package = copied.checks(&shown, now);
+    let create = copied.creates(&from, state, vec![package], |_| ());
+    town.asks(Body::Create(create)).unwrap();
+    town.settles();
+    assert_eq!(opened(&town, bo), [OpenedState::Waiting]);
+    let there = town.people[bo.0].engine.conversation(hut).unwrap().unwrap();
+    assert_eq!(
+        there.request.map(|by| by.handle).as_deref(),
+        Some("mallory")
+    );
 }

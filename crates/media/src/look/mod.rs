@@ -63,7 +63,16 @@ pub fn look(mut file: File, media_type: &str, sent: Sent) -> Result<Looked, Trou
             stripped: Stripped::Unknown,
         });
     }
-    let (recipe, stripped) = match picture.as_mut().and_then(Picture::upright) {
+    let moves = {
+        let mut source = Source::new(&mut file)?;
+        form.is_some_and(|form| form.moves(&mut source).unwrap_or(false))
+    };
+    // One that moves is not made anew: nothing would be left of it but where it begins.
+    let upright = picture
+        .as_mut()
+        .filter(|_| !moves)
+        .and_then(Picture::upright);
+    let (recipe, stripped) = match upright {
         Some(upright) => (Recipe::bytes(upright), Stripped::Clean),
         None => strip(&mut file, picture.map_or(1, |picture| picture.turned()))?,
     };

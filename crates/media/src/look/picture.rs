@@ -1,23 +1,36 @@
 //! Pictures that are decoded here: JPEG, PNG, WebP. What that takes is read before it is done.
 
 use std::fs::File;
-use std::io::{BufReader, Seek as _, SeekFrom};
+use std::io::{BufRead, BufReader, Cursor, Read as _, Seek, SeekFrom};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits,
+    RgbImage,
+};
 use keyfold_protocol::content::{Media, Thumbnail};
 
 use super::sides;
-use crate::limits::{BLUR_SIDE, MAX_MEMORY, MAX_SIDE, THUMBNAIL_SIDE};
+use crate::limits::{BLUR_SIDE, MAX_DECODED, MAX_MEMORY, MAX_SIDE, THUMBNAIL_SIDE};
 
 /// Of a picture that is turned: nobody sees the difference.
 const TURNED_QUALITY: u8 = 92;
 
 /// Of a small picture, the best first; the first that fits is taken.
 const SMALL_QUALITIES: [u8; 4] = [75, 60, 40, 20];
+
+/// Bytes in front of a picture in which it says of itself what it does: what cameras write there takes up to some 100 KB.
+const FRONT: u64 = 1 << 20;
+
+/// How much of a picture is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Sides,
+    Pixels,
+}
 
 /// A picture that was looked at.
 pub(super) struct Picture {
@@ -34,22 +47,34 @@ pub(super) struct Picture {
 impl Picture {
     /// `None`: not even its sides can be read.
     pub(super) fn read(file: &mut File) -> Option<Self> {
+        let length = file.metadata().ok()?.len();
         file.seek(SeekFrom::Start(0)).ok()?;
+        if length <= MAX_DECODED {
+            return Self::open(BufReader::new(file), Wanted::Pixels);
+        }
+        // A decoder reads all that it is given into memory: what it says of itself stands in front.
+        let mut front = Vec::new();
+        file.take(FRONT).read_to_end(&mut front).ok()?;
+        Self::open(Cursor::new(front), Wanted::Sides)
+    }
+
+    fn open(source: impl BufRead + Seek, wanted: Wanted) -> Option<Self> {
         let mut limits = Limits::default();
         (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
         limits.max_alloc = Some(MAX_MEMORY);
-        let mut reader = ImageReader::new(BufReader::new(file))
-            .with_guessed_format()
-            .ok()?;
+        let mut reader = ImageReader::new(source).with_guessed_format().ok()?;
         let format = reader.format()?;
         reader.limits(limits.clone());
         let mut decoder = reader.into_decoder().ok()?;
         let (width, height) = decoder.dimensions();
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let colours = decoder.icc_profile().ok().flatten();
-        let pixels = limits
-            .reserve(decoder.total_bytes())
-            .and_then(|()| DynamicImage::from_decoder(decoder))
+        let printed = decoder.original_color_type() == ExtendedColorType::Cmyk8;
+        // What is meant for ink says nothing of the pixels.
+        let colours = decoder.icc_profile().ok().flatten().filter(|_| !printed);
+        let pixels = (wanted == Wanted::Pixels)
+            .then(|| limits.reserve(decoder.total_bytes()).ok())
+            .flatten()
+            .and_then(|()| DynamicImage::from_decoder(decoder).ok())
             .map(|mut pixels| {
                 pixels.apply_orientation(orientation);
                 pixels
@@ -69,7 +94,7 @@ impl Picture {
                 (width, height)
             },
             orientation,
-            pixels: pixels.ok(),
+            pixels,
             colours,
         })
     }

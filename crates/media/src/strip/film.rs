@@ -4,6 +4,8 @@
 //! Of a film that is what describes it (`udta`, `meta`, `uuid`), when it was made, and every track beside picture and sound: cameras write there where
 //! they were, many times a second. Of a picture it is Exif and XMP. What no reader needs to know goes as well, such as the film that some telephones put into a picture.
 
+use std::collections::BTreeSet;
+
 use super::boxes::{Part, parts};
 use crate::Trouble;
 use crate::limits::{MAX_PARTS, MAX_TABLE};
@@ -11,16 +13,32 @@ use crate::recipe::{Patches, Recipe};
 use crate::source::Source;
 
 /// What a film needs at its top.
-const NEEDED: [&[u8; 4]; 12] = [
-    b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"sidx", b"ssix", b"free", b"skip",
-    b"wide", b"pdin",
+const NEEDED: [&[u8; 4]; 7] = [
+    b"ftyp", b"styp", b"mdat", b"mfra", b"sidx", b"ssix", b"pdin",
 ];
 
-/// What describes what it stands in.
-const DESCRIBES: [&[u8; 4]; 3] = [b"udta", b"meta", b"uuid"];
+/// What it needs in its table of contents, beside what is looked into.
+const IN_FILM: [&[u8; 4]; 3] = [b"mvex", b"iods", b"pssh"];
+
+/// ... in a track.
+const IN_TRACK: [&[u8; 4]; 5] = [b"edts", b"tref", b"tapt", b"load", b"trgr"];
+
+/// ... in what is seen or heard of it.
+const IN_MEDIA: [&[u8; 4]; 2] = [b"minf", b"elng"];
+
+/// ... in a fragment.
+const IN_FRAGMENT: [&[u8; 4]; 2] = [b"mfhd", b"pssh"];
+
+/// ... in a track of a fragment.
+const IN_RUN: [&[u8; 4]; 9] = [
+    b"tfhd", b"tfdt", b"trun", b"sbgp", b"sgpd", b"subs", b"saiz", b"saio", b"senc",
+];
 
 /// Tracks that are seen and heard.
 const SEEN_AND_HEARD: [&[u8; 4]; 3] = [b"vide", b"soun", b"auxv"];
+
+/// Where in a `hdlr` its name stands.
+const NAME: u64 = 24;
 
 pub(super) fn strip(source: &mut Source<'_>) -> Result<Recipe, Trouble> {
     let length = source.length();
@@ -59,8 +77,8 @@ fn film(source: &mut Source<'_>, film: &Part, patches: &mut Patches) -> Result<b
         match &part.kind {
             b"mvhd" => no_times(source, &part, patches)?,
             b"trak" => other_tracks |= track(source, &part, patches)?,
-            kind if DESCRIBES.contains(&kind) => part.blank(patches)?,
-            _ => {}
+            kind if IN_FILM.contains(&kind) => {}
+            _ => part.blank(patches)?,
         }
     }
     Ok(other_tracks)
@@ -68,10 +86,16 @@ fn film(source: &mut Source<'_>, film: &Part, patches: &mut Patches) -> Result<b
 
 fn fragment(source: &mut Source<'_>, part: &Part, patches: &mut Patches) -> Result<(), Trouble> {
     for part in part.parts(source, 0)? {
-        if part.kind == *b"traf" {
-            fragment(source, &part, patches)?;
-        } else if DESCRIBES.contains(&&part.kind) {
-            part.blank(patches)?;
+        match &part.kind {
+            b"traf" => {
+                for run in part.parts(source, 0)? {
+                    if !IN_RUN.contains(&&run.kind) {
+                        run.blank(patches)?;
+                    }
+                }
+            }
+            kind if IN_FRAGMENT.contains(&kind) => {}
+            _ => part.blank(patches)?,
         }
     }
     Ok(())
@@ -89,15 +113,18 @@ fn track(source: &mut Source<'_>, track: &Part, patches: &mut Patches) -> Result
     for part in track.parts(source, 0)? {
         match &part.kind {
             b"tkhd" => no_times(source, &part, patches)?,
-            kind if DESCRIBES.contains(&kind) => part.blank(patches)?,
-            _ => {}
+            b"mdia" => {}
+            kind if IN_TRACK.contains(&kind) => {}
+            _ => part.blank(patches)?,
         }
     }
     for part in inside.parts(source, 0)? {
         match &part.kind {
             b"mdhd" => no_times(source, &part, patches)?,
-            kind if DESCRIBES.contains(&kind) => part.blank(patches)?,
-            _ => {}
+            // Behind its kind stands a name, such as that of the camera.
+            b"hdlr" => patches.blank(part.body + NAME, part.length().saturating_sub(NAME))?,
+            kind if IN_MEDIA.contains(&kind) => {}
+            _ => part.blank(patches)?,
         }
     }
     Ok(false)
@@ -230,7 +257,7 @@ fn picture(source: &mut Source<'_>, meta: &Part, patches: &mut Patches) -> Resul
     }
     let described = match find(b"iinf") {
         Some(part) => descriptions(source, &part)?,
-        None => Vec::new(),
+        None => BTreeSet::new(),
     };
     if described.is_empty() {
         return Ok(());
@@ -241,9 +268,9 @@ fn picture(source: &mut Source<'_>, meta: &Part, patches: &mut Patches) -> Resul
 }
 
 /// The numbers of items that describe the picture.
-fn descriptions(source: &mut Source<'_>, list: &Part) -> Result<Vec<u32>, Trouble> {
+fn descriptions(source: &mut Source<'_>, list: &Part) -> Result<BTreeSet<u32>, Trouble> {
     let [version] = source.array(list.body)?;
-    let mut described = Vec::new();
+    let mut described = BTreeSet::new();
     for item in list.parts(source, if version == 0 { 6 } else { 8 })? {
         let [version] = source.array(item.body)?;
         let (id, kind) = match version {
@@ -255,10 +282,11 @@ fn descriptions(source: &mut Source<'_>, list: &Part) -> Result<Vec<u32>, Troubl
                 u32::from_be_bytes(source.array(item.body + 4)?),
                 item.body + 10,
             ),
-            _ => continue,
+            // Their kinds are told otherwise.
+            _ => return Err(Trouble::Damaged),
         };
         if matches!(&source.array(kind)?, b"Exif" | b"mime" | b"uri ") {
-            described.push(id);
+            described.insert(id);
         }
     }
     Ok(described)
@@ -297,13 +325,18 @@ impl<'a, 's> Places<'a, 's> {
 
     fn blank(
         mut self,
-        described: &[u32],
+        described: &BTreeSet<u32>,
         inside: Option<u64>,
         patches: &mut Patches,
     ) -> Result<(), Trouble> {
         let [place, length, base, index] = self.widths;
         let wide = if self.version == 2 { 4 } else { 2 };
-        for _ in 0..self.next(wide)?.min(MAX_PARTS as u64) {
+        let items = self.next(wide)?;
+        let mut extents = 0_u64;
+        if items > MAX_PARTS as u64 {
+            return Err(Trouble::Damaged);
+        }
+        for _ in 0..items {
             let id = self.next(wide)?;
             let method = if self.version == 0 {
                 0
@@ -312,15 +345,24 @@ impl<'a, 's> Places<'a, 's> {
             };
             let _data_reference = self.next(2)?;
             let base = self.next(base)?;
-            for _ in 0..self.next(2)? {
+            let count = self.next(2)?;
+            extents += count;
+            if extents > MAX_PARTS as u64 {
+                return Err(Trouble::Damaged);
+            }
+            for _ in 0..count {
                 if self.version > 0 {
                     let _index = self.next(index)?;
                 }
                 let (from, length) = (self.next(place)?, self.next(length)?);
-                if !described.iter().any(|one| u64::from(*one) == id) {
+                if !u32::try_from(id).is_ok_and(|id| described.contains(&id)) {
                     continue;
                 }
                 let from = base.checked_add(from).ok_or(Trouble::Damaged)?;
+                if length == 0 {
+                    // To the end of something: nobody writes that.
+                    return Err(Trouble::Damaged);
+                }
                 match (method, inside) {
                     (0, _) => patches.blank(from, length)?,
                     (1, Some(inside)) => {

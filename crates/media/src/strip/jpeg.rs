@@ -9,7 +9,6 @@ use crate::source::Source;
 const START: u8 = 0xd8;
 const END: u8 = 0xd9;
 const SCAN: u8 = 0xda;
-const COMMENT: u8 = 0xfe;
 
 /// Bytes of a scan that are looked at at once.
 const READ: usize = 64 * 1024;
@@ -44,7 +43,12 @@ pub(super) fn strip(source: &mut Source<'_>, turned: u8) -> Result<Recipe, Troub
                     return Err(Trouble::Damaged);
                 }
                 let head = source.up_to(at + 4, 12)?;
-                if stays(kind, &head) {
+                if kind == 0xe0 && head.starts_with(b"JFIF\0") && head.len() == 12 && length >= 16 {
+                    // As it was but for its small picture, which may show what was cut away.
+                    recipe.put(vec![0xff, 0xe0, 0, 16]);
+                    recipe.keep(at + 4, 12);
+                    recipe.put(vec![0, 0]);
+                } else if stays(kind, &head) {
                     recipe.keep(at, 2 + length);
                 }
                 at += 2 + length;
@@ -63,14 +67,13 @@ pub(super) fn strip(source: &mut Source<'_>, turned: u8) -> Result<Recipe, Troub
     Err(Trouble::Damaged)
 }
 
-/// Whether a segment is needed to see the picture.
+/// Whether a segment is needed to see the picture: frames, tables, restarts, scans, and what its colours are.
 fn stays(kind: u8, head: &[u8]) -> bool {
     match kind {
-        0xe0 => head.starts_with(b"JFIF\0"),
         0xe2 => head.starts_with(b"ICC_PROFILE\0"),
         0xee => head.starts_with(b"Adobe"),
-        0xe1..=0xef | COMMENT => false,
-        _ => true,
+        0xc0..=0xcf | SCAN..=0xdf => true,
+        _ => false,
     }
 }
 

@@ -27,6 +27,20 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    /// Whether it is more than one picture.
+    pub(crate) fn moves(self, source: &mut Source<'_>) -> Result<bool, Trouble> {
+        let front = source.up_to(0, 4_096)?;
+        Ok(match self {
+            Self::Png => front.windows(4).any(|kind| kind == b"acTL"),
+            Self::WebP => {
+                front.get(12..16) == Some(b"VP8X")
+                    && front.get(20).is_some_and(|flags| flags & 2 != 0)
+            }
+            Self::Gif => true,
+            Self::Jpeg | Self::Boxes => false,
+        })
+    }
+
     pub(crate) fn of(source: &mut Source<'_>) -> Result<Option<Self>, Trouble> {
         let head = source.up_to(0, 12)?;
         Ok(match head.as_slice() {

@@ -145,6 +145,10 @@ pub fn photograph(turned: u8) -> Vec<u8> {
         &[b"Photoshop 3.0\0".as_slice(), SECRET].concat(),
     ));
     bytes.extend(segment(0xfe, SECRET));
+    bytes.extend(segment(0xf0, SECRET));
+    bytes.extend(segment(0xe0, &[b"JFXX\0\x13".as_slice(), SECRET].concat()));
+    let small = [b"JFIF\0\x01\x02\0\0\x01\0\x01\x03\x02".as_slice(), SECRET].concat();
+    bytes.extend(segment(0xe0, &small));
     bytes.extend(&encoded[2..]);
     bytes.extend(&encoded[..2]);
     bytes.extend(segment(0xe1, &[b"Exif\0\0".as_slice(), SECRET].concat()));
