@@ -323,7 +323,7 @@ fn without(key: usize) -> Vec<u8> {
 
 fn later() -> Vec<Later> {
     let mut many = entries();
-    many.push((uint(16), array(&[uint(1), map(&[(text("x"), uint(2))])])));
+    many.push((uint(17), array(&[uint(1), map(&[(text("x"), uint(2))])])));
     many.push((uint(1_000), bytes(&[1, 2, 3])));
     // -1
     many.push((vec![0x20], text("negative")));
