@@ -11,12 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::limits::{MAX_HITS, MAX_NUMBER, MAX_PAGE, MAX_SETTLE, PAGE, SETTLE};
 
-macro_rules! id {
-    ($(#[doc = $doc:literal])* $name:ident, $of:ty, $digits:literal) => {
-        $(#[doc = $doc])*
-        #[derive(Clone, Copy, PartialEq, Eq)]
-        pub struct $name(pub $of);
-
+/// The engine's own type and that of the edge, each from the other.
+macro_rules! both_ways {
+    ($name:ident, $of:ty) => {
         impl From<$name> for $of {
             fn from(id: $name) -> Self {
                 id.0
@@ -28,6 +25,16 @@ macro_rules! id {
                 Self(id)
             }
         }
+    };
+}
+
+macro_rules! id {
+    ($(#[doc = $doc:literal])* $name:ident, $of:ty, $digits:literal) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub struct $name(pub $of);
+
+        both_ways!($name, $of);
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -173,17 +180,7 @@ macro_rules! number {
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub struct $name(pub $of);
 
-        impl From<$name> for $of {
-            fn from(number: $name) -> Self {
-                number.0
-            }
-        }
-
-        impl From<$of> for $name {
-            fn from(number: $of) -> Self {
-                Self(number)
-            }
-        }
+        both_ways!($name, $of);
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -659,6 +659,13 @@ pub enum Ended {
     Left,
 }
 
+impl Ended {
+    /// Whether who waits is not let in any more either: who has asked in time of one that is over, or flooded, still can be.
+    pub(crate) const fn forgets_who_waits(self) -> bool {
+        matches!(self, Self::Revoked | Self::UsedUp | Self::Left)
+    }
+}
+
 /// Somebody who wants to be let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinRequest {

@@ -45,6 +45,21 @@ impl Engine {
         conversation: ConversationId,
         message: &ContentId,
     ) -> Result<Option<Attachment>, Fault> {
+        let entry = self.said_here(conversation, message)?;
+        Ok(
+            match entry.and_then(|entry| entry.says()).map(|kept| kept.body) {
+                Some(Body::File(file)) => Some(file.attachment),
+                _ => None,
+            },
+        )
+    }
+
+    /// A message that is shown here, and was not taken back.
+    pub(super) fn said_here(
+        &self,
+        conversation: ConversationId,
+        message: &ContentId,
+    ) -> Result<Option<EntryRow>, Fault> {
         let Some(row) = self.shown_row(&conversation)? else {
             return Ok(None);
         };
@@ -52,16 +67,8 @@ impl Engine {
         let Some(entry) = found.filter(|entry| entry.kind == Kind::Content) else {
             return Ok(None);
         };
-        if !self.is_shown(&entry)? {
-            return Ok(None);
-        }
-        if self.fate(row.row, &entry)?.taken_back.is_some() {
-            return Ok(None);
-        }
-        Ok(match entry.says().map(|kept| kept.body) {
-            Some(Body::File(file)) => Some(file.attachment),
-            _ => None,
-        })
+        let stands = self.is_shown(&entry)? && self.fate(row.row, &entry)?.taken_back.is_none();
+        Ok(stands.then_some(entry))
     }
 
     /// What an entry shows of a file that is on its way.

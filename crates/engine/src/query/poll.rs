@@ -8,7 +8,7 @@ use crate::identity::Identity;
 use crate::limits::MAX_VOTERS;
 use crate::step::card;
 use crate::table::contact;
-use crate::table::timeline::{self, EntryRow, Kind, Stage};
+use crate::table::timeline::{self, EntryRow, Stage};
 use crate::tally::Tally;
 use crate::view::{CardEntry, Contact, LocationEntry, OnceEntry, OnceState, PollEntry, PollOption};
 use crate::{Engine, Fault};
@@ -61,20 +61,14 @@ impl Engine {
         conversation: ConversationId,
         message: &ContentId,
     ) -> Result<Option<Attachment>, Fault> {
-        let Some(row) = self.shown_row(&conversation)? else {
-            return Ok(None);
-        };
-        let found = timeline::find(&self.database, row.row, message)?;
-        let Some(entry) = found.filter(|entry| entry.kind == Kind::Content && !entry.mine) else {
-            return Ok(None);
-        };
-        if !self.is_shown(&entry)? || self.fate(row.row, &entry)?.taken_back.is_some() {
-            return Ok(None);
-        }
-        Ok(match entry.says().map(|kept| kept.body) {
-            Some(Body::Once(once)) => once.file,
-            _ => None,
-        })
+        let entry = self.said_here(conversation, message)?;
+        let entry = entry.filter(|entry| !entry.mine);
+        Ok(
+            match entry.and_then(|entry| entry.says()).map(|kept| kept.body) {
+                Some(Body::Once(once)) => once.file,
+                _ => None,
+            },
+        )
     }
 
     fn tally(&self, entry: &EntryRow, poll: &Poll) -> Result<Tally, Fault> {

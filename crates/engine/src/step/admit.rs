@@ -299,10 +299,7 @@ impl Step<'_> {
         };
         link.uses = link.uses.saturating_add(1);
         invitation::count(self.tx, link.id, link.uses, link.admitted)?;
-        let over = matches!(
-            link.ended,
-            Some(Ended::Revoked | Ended::UsedUp | Ended::Left)
-        );
+        let over = link.ended.is_some_and(Ended::forgets_who_waits);
         // Whom the directory does not know cannot be let in later either.
         let nobody = matches!(failure, Failure::NobodyCalled(_));
         let full = join_request::count_waiting(self.tx, link.id)? >= MAX_JOIN_REQUESTS;

@@ -165,7 +165,7 @@ impl Step<'_> {
         if how == Ended::Revoked {
             self.let_go_of_admissions(link)?;
         }
-        if matches!(how, Ended::Revoked | Ended::UsedUp | Ended::Left) {
+        if how.forgets_who_waits() {
             join_request::forget_waiting(self.tx, link.id)?;
         }
         self.erase = true;

@@ -31,11 +31,24 @@ pub(crate) fn set(tx: &Connection, place: Place, goes_at: i64) -> Result<(), Fau
 
 /// Those whose time is over, the first to go first, at most so many.
 pub(crate) fn due(tx: &Connection, passed: i64, limit: usize) -> Result<Vec<EntryRow>, Fault> {
-    let places = tx
-        .prepare_cached(
-            "SELECT id FROM timeline WHERE goes_at <= ?1 AND goes_at IS NOT NULL AND target IS NULL
+    selected(
+        tx,
+        "SELECT id FROM timeline WHERE goes_at <= ?1 AND goes_at IS NOT NULL AND target IS NULL
              ORDER BY goes_at LIMIT ?2",
-        )?
+        passed,
+        limit,
+    )
+}
+
+/// Those whose places this selects: of what is over by then, at most so many.
+pub(super) fn selected(
+    tx: &Connection,
+    select: &str,
+    passed: i64,
+    limit: usize,
+) -> Result<Vec<EntryRow>, Fault> {
+    let places = tx
+        .prepare_cached(select)?
         .query_map((passed, i64::try_from(limit).unwrap_or(i64::MAX)), |row| {
             row.get(0).map(Place)
         })?

@@ -3,6 +3,7 @@
 use keyfold_protocol::content::{self, Body, Kept};
 use rusqlite::Connection;
 
+use super::expiry;
 use super::timeline::{self, EntryRow, Kind, Place};
 use crate::Fault;
 use crate::clock::in_millis;
@@ -19,20 +20,13 @@ pub(crate) fn strip(tx: &Connection, place: Place, without_key: &[u8]) -> Result
 
 /// Those whose time is over, the first to go first, at most so many.
 pub(crate) fn due(tx: &Connection, passed: i64, limit: usize) -> Result<Vec<EntryRow>, Fault> {
-    let places = tx
-        .prepare_cached(
-            "SELECT id FROM timeline WHERE once_until <= ?1 AND once_until IS NOT NULL
+    expiry::selected(
+        tx,
+        "SELECT id FROM timeline WHERE once_until <= ?1 AND once_until IS NOT NULL
              ORDER BY once_until LIMIT ?2",
-        )?
-        .query_map((passed, i64::try_from(limit).unwrap_or(i64::MAX)), |row| {
-            row.get(0).map(Place)
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut entries = Vec::new();
-    for place in places {
-        entries.extend(timeline::get(tx, place)?);
-    }
-    Ok(entries)
+        passed,
+        limit,
+    )
 }
 
 /// When the next one goes.

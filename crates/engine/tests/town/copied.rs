@@ -56,64 +56,43 @@ macro_rules! undo {
     };
 }
 
+/// What takes all changes back from today down to a version.
+macro_rules! down_to {
+    (12) => {
+        concat!(undo!(15), undo!(14), undo!(13))
+    };
+    (11) => {
+        concat!(down_to!(12), undo!(12))
+    };
+    (10) => {
+        concat!(down_to!(11), undo!(11))
+    };
+    (8) => {
+        concat!(down_to!(10), undo!(10), undo!(9))
+    };
+    (7) => {
+        concat!(down_to!(8), undo!(8))
+    };
+}
+
 /// What makes a database of today one of version 12.
-pub const TO_VERSION_12: &str =
-    concat!(undo!(15), undo!(14), undo!(13), "PRAGMA user_version = 12;");
+pub const TO_VERSION_12: &str = concat!(down_to!(12), "PRAGMA user_version = 12;");
 
 /// What makes a database of today one of version 11.
-pub const TO_VERSION_11: &str = concat!(
-    undo!(15),
-    undo!(14),
-    undo!(13),
-    undo!(12),
-    "PRAGMA user_version = 11;"
-);
+pub const TO_VERSION_11: &str = concat!(down_to!(11), "PRAGMA user_version = 11;");
 
 /// What makes a database of today one of version 10.
-pub const TO_VERSION_10: &str = concat!(
-    undo!(15),
-    undo!(14),
-    undo!(13),
-    undo!(12),
-    undo!(11),
-    "PRAGMA user_version = 10;"
-);
+pub const TO_VERSION_10: &str = concat!(down_to!(10), "PRAGMA user_version = 10;");
 
 /// What makes a database of today one of version 8.
-pub const TO_VERSION_8: &str = concat!(
-    undo!(15),
-    undo!(14),
-    undo!(13),
-    undo!(12),
-    undo!(11),
-    undo!(10),
-    undo!(9),
-    "PRAGMA user_version = 8;"
-);
+pub const TO_VERSION_8: &str = concat!(down_to!(8), "PRAGMA user_version = 8;");
 
 /// What makes a database of today one of version 7.
-pub const TO_VERSION_7: &str = concat!(
-    undo!(15),
-    undo!(14),
-    undo!(13),
-    undo!(12),
-    undo!(11),
-    undo!(10),
-    undo!(9),
-    undo!(8),
-    "PRAGMA user_version = 7;"
-);
+pub const TO_VERSION_7: &str = concat!(down_to!(7), "PRAGMA user_version = 7;");
 
 /// What makes a database of today one of version 5.
 pub const TO_VERSION_5: &str = concat!(
-    undo!(15),
-    undo!(14),
-    undo!(13),
-    undo!(12),
-    undo!(11),
-    undo!(10),
-    undo!(9),
-    undo!(8),
+    down_to!(7),
     "
     DROP INDEX timeline_pin; DROP TABLE agreed;
     DROP TABLE search; DROP TABLE searched; DROP TABLE mark; DROP TABLE hidden;

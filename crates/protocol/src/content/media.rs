@@ -1,13 +1,9 @@
 //! What can be seen of a picture, a film or a sound before it is loaded: made by its sender's shell, and no more than its sender's word.
 
-use minicbor::Decoder;
-
-use super::ContentError;
 use super::mimi::{Disposition, Part};
+use super::{ContentError, fields};
 use crate::cbor;
-use crate::limits::{
-    MAX_BLUR, MAX_EXTENSIONS, MAX_PIXELS_ON_A_SIDE, MAX_THUMBNAIL, MAX_WAVEFORM, MIN_BLUR,
-};
+use crate::limits::{MAX_BLUR, MAX_PIXELS_ON_A_SIDE, MAX_THUMBNAIL, MAX_WAVEFORM, MIN_BLUR};
 use crate::picture::Thumbnail;
 
 /// The extension of a message with a file that says what can be seen of it.
@@ -110,21 +106,11 @@ impl Media {
     /// # Errors
     /// [`ContentError`].
     pub(super) fn decode(encoded: &[u8]) -> Result<Self, ContentError> {
-        let mut d = Decoder::new(encoded);
-        let count = cbor::map(&mut d)?;
-        if count > MAX_EXTENSIONS as u64 {
-            return Err(ContentError::TooLarge);
-        }
-        let (mut media, mut before) = (Self::default(), None);
-        for _ in 0..count {
-            let key = d.u64()?;
-            if before.is_some_and(|before| before >= key) {
-                return Err(ContentError::Malformed);
-            }
-            before = Some(key);
+        let mut media = Self::default();
+        fields::read(encoded, |key, d| {
             match key {
                 KEY_SIDES => {
-                    if cbor::array(&mut d)? != 2 {
+                    if cbor::array(d)? != 2 {
                         return Err(ContentError::Malformed);
                     }
                     media.sides = Some((d.u32()?, d.u32()?));
@@ -132,10 +118,10 @@ impl Media {
                 KEY_BLUR => media.blur = Some(d.bytes()?.to_vec()),
                 KEY_DURATION => media.duration = Some(d.u32()?),
                 KEY_WAVEFORM => media.waveform = Some(d.bytes()?.to_vec()),
-                _ => drop(cbor::any(&mut d)?),
+                _ => return Ok(false),
             }
-        }
-        cbor::end(&d)?;
+            Ok(true)
+        })?;
         media.check()?;
         Ok(media)
     }

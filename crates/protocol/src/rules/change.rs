@@ -148,17 +148,8 @@ pub(super) fn check_state(
     let policies =
         |state: &ConversationState| (state.add_policy, state.post_policy, state.edit_policy);
     let rules = policies(old) != policies(new) || !old.same_unknown(new);
-    let editable = |state: &ConversationState| {
-        let ConversationState {
-            name,
-            description,
-            picture,
-            timer,
-            ..
-        } = state.clone();
-        (name, description, picture, timer)
-    };
-    let edits = editable(old) != editable(new);
+    let edits = (&old.name, &old.description, &old.picture, old.timer)
+        != (&new.name, &new.description, &new.picture, new.timer);
     if rules && group.authority(actor) < Role::Admin || edits && !group.may_edit(actor) {
         return Err(Violation::MayNotChangeSettings);
     }
